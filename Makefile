@@ -1,0 +1,85 @@
+# Everything below runs in an environment of its own, .venv/9 or .venv/8: the major of Elasticsearch and of its client.
+# `make test ELASTICSEARCH_MAJOR=8` runs all tests with the 8.x client against Elasticsearch 8.x.
+
+PYTHON3 ?= python3
+
+ifneq ($(shell $(PYTHON3) -c 'import sys; print(sys.version_info >= (3, 11))'),True)
+$(error $(PYTHON3) is no Python 3.11 or newer; name another one with PYTHON3=...)
+endif
+ifndef ELASTICSEARCH_MAJOR
+ELASTICSEARCH_MAJOR := $(shell $(PYTHON3) -m scripts.elasticsearch --major)
+endif
+ifeq ($(filter 8 9,$(ELASTICSEARCH_MAJOR)),)
+$(error ELASTICSEARCH_MAJOR must be 8 or 9)
+endif
+export ELASTICSEARCH_MAJOR
+
+VENV := .venv/$(ELASTICSEARCH_MAJOR)
+PYTHON := $(VENV)/bin/python
+PIP_INSTALL = $(PYTHON) -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(VENV)/.runtime ## Run the service, with an Elasticsearch unless ELASTICSEARCH_URL names one (HOST, PORT, WORKERS, THREADS)
+	@exec $(PYTHON) -m scripts.run
+
+.PHONY: test
+test: $(VENV)/.dev ## Run all tests against a real Elasticsearch (ARGS='-k name' goes to pytest)
+	@exec $(PYTHON) -m pytest $(ARGS)
+
+.PHONY: check
+check: $(VENV)/.dev ## Check format, lint, types and the arrows between modules
+	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Measure the service (ARGS goes to the benchmark)
+	@exec $(PYTHON) -m scripts.bench $(ARGS)
+
+.PHONY: format
+format: $(VENV)/.dev ## Format the code and repair what can be repaired
+	@$(VENV)/bin/ruff check --fix
+	@$(VENV)/bin/ruff format
+
+.PHONY: lock
+lock: .venv/lock/.uv ## Pin all requirements anew (ARGS=--upgrade for newer ones)
+	@for major in 9 8; do \
+	    echo "elasticsearch<$$((major + 1))" | $(COMPILE) pyproject.toml - -o requirements/runtime-$$major.txt && \
+	    $(COMPILE) --group dev pyproject.toml -c requirements/runtime-$$major.txt -o requirements/dev-$$major.txt \
+	    || exit 1; \
+	done
+
+.PHONY: clean
+clean: ## Remove the environments and every cache (not the data of `make run`)
+	rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --universal: one file for every supported Python and platform. Never an index's address: each machine has its own.
+COMPILE = .venv/lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+    --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
+
+$(VENV)/.runtime: requirements/runtime-$(ELASTICSEARCH_MAJOR).txt | $(PYTHON)
+	@echo "Installing the service's requirements into $(VENV)"
+	@$(PIP_INSTALL) --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.dev: requirements/dev-$(ELASTICSEARCH_MAJOR).txt | $(PYTHON)
+	@echo "Installing the requirements for development into $(VENV)"
+	@$(PIP_INSTALL) --require-hashes -r $<
+	@touch $(VENV)/.runtime $@  # they are among them
+
+.venv/lock/.uv: | .venv/lock/bin/python
+	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+.venv/%/bin/python:
+	@$(PYTHON3) -c 'import ensurepip' 2>/dev/null || \
+	    { echo "$(PYTHON3) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON3) -m venv .venv/$*

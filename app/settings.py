@@ -1,0 +1,119 @@
+"""Every setting of the service: one environment variable each, typed, checked once at the start."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from environs import Env, EnvError, validate
+
+
+class SettingsError(Exception):
+    """A setting that cannot be. The message is one sentence that names the variable and never shows a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the service was told by its environment. `load` documents each variable."""
+
+    host: str
+    port: int
+    workers: int
+    threads: int
+    elasticsearch_urls: tuple[str, ...]
+    elasticsearch_username: str | None
+    elasticsearch_password: str | None = field(repr=False)
+    elasticsearch_api_key: str | None = field(repr=False)
+    elasticsearch_ca_certs: str | None
+    elasticsearch_timeout: float
+    refresh: str
+    claim_resend_window: float
+    max_body_bytes: int
+    log_level: str
+    log_format: str
+
+
+def load() -> Settings:
+    """Read the settings from the environment. Raises `SettingsError` on the first value that cannot be."""
+    env = Env()
+    try:
+        settings = Settings(
+            # The address to listen on.
+            host=env.str("HOST", "127.0.0.1", validate=validate.Length(min=1)),
+            port=env.int("PORT", 9280, validate=validate.Range(0, 65535)),
+            # Processes, and threads in each; a thread carries one request at a time.
+            workers=env.int("WORKERS", 2, validate=validate.Range(1, 64)),
+            threads=env.int("THREADS", 32, validate=validate.Range(1, 512)),
+            # The cluster: one address or several of the same cluster, separated by commas.
+            elasticsearch_urls=_urls(env.str("ELASTICSEARCH_URL", "http://127.0.0.1:9200")),
+            # The service's own credentials: a user, or an API key (base64 as Elasticsearch's `encoded`).
+            elasticsearch_username=env.str("ELASTICSEARCH_USERNAME", None) or None,
+            elasticsearch_password=env.str("ELASTICSEARCH_PASSWORD", None) or None,
+            elasticsearch_api_key=env.str("ELASTICSEARCH_API_KEY", None) or None,
+            # A file with the certificates of the authority that signed the cluster's.
+            elasticsearch_ca_certs=env.str("ELASTICSEARCH_CA_CERTS", None) or None,
+            # Seconds to wait for one answer of Elasticsearch before the client gets a 503.
+            elasticsearch_timeout=env.float("ELASTICSEARCH_TIMEOUT", 10.0, validate=validate.Range(0.1, 300)),
+            # `search`: searches refresh first, writes are cheap. `write`: every write refreshes, as in the original.
+            refresh=env.str("REFRESH", "search", validate=validate.OneOf(["search", "write"])),
+            # Seconds within which a worker may send the claim that it won once more. 0: never.
+            claim_resend_window=env.float("CLAIM_RESEND_WINDOW", 60.0, validate=validate.Range(0, 86_400)),
+            # The largest request body in bytes, counted after decompression.
+            max_body_bytes=env.int("MAX_BODY_BYTES", 100 * 1024 * 1024, validate=validate.Range(1024, 2**31)),
+            log_level=env.str("LOG_LEVEL", "info", validate=validate.OneOf(["debug", "info", "warning", "error"])),
+            # `json`, `console` or `auto`: console when standard error is a terminal.
+            log_format=env.str("LOG_FORMAT", "auto", validate=validate.OneOf(["auto", "json", "console"])),
+        )
+    except EnvError as error:
+        raise SettingsError(str(error)) from None
+    _check_credentials(settings)
+    return settings
+
+
+def _urls(text: str) -> tuple[str, ...]:
+    urls = tuple(url.strip().rstrip("/") for url in text.split(",") if url.strip())
+    for url in urls:
+        parts = urlsplit(url)
+        try:
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if "@" in parts.netloc:
+            raise SettingsError(
+                "ELASTICSEARCH_URL must not contain credentials: "
+                "use ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY."
+            )
+        if not usable:
+            raise SettingsError(f"ELASTICSEARCH_URL must be http://host:port or https://host:port, not [{url}].")
+    if not urls:
+        raise SettingsError("ELASTICSEARCH_URL is empty: name at least one address, such as http://127.0.0.1:9200.")
+    return urls
+
+
+def _check_credentials(settings: Settings) -> None:
+    user, password, key = (
+        settings.elasticsearch_username,
+        settings.elasticsearch_password,
+        settings.elasticsearch_api_key,
+    )
+    if bool(user) != bool(password):
+        raise SettingsError("ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD go together: one of them is missing.")
+    if key and user:
+        raise SettingsError("ELASTICSEARCH_API_KEY and ELASTICSEARCH_USERNAME exclude each other: set one of them.")
+    if (key or user) and not _is_loopback(settings.host):
+        # Whoever reaches the service acts with its credentials as long as callers' own privileges are not checked.
+        raise SettingsError(
+            f"HOST [{settings.host}] is not a loopback address, but the cluster is secured: "
+            "callers' privileges are not checked yet, so the service would lend its credentials to everyone. "
+            "Use 127.0.0.1."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,49 @@
+"""The one Elasticsearch client of a process, and the health of what it is connected to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from elastic_transport import JsonSerializer
+from elasticsearch import Elasticsearch
+
+from app import json_codec, logs
+from app.settings import Settings
+
+
+class ExactJsonSerializer(JsonSerializer):
+    """JSON for the client: fast, and integers of any size come back as they were stored."""
+
+    def json_dumps(self, data: Any) -> bytes:
+        return json_codec.dumps(data)
+
+    def json_loads(self, data: bytes) -> Any:
+        return json_codec.loads(data)
+
+
+def connect(settings: Settings) -> Elasticsearch:
+    """A client with a connection for each thread. Create it after the fork: one a process, shared by its threads.
+
+    It never repeats a request by itself: what may be sent twice is the stores' decision.
+    """
+    return Elasticsearch(
+        list(settings.elasticsearch_urls),
+        basic_auth=(settings.elasticsearch_username, settings.elasticsearch_password or "")
+        if settings.elasticsearch_username
+        else None,
+        api_key=settings.elasticsearch_api_key,
+        ca_certs=settings.elasticsearch_ca_certs,
+        request_timeout=settings.elasticsearch_timeout,
+        connections_per_node=settings.threads,
+        max_retries=0,
+        serializers={
+            "application/json": ExactJsonSerializer(),
+            "application/vnd.elasticsearch+json": ExactJsonSerializer(),
+        },
+    )
+
+
+def for_this_request(client: Elasticsearch) -> Elasticsearch:
+    """The client with the request's id as `X-Opaque-Id`, so that Elasticsearch's own logs name it."""
+    current = logs.request_id.get()
+    return client.options(opaque_id=current) if current else client

@@ -1,0 +1,162 @@
+"""The documents of one index: created, read and deleted one at a time, changed by scripts, searched."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from elasticsearch import Elasticsearch
+
+from app.store.client import for_this_request
+from app.store.failures import DocumentExists, DocumentMissing, IndexMissing, translated
+from app.store.indices import IndexDefinition, Indices
+from app.store.painless import VERDICT_FIELD, Script
+from app.store.retries import send
+from app.store.search import Hit, Page, Search
+
+T = TypeVar("T")
+
+# Collisions inside Elasticsearch are retried there first: that costs no round trip.
+RETRY_ON_CONFLICT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a script did to a document: `updated` and `created` as Elasticsearch says, or `noop` with the script's verdict."""
+
+    result: str
+    verdict: Mapping[str, Any]
+
+
+def new_id() -> str:
+    """An id for a new document: 20 URL-safe characters, like Elasticsearch's own."""
+    return secrets.token_urlsafe(15)
+
+
+class Documents:
+    """The documents behind one alias.
+
+    With `refresh_writes` every write is visible to searches when it returns; without, searches refresh before they look.
+    All methods raise `ApiError` where Elasticsearch cannot carry them out, and `IndexMissing` as they say.
+    """
+
+    def __init__(
+        self, client: Elasticsearch, indices: Indices, definition: IndexDefinition, *, refresh_writes: bool
+    ) -> None:
+        self._client = client
+        self._indices = indices
+        self._alias = definition.alias
+        self._refresh_writes = refresh_writes
+
+    def create(self, document_id: str, document: Mapping[str, Any]) -> None:
+        """Store a new document under an id from `new_id`. Makes the index where it is missing."""
+
+        def request(_again: bool) -> None:
+            try:
+                with translated():
+                    self._elasticsearch.create(
+                        index=self._alias,
+                        id=document_id,
+                        document=document,
+                        refresh=self._refresh_writes,
+                        require_alias=True,
+                    )
+            except DocumentExists:
+                # Nobody else knows the id: an earlier sending of this request was carried out, its answer lost.
+                return
+
+        self._with_index(lambda: send(request))
+
+    def get(self, document_id: str) -> dict[str, Any] | None:
+        """The document as it is now (not as searches see it), or None. `IndexMissing` where there is no index."""
+
+        def request(_again: bool) -> dict[str, Any]:
+            return dict(self._elasticsearch.get(index=self._alias, id=document_id)["_source"])
+
+        try:
+            return send(request)
+        except DocumentMissing:
+            return None
+
+    def delete(self, document_id: str) -> bool:
+        """Remove the document; False where there was none. `IndexMissing` where there is no index."""
+
+        def request(again: bool) -> bool:
+            try:
+                with translated():
+                    self._elasticsearch.delete(index=self._alias, id=document_id, refresh=self._refresh_writes)
+            except DocumentMissing:
+                return again
+            return True
+
+        return send(request)
+
+    def transition(self, document_id: str, script: Script, params: Mapping[str, Any]) -> Outcome | None:
+        """Let `script` decide on the document and change it, in one atomic step; None where there is no document.
+
+        The script's `params.again` tells it whether an earlier sending may have been carried out.
+        `IndexMissing` where there is no index.
+        """
+        try:
+            return self._update(document_id, script, params, upsert=None)
+        except DocumentMissing:
+            return None
+
+    def transition_or_create(
+        self, document_id: str, script: Script, params: Mapping[str, Any], document: Mapping[str, Any]
+    ) -> Outcome:
+        """As `transition`; where there is no document, `document` is stored. Makes the index where it is missing."""
+        return self._with_index(lambda: self._update(document_id, script, params, upsert=document))
+
+    def search(self, search: Search) -> Page:
+        """One page, with everything that was answered before this call. Empty where there is no index."""
+
+        def request(_again: bool) -> Page:
+            if not self._refresh_writes:
+                self._elasticsearch.indices.refresh(index=self._alias, ignore_unavailable=True)
+            answer = self._elasticsearch.search(index=self._alias, body=search.body(), ignore_unavailable=True)
+            hits = answer["hits"]
+            return Page(
+                # No shard, no total: the index is missing.
+                total=hits["total"]["value"] if "total" in hits else 0,
+                hits=[Hit(hit["_id"], hit["_source"], hit.get("sort", [])) for hit in hits["hits"]],
+            )
+
+        return send(request)
+
+    @property
+    def _elasticsearch(self) -> Elasticsearch:
+        return for_this_request(self._client)
+
+    def _update(
+        self, document_id: str, script: Script, params: Mapping[str, Any], upsert: Mapping[str, Any] | None
+    ) -> Outcome:
+        def request(again: bool) -> Outcome:
+            answer = self._elasticsearch.update(
+                index=self._alias,
+                id=document_id,
+                script={"lang": "painless", "source": script.source, "params": {**params, "again": again}},
+                upsert=upsert,
+                source_includes=[VERDICT_FIELD],
+                retry_on_conflict=RETRY_ON_CONFLICT,
+                refresh=self._refresh_writes,
+                require_alias=True,
+            )
+            if answer["result"] != "noop":
+                return Outcome(answer["result"], {})
+            verdict = answer.get("get", {}).get("_source", {}).get(VERDICT_FIELD)
+            if not isinstance(verdict, Mapping):
+                raise RuntimeError(f"script [{script.name}] left the document alone without a verdict")
+            return Outcome("noop", verdict)
+
+        return send(request)
+
+    def _with_index(self, write: Callable[[], T]) -> T:
+        """`write`; where the index is missing, once more after making it."""
+        try:
+            return write()
+        except IndexMissing:
+            send(lambda _again: self._indices.ensure())
+            return write()

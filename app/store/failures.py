@@ -1,0 +1,98 @@
+"""The Elasticsearch client's exceptions, turned into the errors that operations know: here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from elastic_transport import ConnectionTimeout, SerializationError, TransportError
+from elasticsearch import ApiError as ElasticsearchError
+from elasticsearch import UnsupportedProductError
+
+from app.errors import ApiError, Cause, unavailable
+
+log = structlog.get_logger(__name__)
+
+UNREACHABLE = "Elasticsearch cannot be reached. The request can be sent again."
+
+
+class IndexMissing(Exception):
+    """The alias or its index does not exist."""
+
+
+class Conflict(Exception):
+    """Another write of the same document came between; nothing was written."""
+
+
+class DocumentMissing(Exception):
+    """There is no document of that id."""
+
+
+class DocumentExists(Exception):
+    """There is a document of that id already."""
+
+
+class TransientFailure(Exception):
+    """Elasticsearch did not answer, or could not: the write may have happened all the same."""
+
+    def __init__(self, answer: ApiError) -> None:
+        super().__init__(str(answer))
+        self.answer = answer
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the client's exceptions inside as typed errors.
+
+    `IndexMissing`, `DocumentMissing`, `DocumentExists`, `Conflict` and `TransientFailure` are for the store to act on;
+    all else is an `ApiError` that can go to the caller as it is.
+    """
+    try:
+        yield
+    except ConnectionTimeout as error:
+        log.warning("elasticsearch_timeout", error=error.message)
+        raise unavailable(
+            "Elasticsearch did not answer in time. The request may have been carried out; it can be sent again."
+        ) from None
+    except (TransportError, UnsupportedProductError, SerializationError) as error:
+        log.warning("elasticsearch_unreachable", error=type(error).__name__)
+        raise TransientFailure(unavailable(UNREACHABLE)) from None
+    except ElasticsearchError as error:
+        raise _translate(error) from None
+
+
+def _translate(error: ElasticsearchError) -> Exception:
+    status = error.meta.status
+    body = error.body if isinstance(error.body, Mapping) else {}
+    envelope = body.get("error")
+    outer = envelope if isinstance(envelope, Mapping) else {}
+    kind, reason = str(outer.get("type", "")), str(outer.get("reason", ""))
+    if kind == "index_not_found_exception":
+        return IndexMissing(reason)
+    if status == 404 and kind in ("", "document_missing_exception"):
+        return DocumentMissing()
+    if kind == "version_conflict_engine_exception":
+        return DocumentExists() if "document already exists" in reason else Conflict()
+    if status in (401, 403) and kind != "cluster_block_exception":
+        # Not the caller's credentials but ours: the caller can do nothing about it, the operator can.
+        log.error("elasticsearch_refused_credentials", status=status, reason=reason)
+        return unavailable("Elasticsearch refuses the service's own credentials; its log says more.")
+    if kind in ("document_parsing_exception", "mapper_parsing_exception"):
+        # The causes repeat the document, secrets included.
+        return ApiError(400, Cause(kind, reason))
+    if status == 429:
+        return ApiError(429, _cause(outer) or Cause("es_rejected_execution_exception", "Elasticsearch is busy."))
+    if status >= 500 or kind == "cluster_block_exception" or not outer:
+        log.warning("elasticsearch_failed", status=status, type=kind, reason=reason)
+        return TransientFailure(ApiError(503, _cause(outer) or unavailable(UNREACHABLE).cause))
+    log.info("elasticsearch_rejected", status=status, type=kind, reason=reason)
+    root = next(iter(outer.get("root_cause") or []), None)
+    return ApiError(status, _cause(outer) or Cause("exception", reason), _cause(root))
+
+
+def _cause(error: Any) -> Cause | None:
+    if not isinstance(error, Mapping) or "type" not in error:
+        return None
+    return Cause(str(error["type"]), error.get("reason"), _cause(error.get("caused_by")))

@@ -1,0 +1,47 @@
+"""Sending a request again: when, how often, and how long at most."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from app.errors import ApiError, unavailable
+from app.store.failures import Conflict, TransientFailure, translated
+
+T = TypeVar("T")
+
+# Enough to pass over a connection that died idle, or one node of several; an absent cluster is known within a second.
+TRANSIENT_ATTEMPTS = 3
+# Seconds. Colliding updates of one document go on trying this long; each round lets one of them through.
+CONFLICT_PATIENCE = 10.0
+# Seconds. Longest pause before one more try; the pauses are random so that rivals don't meet again.
+LONGEST_PAUSE = 0.25
+
+
+def send(request: Callable[[bool], T]) -> T:
+    """The answer of `request(again)`, sent once more where that is safe and may help.
+
+    `again` is True where an earlier sending may have been carried out although its answer was lost; the request must
+    then take its own finished work for success. Raises `ApiError` 503 when nothing helped.
+    """
+    deadline = time.monotonic() + CONFLICT_PATIENCE
+    transient, conflicts, lost = 0, 0, False
+    while True:
+        try:
+            with translated():
+                return request(lost)
+        except TransientFailure as failure:
+            transient, lost = transient + 1, True
+            if transient >= TRANSIENT_ATTEMPTS:
+                raise failure.answer from None
+        except Conflict:
+            conflicts += 1
+            if time.monotonic() >= deadline:
+                raise _too_contended() from None
+        time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.01 * 2 ** (transient + conflicts))))
+
+
+def _too_contended() -> ApiError:
+    return unavailable("Too many updates of the same document at once. The request can be sent again.")

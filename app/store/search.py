@@ -1,0 +1,63 @@
+"""Searches whose order is total and whose pages fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+# `_id` as something Elasticsearch sorts by. (It refuses `_id` itself; `_seq_no` and `_shard_doc` move with each update.)
+DOCUMENT_ID = "document_id"
+_DOCUMENT_ID_FIELD = {"type": "keyword", "script": {"source": "emit(params['_fields']['_id'].value)"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One page of a search: documents that meet all `filters`, by `sort_field` and then by id.
+
+    `after` are the `sort_values` of the last hit of the page before; `offset` and `size` count documents. Documents
+    without the field come last, in both directions.
+    """
+
+    filters: Sequence[dict[str, Any]]
+    sort_field: str
+    sort_type: str = "keyword"
+    order: str = "asc"
+    offset: int = 0
+    size: int = 100
+    after: Sequence[Any] | None = None
+    must_not: Sequence[dict[str, Any]] = field(default_factory=tuple)
+
+    def body(self) -> dict[str, Any]:
+        """The request body of the search."""
+        body: dict[str, Any] = {
+            "query": {"bool": {"filter": list(self.filters), "must_not": list(self.must_not)}},
+            "runtime_mappings": {DOCUMENT_ID: _DOCUMENT_ID_FIELD},
+            "sort": [
+                {self.sort_field: {"order": self.order, "missing": "_last", "unmapped_type": self.sort_type}},
+                {DOCUMENT_ID: {"order": "asc"}},
+            ],
+            "from": self.offset,
+            "size": self.size,
+            "track_total_hits": True,
+        }
+        if self.after is not None:
+            body["search_after"] = list(self.after)
+        return body
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A document that a search found; `sort_values` say where it stands in the order."""
+
+    id: str
+    source: dict[str, Any]
+    sort_values: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`total` counts all documents that meet the filters, exactly; `hits` are the page's."""
+
+    total: int
+    hits: list[Hit]

@@ -1,0 +1,105 @@
+"""The sync-job document at its creation, with the connector's state frozen into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.errors import ApiError, Cause
+from app.sync_jobs.states import PENDING
+
+ACCESS_CONTROL = "access_control"
+ACCESS_CONTROL_INDEX_PREFIX = ".search-acl-filter-"
+
+# A configuration item's keys that are always written, with what they are when the connector has none.
+_ITEM_DEFAULTS = {"default_value": None, "label": None, "required": False, "sensitive": False, "value": None}
+_ITEM_OPTIONAL = (
+    "category",
+    "depends_on",
+    "display",
+    "options",
+    "order",
+    "placeholder",
+    "tooltip",
+    "type",
+    "ui_restrictions",
+    "validations",
+)
+_PIPELINE_KEYS = ("extract_binary_content", "name", "reduce_whitespace", "run_ml_inference")
+_FILTERING_KEYS = ("advanced_snippet", "rules", "validation")
+
+
+def new_sync_job(
+    connector_id: str, connector: Mapping[str, Any], job_type: str, trigger_method: str, now: str
+) -> dict[str, Any]:
+    """The document of a job that waits for a worker. `connector` is the stored connector, `now` an ISO instant.
+
+    Raises `ApiError` 400 where the stored connector cannot be read.
+    """
+    return {
+        "connector": _snapshot(connector_id, connector, job_type),
+        "created_at": now,
+        "last_seen": now,
+        "status": PENDING,
+        "job_type": job_type,
+        "trigger_method": trigger_method,
+        "deleted_document_count": 0,
+        "indexed_document_count": 0,
+        "indexed_document_volume": 0,
+        "total_document_count": 0,
+        "metadata": {},
+    }
+
+
+def _snapshot(connector_id: str, connector: Mapping[str, Any], job_type: str) -> dict[str, Any]:
+    index_name = connector["index_name"]
+    if job_type == ACCESS_CONTROL:
+        index_name = ACCESS_CONTROL_INDEX_PREFIX + index_name
+    snapshot = {
+        "id": connector_id,
+        "filtering": _active_filtering(connector.get("filtering")),
+        "index_name": index_name,
+        "language": connector.get("language"),
+        "pipeline": _pipeline(connector.get("pipeline")),
+        "service_type": connector["service_type"],
+        "configuration": _configuration(connector.get("configuration")),
+    }
+    return {key: value for key, value in snapshot.items() if value is not None}
+
+
+def _active_filtering(filtering: Any) -> dict[str, Any] | None:
+    """The active half of the first filtering entry: workers expect one object, not the connector's list."""
+    if not filtering:
+        return None
+    first = filtering[0] if isinstance(filtering, list) else filtering
+    active = first.get("active") if isinstance(first, Mapping) else None
+    if not isinstance(active, Mapping):
+        raise _unreadable("filtering")
+    return {key: active[key] for key in _FILTERING_KEYS if key in active}
+
+
+def _pipeline(pipeline: Any) -> dict[str, Any] | None:
+    if pipeline is None:
+        return None
+    if not isinstance(pipeline, Mapping):
+        raise _unreadable("pipeline")
+    return {key: pipeline[key] for key in _PIPELINE_KEYS if key in pipeline}
+
+
+def _configuration(configuration: Any) -> dict[str, Any]:
+    if configuration is None:
+        return {}
+    if not isinstance(configuration, Mapping):
+        raise _unreadable("configuration")
+    return {name: _item(item) for name, item in configuration.items()}
+
+
+def _item(item: Any) -> dict[str, Any]:
+    if not isinstance(item, Mapping):
+        raise _unreadable("configuration")
+    known = {key: item.get(key, default) for key, default in _ITEM_DEFAULTS.items()}
+    return known | {key: item[key] for key in _ITEM_OPTIONAL if item.get(key) is not None}
+
+
+def _unreadable(field: str) -> ApiError:
+    return ApiError(400, Cause("x_content_parse_exception", f"[-1:-1] [connector] failed to parse field [{field}]"))

@@ -1,0 +1,246 @@
+"""What can be done with sync jobs: one function per use case, plain values in and out, `ApiError` where it cannot be.
+
+A missing job is worded in two ways, as the original does: `_check_in` and `_stats` in a sentence, the others with just the
+id, unless the index itself is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app import clock
+from app.errors import ApiError, Cause, illegal_argument, index_not_found, not_found, status_error
+from app.store import Store
+from app.store.documents import Outcome, new_id
+from app.store.failures import IndexMissing
+from app.store.indices import CONNECTORS
+from app.store.painless import Script, load
+from app.store.search import Search
+from app.sync_jobs import paging
+from app.sync_jobs.document import new_sync_job
+from app.sync_jobs.states import CANCELING, ERROR, FINISHED, IN_PROGRESS, TRANSITIONS, refusal
+
+CANCEL = load(__package__, "cancel", uses=("permits",))
+CLAIM = load(__package__, "claim", uses=("permits", "instant"))
+FAIL = load(__package__, "error", uses=("permits",))
+CHECK_IN = load(__package__, "check_in", uses=("permits", "instant", "heartbeat"))
+STATS = load(__package__, "stats", uses=("permits", "instant", "heartbeat", "merge"))
+
+_INVALID_TRANSITION = "connector_sync_job_invalid_status_transition_exception"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncJobList:
+    """A page of jobs: `count` of all that meet the filters, the page's documents with their ids, and where it ends.
+
+    `search_after` continues the walk that asked for it; None at its end, and in lists that are no walk.
+    """
+
+    count: int
+    results: list[dict[str, Any]]
+    search_after: str | None
+
+
+def create(store: Store, connector_id: str, job_type: str, trigger_method: str) -> str:
+    """Queue a job for a connector with the connector's present state in it; the id of the new job."""
+    try:
+        connector = store.connectors.get(connector_id)
+    except IndexMissing:
+        raise index_not_found(CONNECTORS.index) from None
+    if connector is None or connector.get("deleted") is True:
+        raise not_found(f"Connector with id '{connector_id}' does not exist.")
+    if not connector.get("index_name"):
+        raise status_error(
+            400,
+            f"Cannot start a sync for connector [{connector_id}] with no index attached. "
+            "Set the [index_name] property for the connector to enable syncing data.",
+        )
+    if not connector.get("service_type"):
+        raise status_error(
+            400,
+            f"Cannot start a sync for connector [{connector_id}] with [service_type] not defined. "
+            "Set the service type of your connector before starting the sync.",
+        )
+    sync_job_id = new_id()
+    store.sync_jobs.create(
+        sync_job_id, new_sync_job(connector_id, connector, job_type, trigger_method, clock.now())
+    )
+    return sync_job_id
+
+
+def get(store: Store, sync_job_id: str) -> dict[str, Any]:
+    """The job's document as it is stored, its id first."""
+    try:
+        job = store.sync_jobs.get(sync_job_id)
+    except IndexMissing:
+        raise _missing(sync_job_id) from None
+    if job is None:
+        raise not_found(sync_job_id)
+    return {"id": sync_job_id, **job}
+
+
+def list_(
+    store: Store,
+    *,
+    offset: int = 0,
+    size: int = 100,
+    connector_id: str | None = None,
+    statuses: Sequence[str] = (),
+    job_types: Sequence[str] = (),
+    order: str = "asc",
+    search_after: str | None = None,
+) -> SyncJobList:
+    """The jobs that meet all filters, by `created_at` (`order` is `asc` or `desc`), those without one last.
+
+    `search_after` walks the list page by page: an empty text starts, the token of a page continues. A walk meets each job
+    exactly once, whatever is updated meanwhile, since what it sorts by never changes.
+    """
+    filters: list[dict[str, Any]] = []
+    if connector_id is not None:
+        filters.append({"term": {"connector.id": connector_id}})
+    if statuses:
+        filters.append({"terms": {"status": list(statuses)}})
+    if job_types:
+        filters.append({"terms": {"job_type": list(job_types)}})
+    page = store.sync_jobs.search(
+        Search(
+            filters=filters,
+            sort_field="created_at",
+            sort_type="date",
+            order=order,
+            offset=offset,
+            size=size,
+            after=paging.position(order, search_after) if search_after else None,
+        )
+    )
+    goes_on = search_after is not None and page.hits and len(page.hits) == size
+    return SyncJobList(
+        count=page.total,
+        results=[{"id": hit.id, **hit.source} for hit in page.hits],
+        search_after=paging.token(order, page.hits[-1].sort_values) if goes_on else None,
+    )
+
+
+def delete(store: Store, sync_job_id: str) -> None:
+    """Remove the job, whatever its status."""
+    try:
+        deleted = store.sync_jobs.delete(sync_job_id)
+    except IndexMissing:
+        raise _missing(sync_job_id) from None
+    if not deleted:
+        raise not_found(sync_job_id)
+
+
+def cancel(store: Store, sync_job_id: str) -> str:
+    """End a job that nobody runs, ask the worker of a running one to stop; the result, `updated`."""
+    outcome = _transition(store, sync_job_id, CANCEL, {"transitions": TRANSITIONS, "now": clock.now()})
+    if outcome.verdict.get("outcome") == "refused":
+        raise _refused(outcome.verdict.get("status"), CANCELING)
+    return "updated"
+
+
+def check_in(store: Store, sync_job_id: str) -> str:
+    """Note that the job's worker is alive; the result, `updated`."""
+    outcome = _transition(store, sync_job_id, CHECK_IN, {"finished": FINISHED, "now": clock.now()}, sentence=True)
+    _refuse_finished(sync_job_id, outcome)
+    return "updated"
+
+
+def claim(
+    store: Store,
+    sync_job_id: str,
+    worker_hostname: str,
+    sync_cursor: Mapping[str, Any] | None,
+    resend_window: float,
+) -> str:
+    """Take a waiting job for a worker: one winner. The result, `updated`, or `noop` for the winner's claim sent again.
+
+    A winner may send its claim again for `resend_window` seconds, as long as nothing has touched the job since.
+    """
+    params = {
+        "transitions": TRANSITIONS,
+        "now": clock.now(),
+        "worker_hostname": worker_hostname,
+        "sync_cursor": sync_cursor,
+        "resend_window": int(resend_window * 1000),
+    }
+    outcome = _transition(store, sync_job_id, CLAIM, params)
+    match outcome.verdict.get("outcome"):
+        case "resent":
+            return "noop"
+        case "refused":
+            raise _claimed_already(sync_job_id, outcome.verdict)
+    return "updated"
+
+
+def fail(store: Store, sync_job_id: str, error: str) -> str:
+    """End a running job with an error; the result, `updated`."""
+    params = {"transitions": TRANSITIONS, "now": clock.now(), "error": error}
+    outcome = _transition(store, sync_job_id, FAIL, params)
+    if outcome.verdict.get("outcome") == "refused":
+        raise _refused(outcome.verdict.get("status"), ERROR)
+    return "updated"
+
+
+def report_stats(
+    store: Store,
+    sync_job_id: str,
+    counters: Mapping[str, int],
+    last_seen: str | None,
+    metadata: Mapping[str, Any] | None,
+) -> str:
+    """Overwrite the job's counters, and note that its worker is alive; the result, `updated`, or `noop` for no change."""
+    now = clock.now()
+    params = {
+        "finished": FINISHED,
+        "now": now,
+        "counters": counters,
+        "last_seen": last_seen or now,
+        "metadata": metadata,
+    }
+    outcome = _transition(store, sync_job_id, STATS, params, sentence=True)
+    _refuse_finished(sync_job_id, outcome)
+    return "noop" if outcome.verdict.get("outcome") == "unchanged" else "updated"
+
+
+def _transition(
+    store: Store, sync_job_id: str, script: Script, params: Mapping[str, Any], *, sentence: bool = False
+) -> Outcome:
+    try:
+        outcome = store.sync_jobs.transition(sync_job_id, script, params)
+    except IndexMissing:
+        raise _missing(sync_job_id) from None
+    if outcome is None:
+        raise _missing(sync_job_id) if sentence else not_found(sync_job_id)
+    return outcome
+
+
+def _missing(sync_job_id: str) -> ApiError:
+    return not_found(f"connector sync job [{sync_job_id}] not found")
+
+
+def _refused(status: str | None, target: str) -> ApiError:
+    if status not in TRANSITIONS:
+        return illegal_argument(f"Unknown ConnectorSyncStatus [{'null' if status is None else status}].")
+    sentence = refusal(status, target)
+    return status_error(400, sentence, Cause(_INVALID_TRANSITION, sentence))
+
+
+def _claimed_already(sync_job_id: str, verdict: Mapping[str, Any]) -> ApiError:
+    status, holder = verdict.get("status"), verdict.get("worker_hostname")
+    sentence = refusal(status, IN_PROGRESS)
+    cause = Cause(_INVALID_TRANSITION, sentence)
+    if holder is not None and status in (IN_PROGRESS, CANCELING):
+        sentence += f" Sync job [{sync_job_id}] was claimed by [{holder}] at [{verdict.get('started_at')}]."
+    return status_error(409, sentence, cause)
+
+
+def _refuse_finished(sync_job_id: str, outcome: Outcome) -> None:
+    if outcome.verdict.get("outcome") == "finished":
+        status = outcome.verdict.get("status")
+        raise status_error(
+            409,
+            f"Sync job [{sync_job_id}] is finished with status [{status}] and takes no more heartbeats or stats.",
+        )

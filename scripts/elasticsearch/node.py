@@ -1,0 +1,322 @@
+"""No command: a real Elasticsearch node as a child process."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Literal, Self
+
+from scripts.lifeline import tied
+
+from . import distribution, folders, java
+from .source import Unavailable, wait_for_version
+
+# "test" starts quickest. Serial collection has to be said together with "no G1", which the node's own options ask for.
+JAVA_OPTIONS = {
+    "test": "-Xms256m -Xmx256m -XX:TieredStopAtLevel=1 -XX:-UseG1GC -XX:+UseSerialGC",
+    "run": "-Xms512m -Xmx512m",
+    "bench": "-Xms1g -Xmx1g",
+}
+
+_PREFIX = "connector-sync-service-elasticsearch-"
+_START_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Security:
+    """Elasticsearch security with users of the file realm, over plain HTTP."""
+
+    users: Mapping[str, tuple[str, Sequence[str]]]
+    """Password and roles by user name. The first one is asked for when the node is ready; any role will do."""
+
+    roles: str = ""
+    """The text of ``roles.yml``."""
+
+    settings: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "xpack.security.enabled": True,
+            "xpack.security.http.ssl.enabled": False,
+            "xpack.security.transport.ssl.enabled": False,
+            "xpack.security.authc.api_key.enabled": True,
+        }
+    )
+
+    @property
+    def first_user(self) -> tuple[str, str]:
+        """Name and password of the first user."""
+        name, (password, _) = next(iter(self.users.items()))
+        return name, password
+
+    def write(self, config: Path) -> None:
+        """Write the file realm into a config folder."""
+        names: dict[str, list[str]] = {}
+        for user, (_, roles) in self.users.items():
+            for role in roles:
+                names.setdefault(role, []).append(user)
+        hashes = [f"{user}:{_hash(password)}\n" for user, (password, _) in self.users.items()]
+        (config / "users").write_text("".join(hashes))
+        (config / "users_roles").write_text("".join(f"{role}:{','.join(users)}\n" for role, users in names.items()))
+        (config / "roles.yml").write_text(self.roles)
+
+
+def _hash(password: str) -> str:
+    """Hash a password as the file realm reads it; PBKDF2, since the standard library has no bcrypt."""
+    salt, cost = secrets.token_bytes(32), 1000
+    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, cost, 32)
+    return f"{{PBKDF2}}{cost}${base64.b64encode(salt).decode()}${base64.b64encode(key).decode()}"
+
+
+class EmbeddedNode:
+    """One Elasticsearch node, which ends when the thread that started it ends: start it from the main thread.
+
+    As a context manager it runs inside the block. After :meth:`kill` or :meth:`stop`, :meth:`start` brings it back with
+    its data and at its address; a throwaway folder lives until the block or the process ends.
+    """
+
+    def __init__(
+        self,
+        *,
+        major: int | None = None,
+        profile: Literal["test", "run", "bench"] = "test",
+        folder: Path | None = None,
+        port: int = 0,
+        security: Security | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Describe the node; nothing is started yet.
+
+        Args:
+            major: The Elasticsearch major; None for the newest that a Java here can run.
+            profile: What it is for, which decides its heap and compilers.
+            folder: Where config, data and logs are kept; None for a throwaway folder.
+            port: The HTTP port on 127.0.0.1; 0 for a free one, which then stays the node's.
+            security: Users and roles; None for a node without security.
+            settings: More lines for ``elasticsearch.yml``.
+        """
+        self.url = ""
+        self.version = ""
+        self._major = major
+        self._profile = profile
+        self._keep = folder
+        self._port = port
+        self._security = security
+        self._settings = dict(settings or {})
+        self._folder: Path | None = None
+        self._lock: IO[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process group of the node (its launcher and its JVM), for ``os.killpg``."""
+        if self._process is None:
+            raise ProcessLookupError("the node does not run")
+        return self._process.pid
+
+    @property
+    def folder(self) -> Path:
+        """Where its config, data and logs are."""
+        if self._folder is None:
+            raise FileNotFoundError("the node was not started")
+        return self._folder
+
+    def start(self) -> Self:
+        """Start the node and wait until it answers.
+
+        Raises:
+            Unavailable: It cannot be started; with its last log lines if it died.
+        """
+        if self._process is not None:
+            return self
+        try:
+            chosen, chosen_java = distribution.choose(java.find(), self._major)
+            home = distribution.home(chosen)
+            self._occupy()
+            self._configure(home)
+            self._launch(home, chosen_java)
+            auth = self._security.first_user if self._security else None
+            self.version = wait_for_version(self._address, self.failure, _START_SECONDS, auth)
+        except OSError as why:
+            self.close()
+            raise Unavailable(f"the embedded Elasticsearch cannot be started ({why})") from why
+        except BaseException:
+            self.close()
+            raise
+        self.url = self._address() or ""
+        self._port = int(self.url.rpartition(":")[2])
+        return self
+
+    def failure(self) -> str | None:
+        """Say how the node ended by itself, with its last log lines; None while it runs."""
+        if self._process is None or self._process.poll() is None:
+            return None
+        text = (self.folder / "logs" / "console.log").read_text(errors="replace")
+        if "failed to obtain node lock" in text:
+            return f"the data in {self.folder} is in use by another Elasticsearch node"
+        told = [line for line in text.splitlines() if line.strip() and not line.startswith("\tat ")]
+        lines = "\n  ".join(told[-12:])
+        return f"the embedded Elasticsearch ended with status {self._process.returncode}; its last lines:\n  {lines}"
+
+    def stop(self, seconds: float = 20) -> None:
+        """End the node cleanly; its data stays.
+
+        Args:
+            seconds: How long it may take before it is killed.
+        """
+        if self._process is None:
+            return
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the node at once with SIGKILL, as a power cut would; its data stays."""
+        if self._process is None:
+            return
+        group = self._process.pid
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+        self._process.wait()
+        # The JVM is a child of the launcher that is gone: wait until it is gone as well, with its port and its lock.
+        deadline = time.monotonic() + 10
+        with suppress(ProcessLookupError):
+            while time.monotonic() < deadline:
+                os.killpg(group, 0)
+                time.sleep(0.02)
+        self._process = None
+
+    def close(self) -> None:
+        """End the node, and remove its folder unless that is to be kept."""
+        self.stop()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+        if self._folder is not None and self._keep is None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _occupy(self) -> None:
+        """Take a folder for this node alone. The lock ends with this process and its node, whatever ends them."""
+        if self._folder is not None:
+            return
+        if self._keep is not None:
+            folder = folders.make(self._keep.absolute())
+            self._lock = _locked(folder, seconds=5)  # a node whose parent was killed needs a moment to end
+            if self._lock is None:
+                raise Unavailable(f"the data in {folder} is in use by another Elasticsearch node")
+        else:
+            _sweep(folders.temporary_folder())
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folders.temporary_folder()))
+            self._lock = _locked(folder)
+        self._folder = folder
+
+    def _configure(self, home: Path) -> None:
+        folder = self.folder
+        config = folder / "config"
+        for fresh in ("config", "tmp"):
+            shutil.rmtree(folder / fresh, ignore_errors=True)
+        for name in ("config", "data", "logs", "tmp"):
+            (folder / name).mkdir(exist_ok=True)
+        for file in (home / "config").iterdir():
+            if file.is_file():
+                shutil.copyfile(file, config / file.name)
+        # These lines write below the working folder, where the JVM refuses to start if a folder is missing.
+        options = (config / "jvm.options").read_text().splitlines(keepends=True)
+        unwanted = re.compile(r"-Xlog:gc|HeapDumpPath|ErrorFile")
+        (config / "jvm.options").write_text("".join(line for line in options if not unwanted.search(line)))
+        settings: dict[str, Any] = {
+            "cluster.name": folders.PRODUCT,
+            "discovery.type": "single-node",
+            "network.host": "127.0.0.1",
+            "http.port": self._port,
+            "transport.port": 0,
+            "node.portsfile": True,
+            "path.data": str(folder / "data"),
+            "path.logs": str(folder / "logs"),
+            "cluster.routing.allocation.disk.threshold_enabled": False,
+            "xpack.security.enabled": False,
+        }
+        if self._security is not None:
+            settings |= self._security.settings
+            self._security.write(config)
+        settings |= self._settings
+        lines = [f"{name}: {json.dumps(value)}\n" for name, value in settings.items()]  # JSON is YAML, too
+        (config / "elasticsearch.yml").write_text("".join(lines))
+        (folder / "logs" / "http.ports").unlink(missing_ok=True)
+        if folders.NODE_UID is not None:
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, folders.NODE_UID, folders.NODE_UID, follow_symlinks=False)
+
+    def _launch(self, home: Path, chosen: java.Java) -> None:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("ES_")},
+            "ES_JAVA_HOME": str(chosen.home),
+            "ES_PATH_CONF": str(self.folder / "config"),
+            "ES_TMPDIR": str(self.folder / "tmp"),
+            "ES_JAVA_OPTS": f"{JAVA_OPTIONS[self._profile]} -XX:-UsePerfData",  # which leaves files in /tmp
+            "CLI_JAVA_OPTS": "-XX:-UsePerfData",
+        }
+        assert self._lock is not None
+        with (self.folder / "logs" / "console.log").open("wb") as console:
+            self._process = subprocess.Popen(
+                tied(["bash", str(home / "bin" / "elasticsearch")], uid=folders.NODE_UID),
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                pass_fds=[self._lock.fileno()],  # the folder is taken as long as its node lives
+                start_new_session=True,  # a Ctrl-C in the terminal is for the parent, who ends the node in its turn
+            )
+
+    def _address(self) -> str | None:
+        try:
+            ports = (self.folder / "logs" / "http.ports").read_text().split()
+        except FileNotFoundError:
+            return None
+        return f"http://{ports[0]}" if ports else None
+
+
+def _locked(folder: Path, seconds: float = 0) -> IO[str] | None:
+    """Lock a folder, or return None if it stays locked for so many seconds."""
+    lock = (folder / "in-use.lock").open("w")
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                lock.close()
+                return None
+            time.sleep(0.1)
+        else:
+            return lock
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the folders of throwaway nodes that were killed together with their parent."""
+    for left in folder.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # another user's, or just being removed
+            if (lock := _locked(left)) is not None:
+                shutil.rmtree(left, ignore_errors=True)
+                lock.close()

@@ -1,0 +1,153 @@
+"""make run: the service beside an Elasticsearch, both in the foreground until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from scripts.elasticsearch import Source, Unavailable, for_run
+from scripts.elasticsearch.source import ask
+from scripts.lifeline import follow_parent, tied
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+_GRACE_SECONDS = 40  # longer than gunicorn itself waits for requests under way
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_FIRST_REQUESTS = """
+The Connector API answers at {url} until Ctrl-C. A first connector, and a sync job for it:
+
+  curl -X PUT {url}/_connector/my-connector -H 'Content-Type: application/json' \\
+    -d '{{"name": "My connector", "index_name": "search-mine", "service_type": "mysql"}}'
+  curl -X POST {url}/_connector/_sync_job -H 'Content-Type: application/json' \\
+    -d '{{"id": "my-connector", "job_type": "full"}}'
+"""
+
+
+class _Asked(BaseException):
+    """Somebody asked for the end, with Ctrl-C or another signal."""
+
+
+class _Ended(Exception):
+    """The service or its Elasticsearch ended by itself."""
+
+    def __init__(self, sentence: str, status: int) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def main() -> int:
+    """Run the service and, unless ``ELASTICSEARCH_URL`` names one, an Elasticsearch for it.
+
+    Returns:
+        The exit status: 0 when somebody asked for the end, the service's own when it ended by itself, else 1.
+    """
+    for asked in _SIGNALS:
+        signal.signal(asked, _ask)
+    try:
+        follow_parent()
+        host, port = os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "9280"
+        _check_port(host, port)
+        with for_run() as source, _service(source) as service:
+            _wait(source, service, host, port)
+    except _Asked:
+        _say("Stopped.")
+        return 0
+    except _Ended as why:
+        _say(str(why))
+        return why.status
+    except Unavailable as why:
+        _say(str(why))
+        return 1
+    return 0
+
+
+def _ask(_signum: int, _frame: object) -> None:
+    for asked in _SIGNALS:  # once is enough: nothing may interrupt the end
+        signal.signal(asked, signal.SIG_IGN)
+    raise _Asked
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _check_port(host: str, port: str) -> None:
+    """Fail at once on a port that is taken: the service would only find out after Elasticsearch has started."""
+    try:
+        address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+        with socket.socket(address[0]) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address[4])
+    except (OSError, ValueError, OverflowError) as why:
+        raise _Ended(f"Cannot listen at {host}:{port} ({why}); HOST and PORT name another address.", 1) from why
+
+
+@contextmanager
+def _service(source: Source) -> Iterator[subprocess.Popen[bytes]]:
+    """Run gunicorn; at the end let it answer the requests under way, while Elasticsearch still runs."""
+    # In a session of its own, since gunicorn takes the Ctrl-C of a terminal as "at once".
+    service = subprocess.Popen(
+        tied([sys.executable, "-m", "gunicorn"]),
+        cwd=_REPOSITORY,
+        env={**os.environ, "ELASTICSEARCH_URL": source.url},
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield service
+    finally:
+        if service.poll() is None:
+            _say("Stopping; requests under way are answered first. Ctrl-C again ends at once.")
+            for asked in _SIGNALS:
+                signal.signal(asked, lambda *_: service.send_signal(signal.SIGQUIT))
+            service.terminate()
+            try:
+                service.wait(_GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(service.pid, signal.SIGKILL)
+                service.wait()
+
+
+def _wait(source: Source, service: subprocess.Popen[bytes], host: str, port: str) -> None:
+    """Say when the service is ready, and wait until something ends."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    ready, complained = False, time.monotonic()
+    while True:
+        if (status := service.poll()) is not None:
+            # A negative status is a signal's number, which a shell adds to 128.
+            raise _Ended(
+                f"The service ended by itself with status {status}; what it said stands above.",
+                128 - status if status < 0 else status or 1,
+            )
+        if failure := source.failure():
+            raise _Ended(f"The service ends, since {failure}", 1)
+        if not ready:
+            answer = _readiness(url)
+            ready = answer is None
+            if ready:
+                print(_FIRST_REQUESTS.format(url=url), flush=True)
+            elif time.monotonic() - complained > 10:
+                _say(f"Not ready yet: {answer}")
+                complained = time.monotonic()
+        time.sleep(0.2)
+
+
+def _readiness(url: str) -> str | None:
+    """Ask the service whether it is ready: None, or what it says instead."""
+    try:
+        status, body = ask(f"{url}/readyz")
+    except OSError as why:
+        return str(why)
+    return None if status == 200 else f"{status} {body.decode(errors='replace').strip()}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
