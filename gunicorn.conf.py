@@ -1,18 +1,24 @@
 """How gunicorn serves the application; read by itself when it is started in this folder."""
 
 import logging
-import os
+import sys
 
 from gunicorn.glogging import Logger
 
+from app.settings import SettingsError, load
+
+try:
+    _settings = load()
+except SettingsError as why:
+    sys.exit(str(why))  # the sentence alone, and not the traceback of a configuration file
+
 wsgi_app = "app:create_app()"
-_host, _port = os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "9280"
-bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 
 # Two processes use two cores, and a thread waits for Elasticsearch most of its time.
 worker_class = "gthread"
-workers = int(os.environ.get("WORKERS") or 2)
-threads = int(os.environ.get("THREADS") or 32)
+workers = _settings.workers
+threads = _settings.threads
 
 keepalive = 75  # longer than the idle connections of clients and of usual load balancers
 graceful_timeout = 30

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.settings import SettingsError, load
 from scripts.elasticsearch import Source, Unavailable, for_run
 from scripts.elasticsearch.source import ask
 from scripts.lifeline import follow_parent, tied
@@ -52,17 +53,17 @@ def main() -> int:
         signal.signal(asked, _ask)
     try:
         follow_parent()
-        host, port = os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "9280"
-        _check_port(host, port)
-        with for_run() as source, _service(source) as service:
-            _wait(source, service, host, port)
+        settings = load()
+        port = _free_port(settings.host, settings.port)
+        with for_run() as source, _service(source, port) as service:
+            _wait(source, service, settings.host, port)
     except _Asked:
         _say("Stopped.")
         return 0
     except _Ended as why:
         _say(str(why))
         return why.status
-    except Unavailable as why:
+    except (SettingsError, Unavailable) as why:
         _say(str(why))
         return 1
     return 0
@@ -78,25 +79,30 @@ def _say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-def _check_port(host: str, port: str) -> None:
-    """Fail at once on a port that is taken: the service would only find out after Elasticsearch has started."""
+def _free_port(host: str, port: int) -> int:
+    """Fail at once on a port that is taken, which the service would only find out after Elasticsearch has started.
+
+    Returns:
+        The port; a free one for 0.
+    """
     try:
-        address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
-        with socket.socket(address[0]) as probe:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address[4])
-    except (OSError, ValueError, OverflowError) as why:
+            probe.bind(address)
+            return int(probe.getsockname()[1])
+    except OSError as why:
         raise _Ended(f"Cannot listen at {host}:{port} ({why}); HOST and PORT name another address.", 1) from why
 
 
 @contextmanager
-def _service(source: Source) -> Iterator[subprocess.Popen[bytes]]:
+def _service(source: Source, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run gunicorn; at the end let it answer the requests under way, while Elasticsearch still runs."""
     # In a session of its own, since gunicorn takes the Ctrl-C of a terminal as "at once".
     service = subprocess.Popen(
         tied([sys.executable, "-m", "gunicorn"]),
         cwd=_REPOSITORY,
-        env={**os.environ, "ELASTICSEARCH_URL": source.url},
+        env={**os.environ, "ELASTICSEARCH_URL": source.url, "PORT": str(port)},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -115,7 +121,7 @@ def _service(source: Source) -> Iterator[subprocess.Popen[bytes]]:
                 service.wait()
 
 
-def _wait(source: Source, service: subprocess.Popen[bytes], host: str, port: str) -> None:
+def _wait(source: Source, service: subprocess.Popen[bytes], host: str, port: int) -> None:
     """Say when the service is ready, and wait until something ends."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from threading import Thread
+
+import structlog
+
+from app.errors import ApiError
 from app.settings import Settings
 from app.store.client import connect
 from app.store.documents import Documents
-from app.store.indices import CONNECTORS, SYNC_JOBS, Indices
+from app.store.index_definitions import CONNECTORS, SYNC_JOBS
+from app.store.indices import Indices
+from app.store.retries import send
+
+log = structlog.get_logger(__name__)
+
+_PAUSE_BETWEEN_PREPARATIONS = 2.0  # seconds
 
 
 class Store:
@@ -17,3 +29,17 @@ class Store:
         self.indices = Indices(client)
         self.connectors = Documents(client, self.indices, CONNECTORS, refresh_writes=refresh_writes)
         self.sync_jobs = Documents(client, self.indices, SYNC_JOBS, refresh_writes=refresh_writes)
+
+    def prepare(self) -> None:
+        """Bring up the indices in the background, as soon as Elasticsearch answers; returns at once."""
+        Thread(target=self._prepare, name="prepare-indices", daemon=True).start()
+
+    def _prepare(self) -> None:
+        while True:
+            try:
+                send(lambda _again: self.indices.ensure())
+            except ApiError as error:
+                log.warning("indices_not_prepared", reason=error.cause.reason)
+                time.sleep(_PAUSE_BETWEEN_PREPARATIONS)
+            else:
+                return

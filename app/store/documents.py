@@ -11,7 +11,8 @@ from elasticsearch import Elasticsearch
 
 from app.store.client import for_this_request
 from app.store.failures import DocumentExists, DocumentMissing, IndexMissing, translated
-from app.store.indices import IndexDefinition, Indices
+from app.store.index_definitions import IndexDefinition
+from app.store.indices import Indices
 from app.store.painless import VERDICT_FIELD, Script
 from app.store.retries import send
 from app.store.search import Hit, Page, Search

@@ -15,7 +15,7 @@ from app.errors import ApiError, Cause, illegal_argument, index_not_found, not_f
 from app.store import Store
 from app.store.documents import Outcome, new_id
 from app.store.failures import IndexMissing
-from app.store.indices import CONNECTORS
+from app.store.index_definitions import CONNECTORS
 from app.store.painless import Script, load
 from app.store.search import Search
 from app.sync_jobs import paging
@@ -48,7 +48,7 @@ def create(store: Store, connector_id: str, job_type: str, trigger_method: str) 
     try:
         connector = store.connectors.get(connector_id)
     except IndexMissing:
-        raise index_not_found(CONNECTORS.index) from None
+        raise index_not_found(CONNECTORS.name) from None
     if connector is None or connector.get("deleted") is True:
         raise not_found(f"Connector with id '{connector_id}' does not exist.")
     if not connector.get("index_name"):

@@ -27,8 +27,8 @@ def data_folder() -> Path:
 
 def _folder(variable: str, of_user: str, of_root: str) -> Path:
     # Root's home is closed to the user whom the node runs as; hence the system's folders.
-    default = os.path.expanduser(of_user) if NODE_UID is None else of_root
-    return Path(os.environ.get(variable) or default).absolute() / PRODUCT / "elasticsearch"
+    default = of_user if NODE_UID is None else of_root
+    return Path(os.environ.get(variable) or default).expanduser().absolute() / PRODUCT / "elasticsearch"
 
 
 def temporary_folder() -> Path:

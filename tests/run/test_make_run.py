@@ -13,8 +13,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -122,7 +123,7 @@ def half_a_request(port: int) -> http.client.HTTPConnection:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.putrequest("PUT", "/_connector/under-way")
     connection.putheader("Content-Type", "application/json")
-    connection.putheader("Content-Length", "19")
+    connection.putheader("Content-Length", "20")
     connection.endheaders(b'{"name": "')
     time.sleep(0.5)
     return connection
@@ -135,15 +136,13 @@ def test_ctrl_c_answers_the_request_under_way_and_then_ends_service_and_node(run
     family = make.family()
     assert any("gunicorn" in command for command in family.values())
     assert any("org.elasticsearch.bootstrap" in command for command in family.values())
-    connection = half_a_request(make.port)
-
-    os.killpg(make.process.pid, signal.SIGINT)  # to the whole group, as a terminal does it
-    make.wait_for("Stopping", seconds=5)
-    time.sleep(1)
-    connection.send(b'Mine"    }'[:9])
-    answer = connection.getresponse()
-
-    assert answer.status == 201, answer.read()  # Elasticsearch was still there to store it
+    with closing(half_a_request(make.port)) as connection:
+        os.killpg(make.process.pid, signal.SIGINT)  # to the whole group, as a terminal does it
+        make.wait_for("Stopping", seconds=5)
+        time.sleep(1)
+        connection.send(b'Mine"    }')
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (201, ANY)  # Elasticsearch was still there to store it
     make.end()
     assert make.said.rstrip().splitlines()[-1].startswith(("Stopped.", "make: ***"))
     assert "Stopped." in make.said
@@ -195,9 +194,16 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(run):
 
 
 def test_a_service_that_ends_by_itself_ends_all_with_its_status(run):
-    supervisor = run(SUPERVISOR, ELASTICSEARCH_URL="http://127.0.0.1:9", WORKERS="many")
-    assert supervisor.end() == 1
-    assert "The service ended by itself with status 1" in supervisor.said
+    supervisor = run(SUPERVISOR, ELASTICSEARCH_URL="http://127.0.0.1:9", GUNICORN_CMD_ARGS="--no-such-option")
+    assert supervisor.end() == 2
+    assert "The service ended by itself with status 2" in supervisor.said
+
+
+def test_a_setting_that_cannot_be_is_one_sentence(run):
+    supervisor = run(SUPERVISOR, WORKERS="many")
+    assert supervisor.end(5) == 1
+    assert "WORKERS" in supervisor.said
+    assert len(supervisor.said.splitlines()) == 1
 
 
 def test_a_named_cluster_is_the_only_one_tried(run):

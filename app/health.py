@@ -1,0 +1,25 @@
+"""The probes of whatever runs the service."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app
+from flask.typing import ResponseReturnValue
+
+from app.errors import unavailable
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def healthz() -> ResponseReturnValue:
+    """The process answers; nothing is said about Elasticsearch, or its outage would restart the service."""
+    return {"status": "ok"}
+
+
+@blueprint.get("/readyz")
+def readyz() -> ResponseReturnValue:
+    """Requests can be served: Elasticsearch answers and the indices can be used. Raises `ApiError` 503 otherwise."""
+    problems = current_app.extensions["store"].indices.readiness()
+    if problems:
+        raise unavailable(" ".join(problems))
+    return {"status": "ready"}

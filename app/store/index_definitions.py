@@ -1,0 +1,74 @@
+"""The two indices as the files in `mappings/` describe them: names, settings, mapping and templates."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+META_KEY = "connector_sync_service"
+"""Our own key in `_meta`; every other key there belongs to somebody else."""
+
+_FOLDER = Path(__file__).resolve().parents[2] / "mappings"
+
+
+@dataclass(frozen=True)
+class IndexDefinition:
+    """What one index should be. Requests go to `alias`, always; `name` is the index that is made behind it.
+
+    `queried` are the dotted names of the fields that searches filter or sort by.
+    """
+
+    alias: str
+    name: str
+    template: str
+    template_priority: int
+    settings_component: str
+    mappings_component: str
+    queried: tuple[str, ...]
+    settings: dict[str, Any]
+    mappings: dict[str, Any]
+
+    @classmethod
+    def load(cls, file: str) -> IndexDefinition:
+        """Read one file of `mappings/`. Raises `OSError`, `ValueError` or `KeyError` on a file that is not whole."""
+        content = json.loads((_FOLDER / file).read_text("utf-8"))
+        template = content["template"]
+        return cls(
+            alias=content["alias"],
+            name=content["index"],
+            template=template["name"],
+            template_priority=template["priority"],
+            settings_component=template["settings_component"],
+            mappings_component=template["mappings_component"],
+            queried=tuple(content["queried"]),
+            settings=content["settings"],
+            mappings=content["mappings"],
+        )
+
+    @property
+    def own_meta(self) -> dict[str, Any]:
+        """Our part of `_meta`: the version of our mapping, which rises with each change of the file."""
+        return {META_KEY: self.mappings["_meta"][META_KEY]}
+
+    @cached_property
+    def component_templates(self) -> dict[str, dict[str, Any]]:
+        """The bodies of the component templates, by name."""
+        return {
+            self.settings_component: {"settings": self.settings},
+            self.mappings_component: {"mappings": self.mappings},
+        }
+
+    def type_of(self, field: str) -> str:
+        """The type that our mapping gives to the field of that dotted name. Raises `KeyError` if it gives none."""
+        mapping: dict[str, Any] = self.mappings
+        for part in field.split("."):
+            mapping = mapping["properties"][part]
+        return str(mapping.get("type", "object"))
+
+
+CONNECTORS = IndexDefinition.load("connectors.json")
+SYNC_JOBS = IndexDefinition.load("sync_jobs.json")
+DEFINITIONS = (CONNECTORS, SYNC_JOBS)

@@ -1,0 +1,210 @@
+"""Bringing up the two indices, and telling whether they can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import structlog
+from elasticsearch import AuthorizationException, BadRequestError, Elasticsearch, NotFoundError
+
+from app.errors import ApiError
+from app.store import index_problems, mapping_changes
+from app.store.failures import IndexMissing
+from app.store.index_definitions import CONNECTORS, DEFINITIONS, SYNC_JOBS, IndexDefinition
+from app.store.index_problems import Problem
+from app.store.retries import send
+
+__all__ = ["CONNECTORS", "SYNC_JOBS", "IndexDefinition", "Indices"]
+
+log = structlog.get_logger(__name__)
+
+# Seconds. Longer than Elasticsearch's own 30 for a change of the cluster's state, so that its answer is seen.
+_PATIENCE = 35.0
+# Looks at an index that others make or delete at the same time.
+_LOOKS = 3
+
+
+class Indices:
+    """The connector and sync job indices, with their aliases and templates. Safe to use from several processes at once.
+
+    Nothing is ever overwritten, reindexed or deleted; an index that exists is only added to.
+    """
+
+    def __init__(self, client: Elasticsearch) -> None:
+        self._client = client
+        self._patient = client.options(request_timeout=_PATIENCE)
+
+    def ensure(self) -> None:
+        """Make what is missing: templates, indices, aliases, fields. Writes nothing where nothing is missing.
+
+        A user who may not do so is no error as long as the indices can be used as they are. Raises the client's
+        exceptions.
+        """
+        steps: list[Callable[[], None]] = [
+            self._put_templates,
+            *(partial(self._bring_up, definition) for definition in DEFINITIONS),
+        ]
+        refused: list[AuthorizationException] = []
+        for step in steps:
+            try:
+                step()
+            except AuthorizationException as refusal:
+                refused.append(refusal)
+        if not refused:
+            return
+        if self.check():
+            raise refused[-1]
+        log.info(
+            "indices_not_managed", reason=_reason(refused[-1]), outcome="the indices are usable as they are"
+        )
+
+    def check(self) -> list[str]:
+        """What keeps the indices from being used, one sentence each, with the cure; empty if they can be used.
+
+        Needs the privilege `read` only. Raises the client's exceptions.
+        """
+        return [problem.text for problem in self._problems()]
+
+    def readiness(self) -> list[str]:
+        """As `check`, but what is missing is made, once, and nothing is raised: a failure is a problem of its own."""
+        try:
+            problems = send(lambda _: self._problems())
+            if any(problem.curable for problem in problems):
+                problems = send(lambda _: self._cure(problems))
+        except ApiError as failure:
+            return [failure.cause.reason or failure.cause.type]
+        except IndexMissing as deleted:
+            return [f"An index was deleted while it was looked at: {deleted}."]
+        return [problem.text for problem in problems]
+
+    def _cure(self, problems: list[Problem]) -> list[Problem]:
+        try:
+            self.ensure()
+        except AuthorizationException as refusal:
+            log.warning("indices_not_managed", reason=_reason(refusal), outcome="the indices are not usable")
+            return problems
+        return self._problems()
+
+    def _problems(self) -> list[Problem]:
+        return [problem for definition in DEFINITIONS for problem in self._problems_of(definition)]
+
+    def _problems_of(self, definition: IndexDefinition) -> list[Problem]:
+        try:
+            capabilities = self._client.field_caps(index=definition.alias, fields=list(definition.queried))
+        except NotFoundError:
+            return [index_problems.absent(definition)]
+        except BadRequestError as error:
+            if error.error == "index_closed_exception":
+                return [index_problems.closed(definition)]
+            raise
+        return index_problems.find(definition, capabilities.body)
+
+    def _put_templates(self) -> None:
+        """Templates under the names that Elasticsearch itself would use: whoever creates the indices gets them right."""
+        present = self._component_templates()
+        for definition in DEFINITIONS:
+            for name, template in definition.component_templates.items():
+                if name not in present:
+                    self._put_component_template(name, template, definition.own_meta)
+                    present.add(name)
+        present = self._index_templates()
+        for definition in DEFINITIONS:
+            if definition.template not in present:
+                self._put_index_template(definition)
+
+    def _component_templates(self) -> set[str]:
+        try:
+            answer = self._client.cluster.get_component_template(name="elastic-connectors*")
+        except NotFoundError:
+            return set()
+        return {template["name"] for template in answer["component_templates"]}
+
+    def _index_templates(self) -> set[str]:
+        try:
+            answer = self._client.indices.get_index_template(name="elastic-connectors*")
+        except NotFoundError:
+            return set()
+        return {template["name"] for template in answer["index_templates"]}
+
+    def _put_component_template(self, name: str, template: dict[str, Any], meta: dict[str, Any]) -> None:
+        try:
+            self._patient.cluster.put_component_template(name=name, template=template, meta=meta, create=True)
+        except BadRequestError as error:
+            if name not in self._component_templates():
+                log.warning("template_refused", template=name, reason=_reason(error))
+
+    def _put_index_template(self, definition: IndexDefinition) -> None:
+        try:
+            self._patient.indices.put_index_template(
+                name=definition.template,
+                index_patterns=[definition.name],
+                composed_of=list(definition.component_templates),
+                template={"aliases": {definition.alias: {}}},
+                priority=definition.template_priority,
+                allow_auto_create=True,
+                meta=definition.own_meta,
+                create=True,
+            )
+        except BadRequestError as error:
+            # Somebody else's template for the same name is no obstacle: the index is made with our own mapping.
+            if definition.template not in self._index_templates():
+                log.warning("template_refused", template=definition.template, reason=_reason(error))
+
+    def _bring_up(self, definition: IndexDefinition) -> None:
+        for look in range(1, _LOOKS + 1):
+            try:
+                self._create_or_add(definition)
+            except NotFoundError:  # deleted since we looked
+                if look == _LOOKS:
+                    raise
+            except BadRequestError as error:  # made since we looked
+                if error.error != "resource_already_exists_exception" or look == _LOOKS:
+                    raise
+            else:
+                return
+
+    def _create_or_add(self, definition: IndexDefinition) -> None:
+        found = self._look(definition.alias) or self._look(definition.name)
+        if not found:
+            self._patient.indices.create(
+                index=definition.name,
+                settings=definition.settings,
+                mappings=definition.mappings,
+                aliases={definition.alias: {}},
+            )
+            log.info("index_created", index=definition.name)
+        elif len(found) == 1 and definition.alias not in found:
+            [(index, state)] = found.items()
+            self._add(definition, index, state)
+        # Else there is no telling which index is meant; `check` says so.
+
+    def _look(self, name: str) -> dict[str, Any]:
+        """Aliases and mappings of the indices behind a name."""
+        try:
+            return dict(self._client.indices.get(index=name, features=["aliases", "mappings"]))
+        except NotFoundError:
+            return {}
+
+    def _add(self, definition: IndexDefinition, index: str, state: Mapping[str, Any]) -> None:
+        if definition.alias not in state["aliases"]:
+            self._patient.indices.put_alias(index=index, name=definition.alias)
+            log.info("alias_added", index=index, alias=definition.alias)
+        changes = mapping_changes.missing(state["mappings"], definition.mappings)
+        if not changes:
+            return
+        try:
+            self._patient.indices.put_mapping(index=index, **changes)
+        except BadRequestError as error:
+            # A document may have mapped a field of ours meanwhile, or the limit of fields is reached; `check` decides.
+            log.warning("mapping_refused", index=index, reason=_reason(error))
+        else:
+            log.info("mapping_extended", index=index, fields=sorted(changes.get("properties", {})))
+
+
+def _reason(error: AuthorizationException | BadRequestError) -> str:
+    try:
+        return str(error.body["error"]["reason"])
+    except (KeyError, TypeError):
+        return str(error)

@@ -1,0 +1,106 @@
+"""The endpoints of sync jobs: read the request, call one operation, render its result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app
+
+from app.store import Store
+from app.sync_jobs import operations
+from app.sync_jobs.schemas import (
+    ClaimBody,
+    CreateBody,
+    ErrorBody,
+    ListParameters,
+    StatsBody,
+    any_sync_job_id,
+    new_sync_job_id,
+)
+from app.wire.endpoint import endpoint
+from app.wire.rendering import answer
+
+blueprint = Blueprint("sync_jobs", __name__, url_prefix="/_connector/_sync_job")
+
+
+def _store() -> Store:
+    store: Store = current_app.extensions["store"]
+    return store
+
+
+@blueprint.post("")
+@endpoint(body=CreateBody)
+def create(body: dict[str, Any]) -> Response:
+    """Queue a job for a connector."""
+    sync_job_id = operations.create(_store(), body["id"], body["job_type"], body["trigger_method"])
+    return answer({"id": sync_job_id}, 201)
+
+
+@blueprint.get("")
+@endpoint(query=ListParameters)
+def list_(query: dict[str, Any]) -> Response:
+    """List jobs by their creation, a page at a time."""
+    page = operations.list_(_store(), **query)
+    shown: dict[str, Any] = {"count": page.count, "results": page.results}
+    if page.search_after is not None:
+        shown["search_after"] = page.search_after
+    return answer(shown)
+
+
+@blueprint.get("/<segment:sync_job_id>")
+@endpoint(validate_path=any_sync_job_id)
+def get(sync_job_id: str) -> Response:
+    """Show a job."""
+    return answer(operations.get(_store(), sync_job_id))
+
+
+@blueprint.delete("/<segment:sync_job_id>")
+@endpoint(validate_path=new_sync_job_id)
+def delete(sync_job_id: str) -> Response:
+    """Remove a job."""
+    operations.delete(_store(), sync_job_id)
+    return answer({"acknowledged": True})
+
+
+@blueprint.put("/<segment:sync_job_id>/_cancel")
+@endpoint(validate_path=new_sync_job_id)
+def cancel(sync_job_id: str) -> Response:
+    """End a waiting job, ask a running one to stop."""
+    return answer({"result": operations.cancel(_store(), sync_job_id)})
+
+
+@blueprint.put("/<segment:sync_job_id>/_check_in")
+@endpoint(validate_path=new_sync_job_id)
+def check_in(sync_job_id: str) -> Response:
+    """Take a heartbeat of the job's worker."""
+    return answer({"result": operations.check_in(_store(), sync_job_id)})
+
+
+@blueprint.put("/<segment:sync_job_id>/_claim")
+@endpoint(body=ClaimBody, validate_path=new_sync_job_id)
+def claim(sync_job_id: str, body: dict[str, Any]) -> Response:
+    """Give a waiting job to one worker."""
+    result = operations.claim(
+        _store(),
+        sync_job_id,
+        body["worker_hostname"],
+        body.get("sync_cursor"),
+        current_app.extensions["settings"].claim_resend_window,
+    )
+    return answer({"result": result})
+
+
+@blueprint.put("/<segment:sync_job_id>/_error")
+@endpoint(body=ErrorBody, validate_path=new_sync_job_id)
+def error(sync_job_id: str, body: dict[str, Any]) -> Response:
+    """End a running job with an error."""
+    return answer({"result": operations.fail(_store(), sync_job_id, body["error"])})
+
+
+@blueprint.put("/<segment:sync_job_id>/_stats")
+@endpoint(body=StatsBody, validate_path=new_sync_job_id)
+def stats(sync_job_id: str, body: dict[str, Any]) -> Response:
+    """Take the counters of the job's worker."""
+    counters = {key: value for key, value in body.items() if key not in ("last_seen", "metadata")}
+    result = operations.report_stats(_store(), sync_job_id, counters, body.get("last_seen"), body.get("metadata"))
+    return answer({"result": result})

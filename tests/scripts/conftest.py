@@ -1,0 +1,37 @@
+"""A store on the real node, and one job in any state that a test wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from app import settings
+from app.store import Store
+from app.store.index_definitions import SYNC_JOBS
+
+JOB = "job"
+
+
+@pytest.fixture(scope="session")
+def store(node_url: str) -> Store:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("ELASTICSEARCH_URL", node_url)
+        store = Store(settings.load())
+    store.indices.ensure()
+    return store
+
+
+@pytest.fixture
+def put_job(store: Store, elasticsearch: Elasticsearch) -> Callable[[dict[str, Any]], None]:
+    def put(document: dict[str, Any]) -> None:
+        elasticsearch.index(index=SYNC_JOBS.alias, id=JOB, document=document)
+
+    return put
+
+
+@pytest.fixture
+def stored(elasticsearch: Elasticsearch) -> Callable[[], dict[str, Any]]:
+    return lambda: dict(elasticsearch.get(index=SYNC_JOBS.alias, id=JOB)["_source"])

@@ -1,0 +1,132 @@
+"""`last_seen` never goes backwards and never beyond now, whoever wrote it and however."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app import clock
+from app.errors import ApiError
+from app.store.documents import Outcome
+from app.sync_jobs import operations
+from app.sync_jobs.states import FINISHED
+from tests.scripts.conftest import JOB
+
+NOW = datetime.now(UTC).replace(microsecond=123456)
+EARLIER, LATER, FUTURE = NOW - timedelta(hours=1), NOW + timedelta(minutes=1), NOW + timedelta(days=1)
+
+
+def check_in(store, now=NOW) -> Outcome:
+    return store.sync_jobs.transition(
+        JOB, operations.CHECK_IN, {"finished": FINISHED, "now": clock.iso(now)}
+    )
+
+
+def stats(store, last_seen, counters=None, metadata=None, now=NOW) -> Outcome:
+    return store.sync_jobs.transition(
+        JOB,
+        operations.STATS,
+        {
+            "finished": FINISHED,
+            "now": clock.iso(now),
+            "last_seen": clock.iso(last_seen or now),
+            "counters": counters or {},
+            "metadata": metadata,
+        },
+    )
+
+
+def written(moment: datetime) -> list:
+    """One instant in each form that programs write."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return [
+        clock.iso(moment),
+        moment.isoformat(),
+        moment.astimezone(tz=None).isoformat(),
+        moment.replace(tzinfo=None).isoformat(),
+        (moment + timedelta(hours=2)).replace(tzinfo=None).isoformat() + "+02:00",
+        str(milliseconds),
+        milliseconds,
+    ]
+
+
+@pytest.mark.parametrize("stored_value", [*written(EARLIER), "2024-01-01", None])
+def test_an_earlier_value_moves_forward(store, put_job, stored, stored_value) -> None:
+    put_job({"status": "in_progress", "last_seen": stored_value})
+    assert check_in(store).result == "updated"
+    assert stored()["last_seen"] == clock.iso(NOW)
+
+
+@pytest.mark.parametrize("stored_value", written(NOW))
+def test_a_newer_value_stays(store, put_job, stored, stored_value) -> None:
+    """Another heartbeat, sent after this one, came first: nothing is left to do, and nothing is written."""
+    put_job({"status": "in_progress", "last_seen": stored_value})
+    outcome = check_in(store, now=EARLIER)
+    assert (outcome.result, outcome.verdict) == ("noop", {"outcome": "done"})
+    assert stored()["last_seen"] == stored_value
+
+
+@pytest.mark.parametrize("stored_value", written(FUTURE))
+def test_a_future_value_is_overwritten(store, put_job, stored, stored_value) -> None:
+    put_job({"status": "in_progress", "last_seen": stored_value})
+    check_in(store)
+    assert stored()["last_seen"] == clock.iso(NOW)
+
+
+@pytest.mark.parametrize("unreadable", [["2024-01-01T00:00:00Z"], "2024-01-01T10", []], ids=str)
+def test_an_unreadable_value_is_overwritten(store, put_job, stored, unreadable) -> None:
+    put_job({"status": "in_progress", "last_seen": unreadable})
+    check_in(store)
+    assert stored()["last_seen"] == clock.iso(NOW)
+
+
+def test_stats_take_the_instant_that_was_sent(store, put_job, stored) -> None:
+    put_job({"status": "in_progress", "last_seen": "2024-01-01T00:00:00+00:00"})
+    stats(store, EARLIER)
+    assert stored()["last_seen"] == clock.iso(EARLIER)
+
+
+def test_stats_never_store_a_future_instant(store, put_job, stored) -> None:
+    put_job({"status": "in_progress"})
+    stats(store, FUTURE)
+    assert stored()["last_seen"] == clock.iso(NOW)
+
+
+def test_stats_with_an_earlier_instant_count_but_leave_last_seen(store, put_job, stored) -> None:
+    put_job({"status": "in_progress", "last_seen": clock.iso(NOW)})
+    assert stats(store, EARLIER, {"indexed_document_count": 3}).result == "updated"
+    assert stored() == {"status": "in_progress", "last_seen": clock.iso(NOW), "indexed_document_count": 3}
+
+
+def test_stats_sent_twice_change_nothing_the_second_time(store, put_job, stored) -> None:
+    put_job({"status": "in_progress"})
+    sent = (EARLIER, {"indexed_document_count": 3, "total_document_count": 0}, {"a": {"b": [1]}})
+    assert stats(store, *sent).result == "updated"
+    outcome = stats(store, *sent)
+    assert (outcome.result, outcome.verdict) == ("noop", {"outcome": "unchanged"})
+
+
+def test_metadata_is_merged_key_by_key(store, put_job, stored) -> None:
+    put_job({"status": "in_progress", "metadata": {"a": {"x": 1, "y": [1, 2]}, "kept": None}})
+    stats(store, None, metadata={"a": {"y": [3], "z": {}}, "big": 2**70, "a.b": 1})
+    assert stored()["metadata"] == {"a": {"x": 1, "y": [3], "z": {}}, "kept": None, "big": 2**70, "a.b": 1}
+
+
+@pytest.mark.parametrize("key", ["", "a..b", ".", "a.", " "])
+def test_keys_that_elasticsearch_refuses_change_nothing(store, put_job, stored, key) -> None:
+    before = {"status": "in_progress", "connector": {"configuration": {"a": {"value": "secret"}}}}
+    put_job(before)
+    with pytest.raises(ApiError) as refused:
+        stats(store, None, metadata={key: 1})
+    assert refused.value.status == 400
+    assert "secret" not in str(refused.value)
+    assert refused.value.cause.caused_by is None
+    assert stored() == before
+
+
+@pytest.mark.parametrize("document", [{}, {"metadata": None}, {"metadata": []}], ids=["absent", "null", "list"])
+def test_metadata_that_is_no_object_becomes_one(store, put_job, stored, document) -> None:
+    put_job({"status": "in_progress"} | document)
+    stats(store, None, metadata={"a": 1})
+    assert stored()["metadata"] == {"a": 1}

@@ -1,0 +1,139 @@
+"""A transition that Elasticsearch carried out although its answer was lost is not carried out twice, nor refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app import clock
+from app.store.documents import RETRY_ON_CONFLICT, Outcome
+from app.sync_jobs import operations
+from app.sync_jobs.states import TRANSITIONS
+from tests.scripts.conftest import JOB
+
+NOW = clock.now()
+COMMON = {"transitions": TRANSITIONS, "now": NOW}
+CLAIM = COMMON | {"worker_hostname": "worker-1", "sync_cursor": {"a": 1}, "resend_window": 0}
+SENT = [
+    (operations.CANCEL, COMMON, "pending"),
+    (operations.CANCEL, COMMON, "in_progress"),
+    (operations.CLAIM, CLAIM, "pending"),
+    (operations.FAIL, COMMON | {"error": "it broke"}, "in_progress"),
+]
+
+
+def send(store, elasticsearch, script, params, *, again) -> Outcome:
+    """As the store does, but with a say in whether the script is told that it may have run before."""
+    answer = elasticsearch.update(
+        index=".elastic-connectors-sync-jobs",
+        id=JOB,
+        script={"source": script.source, "params": params | {"again": again}},
+        source_includes=["verdict"],
+        retry_on_conflict=RETRY_ON_CONFLICT,
+    )
+    return Outcome(answer["result"], answer["get"]["_source"].get("verdict", {}))
+
+
+@pytest.mark.parametrize(("script", "params", "start"), SENT)
+def test_the_own_effect_is_success(store, elasticsearch, put_job, stored, script, params, start) -> None:
+    put_job({"status": start})
+    assert send(store, elasticsearch, script, params, again=False).result == "updated"
+    before = stored()
+    outcome = send(store, elasticsearch, script, params, again=True)
+    assert (outcome.result, outcome.verdict["outcome"]) == ("noop", "done")
+    assert stored() == before
+
+
+@pytest.mark.parametrize(("script", "params", "start"), SENT)
+def test_a_second_request_is_no_second_sending(
+    store, elasticsearch, put_job, stored, script, params, start
+) -> None:
+    """Two requests may carry the same instant; only one that was really sent before may take the effect for its own."""
+    put_job({"status": start})
+    send(store, elasticsearch, script, params, again=False)
+    assert send(store, elasticsearch, script, params, again=False).verdict["outcome"] == "refused"
+
+
+@pytest.mark.parametrize(("script", "params", "start"), SENT)
+def test_the_effect_of_another_is_no_success(store, elasticsearch, put_job, script, params, start) -> None:
+    put_job({"status": start})
+    send(store, elasticsearch, script, params | {"now": "2024-01-01T00:00:00Z"}, again=False)
+    assert send(store, elasticsearch, script, params, again=True).verdict["outcome"] == "refused"
+
+
+def test_an_effect_that_was_built_upon_is_still_the_own(store, elasticsearch, put_job) -> None:
+    """Between the two sendings the worker wrote that the job is canceled, or somebody canceled the claimed job."""
+    put_job({"status": "canceled", "cancelation_requested_at": NOW, "canceled_at": "2024-01-01T00:00:00+00:00"})
+    assert send(store, elasticsearch, operations.CANCEL, COMMON, again=True).verdict["outcome"] == "done"
+    put_job({"status": "canceling", "started_at": NOW, "worker_hostname": "worker-1"})
+    assert send(store, elasticsearch, operations.CLAIM, CLAIM, again=True).verdict["outcome"] == "done"
+
+
+# What a job looks like right after worker-1 claimed it with a cursor, in the form of another program's instants.
+HELD = {
+    "status": "in_progress",
+    "worker_hostname": "worker-1",
+    "connector": {"sync_cursor": {"a": 1.0, "b": [{}, None]}},
+}
+
+
+def hold(started: datetime, seen: datetime | None = None, **other) -> dict:
+    return HELD | {"started_at": started.isoformat(), "last_seen": clock.iso(seen or started)} | other
+
+
+def claim(store, **changes) -> str:
+    values = {"worker_hostname": "worker-1", "sync_cursor": {"b": [{}, None], "a": 1.0}, "resend_window": 60.0}
+    return operations.claim(store, JOB, **(values | changes))
+
+
+def test_a_worker_may_send_its_claim_again(store, put_job, stored) -> None:
+    document = hold(datetime.now(UTC) - timedelta(seconds=50))
+    put_job(document)
+    assert claim(store) == "noop"
+    assert stored() == document
+
+
+@pytest.mark.parametrize(
+    ("document", "changes"),
+    [
+        (hold(datetime.now(UTC)), {"worker_hostname": "worker-2"}),
+        (hold(datetime.now(UTC)), {"sync_cursor": {"a": 1.0}}),
+        (hold(datetime.now(UTC)), {"sync_cursor": None}),
+        (hold(datetime.now(UTC), connector={}), {}),
+        (hold(datetime.now(UTC)), {"resend_window": 0.0}),
+        (hold(datetime.now(UTC) - timedelta(seconds=61)), {}),
+        (hold(datetime.now(UTC) - timedelta(seconds=9), datetime.now(UTC)), {}),
+        (hold(datetime.now(UTC), worker_hostname=""), {"worker_hostname": ""}),
+        (hold(datetime.now(UTC), status="canceling"), {}),
+        (hold(datetime.now(UTC), started_at="soon", last_seen=None), {}),
+    ],
+    ids=[
+        "another worker",
+        "another cursor",
+        "no cursor",
+        "a cursor that is not held",
+        "no window",
+        "too late",
+        "after a heartbeat",
+        "no name",
+        "canceling",
+        "unreadable instant",
+    ],
+)
+def test_a_claim_that_is_not_the_winners_is_refused(store, put_job, stored, document, changes) -> None:
+    put_job({key: value for key, value in document.items() if value != "soon"})
+    with pytest.raises(operations.ApiError) as refused:
+        claim(store, **changes)
+    assert refused.value.status == 409
+
+
+def test_the_refusal_names_the_holder(store, put_job) -> None:
+    put_job(hold(datetime(2024, 1, 1, tzinfo=UTC)))
+    with pytest.raises(operations.ApiError) as refused:
+        claim(store, worker_hostname="worker-2")
+    assert refused.value.cause.type == "status_exception"
+    assert refused.value.cause.reason == (
+        "Invalid transition attempt from [in_progress] to [in_progress]. Such a ConnectorSyncStatus transition is not "
+        "supported by the Connector Protocol. Sync job [job] was claimed by [worker-1] at [2024-01-01T00:00:00+00:00]."
+    )

@@ -1,0 +1,134 @@
+"""Every script against every state a job can be in, and against what is no state; expectations come from the table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.errors import ApiError
+from app.store import Store
+from app.sync_jobs import operations
+from app.sync_jobs.states import FINISHED, TRANSITIONS
+from tests.scripts.conftest import JOB
+
+# What other programs may leave in the field: nothing, null, no status, no text.
+NO_STATES: dict[str, dict[str, Any]] = {
+    "absent": {},
+    "null": {"status": None},
+    "unknown": {"status": "resting"},
+    "upper case": {"status": "PENDING"},
+    "a number": {"status": 7},
+    "a list": {"status": ["pending"]},
+}
+
+
+def cancel(store: Store) -> str:
+    return operations.cancel(store, JOB)
+
+
+def claim(store: Store) -> str:
+    return operations.claim(store, JOB, "worker-1", {"cursor": 1}, resend_window=60)
+
+
+def fail(store: Store) -> str:
+    return operations.fail(store, JOB, "it broke")
+
+
+def check_in(store: Store) -> str:
+    return operations.check_in(store, JOB)
+
+
+def stats(store: Store) -> str:
+    return operations.report_stats(store, JOB, {"indexed_document_count": 5}, None, {"new": 1})
+
+
+# What each transition leads to, and whence: read off the table.
+MOVES = [
+    (cancel, "canceled", [s for s, to in TRANSITIONS.items() if "canceled" in to and s != "canceling"], 400),
+    (cancel, "canceling", [s for s, to in TRANSITIONS.items() if "canceling" in to], 400),
+    (claim, "in_progress", [s for s, to in TRANSITIONS.items() if "in_progress" in to], 409),
+    (fail, "error", [s for s, to in TRANSITIONS.items() if "error" in to], 400),
+]
+LEGAL = [(act, start, target) for act, target, starts, _ in MOVES for start in starts]
+REFUSED = [
+    (act, start, status)
+    for act, status in {(act, status) for act, _, _, status in MOVES}
+    for start in TRANSITIONS
+    if (act, start) not in {(a, s) for a, s, _ in LEGAL}
+]
+
+
+def test_the_cases_cover_every_transition_and_state() -> None:
+    assert len(LEGAL) + len(REFUSED) == 3 * len(TRANSITIONS) == 21
+
+
+@pytest.mark.parametrize(("act", "start", "target"), LEGAL, ids=lambda v: getattr(v, "__name__", v))
+def test_legal_transition(store, put_job, stored, act, start, target) -> None:
+    put_job({"status": start, "kept": [1, {"a": None}], "metadata": {"kept": True}})
+    assert act(store) == "updated"
+    job = stored()
+    assert job["status"] == target
+    assert job["kept"] == [1, {"a": None}]
+    assert job["metadata"] == {"kept": True}
+    assert "verdict" not in job
+
+
+@pytest.mark.parametrize(("act", "start", "status"), REFUSED, ids=lambda v: getattr(v, "__name__", v))
+def test_illegal_transition_changes_nothing(store, put_job, stored, act, start, status) -> None:
+    before = {"status": start, "kept": 1}
+    put_job(before)
+    with pytest.raises(ApiError) as refused:
+        act(store)
+    assert refused.value.status == status
+    assert refused.value.cause.type == "status_exception"
+    assert f"Invalid transition attempt from [{start}] to [" in (refused.value.cause.reason or "")
+    assert stored() == before
+
+
+@pytest.mark.parametrize("document", NO_STATES.values(), ids=NO_STATES.keys())
+@pytest.mark.parametrize(("act", "status"), [(cancel, 400), (claim, 409), (fail, 400)])
+def test_what_is_no_state_is_refused(store, put_job, stored, act, status, document) -> None:
+    put_job(document)
+    with pytest.raises(ApiError) as refused:
+        act(store)
+    assert refused.value.status == status
+    assert stored() == document
+
+
+@pytest.mark.parametrize("act", [check_in, stats])
+@pytest.mark.parametrize("start", TRANSITIONS)
+def test_heartbeats_end_with_the_job(store, put_job, stored, act, start) -> None:
+    before = {"status": start, "last_seen": "2024-01-01T00:00:00+00:00"}
+    put_job(before)
+    if start in FINISHED:
+        with pytest.raises(ApiError) as refused:
+            act(store)
+        assert refused.value.status == 409
+        assert refused.value.cause.reason == (
+            f"Sync job [{JOB}] is finished with status [{start}] and takes no more heartbeats or stats."
+        )
+        assert stored() == before
+    else:
+        assert act(store) == "updated"
+        assert stored()["status"] == start
+        assert stored()["last_seen"].endswith("Z")
+
+
+@pytest.mark.parametrize("act", [check_in, stats])
+@pytest.mark.parametrize("document", NO_STATES.values(), ids=NO_STATES.keys())
+def test_heartbeats_of_what_is_no_state_are_taken(store, put_job, stored, act, document) -> None:
+    put_job(document)
+    assert act(store) == "updated"
+    assert stored()["last_seen"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{}, {"connector": None}, {"connector": []}, {"connector": {"id": "c", "sync_cursor": {"old": 1}}}],
+    ids=["absent", "null", "empty list", "with a cursor"],
+)
+def test_claim_sets_a_cursor_on_any_document(store, put_job, stored, document) -> None:
+    put_job({"status": "pending"} | document)
+    assert claim(store) == "updated"
+    assert stored()["connector"]["sync_cursor"] == {"cursor": 1}
