@@ -13,7 +13,9 @@ except SettingsError as why:
     sys.exit(str(why))  # the sentence alone, and not the traceback of a configuration file
 
 wsgi_app = "app:create_app()"
-bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+bind = (
+    f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+)
 
 # Two processes use two cores, and a thread waits for Elasticsearch most of its time.
 worker_class = "gthread"

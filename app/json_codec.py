@@ -1,26 +1,54 @@
-"""JSON in and out: fast, and exact for integers of any size."""
+"""JSON as Elasticsearch stores it: fast, and without losing what the fast library cannot hold.
+
+orjson turns integers beyond 64 bits into floats and refuses lone surrogates and numbers beyond a double. Documents with
+such values are valid in Elasticsearch, so they must come through unharmed; for them the standard library is asked.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 
-# orjson reads integers beyond 64 bits as floats, and refuses to write them.
-_LONG_NUMBER = re.compile(rb"\d{19}")
+# 19 digits are the first that can exceed 64 bits. A false alarm (digits in a text) only costs time.
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
 
-def loads(data: bytes | str) -> Any:
-    """The value of a JSON text. Raises `ValueError` if it is none."""
-    raw = data.encode() if isinstance(data, str) else data
-    return json.loads(raw) if _LONG_NUMBER.search(raw) else orjson.loads(raw)
+def loads(text: bytes | str) -> Any:
+    """Read one JSON value. Raises `ValueError` when the text is not JSON or nests too deeply."""
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if _LONG_NUMBER.search(data):
+        return _loads_exactly(data)
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return _loads_exactly(data)
 
 
 def dumps(value: Any) -> bytes:
-    """The JSON text of `value`, without blanks."""
+    """Write one JSON value, compact, as UTF-8. Raises `TypeError` when the value has no JSON form."""
     try:
         return orjson.dumps(value)
     except TypeError:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        # Escapes keep lone surrogates legal UTF-8.
+        return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+def _loads_exactly(data: bytes) -> Any:
+    try:
+        return json.loads(data.decode("utf-8"), parse_float=_float, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("the JSON value is nested too deeply") from None
+
+
+def _float(text: str) -> float | str:
+    number = float(text)
+    # JSON has no infinity: Elasticsearch itself writes such a number back as this text.
+    return number if math.isfinite(number) else ("Infinity" if number > 0 else "-Infinity")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

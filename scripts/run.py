@@ -92,7 +92,9 @@ def _free_port(host: str, port: int) -> int:
             probe.bind(address)
             return int(probe.getsockname()[1])
     except OSError as why:
-        raise _Ended(f"Cannot listen at {host}:{port} ({why}); HOST and PORT name another address.", 1) from why
+        raise _Ended(
+            f"Cannot listen at {host}:{port} ({why}); HOST and PORT name another address.", 1
+        ) from why
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app
 
 from app.connectors import operations
-from app.connectors.schemas import GetParameters, PutBody, any_connector_id, new_connector_id
+from app.connectors.schemas import GetParameters, PutBody, existing_connector_id, written_connector_id
 from app.store import Store
 from app.wire.endpoint import endpoint
 from app.wire.rendering import answer
@@ -37,7 +37,7 @@ def put_without_id(body: dict[str, Any]) -> Response:
 
 
 @blueprint.put("/<connector:connector_id>")
-@endpoint(body=PutBody, body_optional=True, validate_path=new_connector_id)
+@endpoint(body=PutBody, body_optional=True, validate_path=written_connector_id)
 def put(connector_id: str, body: dict[str, Any]) -> Response:
     """Make a connector, or change the fields of one that were sent."""
     result = operations.put(_store(), connector_id, body)
@@ -45,7 +45,7 @@ def put(connector_id: str, body: dict[str, Any]) -> Response:
 
 
 @blueprint.get("/<connector:connector_id>")
-@endpoint(query=GetParameters, validate_path=any_connector_id)
+@endpoint(query=GetParameters, validate_path=existing_connector_id)
 def get(connector_id: str, query: dict[str, Any]) -> Response:
     """Show a connector."""
     return answer(operations.get(_store(), connector_id, include_deleted=query["include_deleted"]))

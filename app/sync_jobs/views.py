@@ -14,8 +14,8 @@ from app.sync_jobs.schemas import (
     ErrorBody,
     ListParameters,
     StatsBody,
-    any_sync_job_id,
-    new_sync_job_id,
+    existing_sync_job_id,
+    written_sync_job_id,
 )
 from app.wire.endpoint import endpoint
 from app.wire.rendering import answer
@@ -48,14 +48,14 @@ def list_(query: dict[str, Any]) -> Response:
 
 
 @blueprint.get("/<segment:sync_job_id>")
-@endpoint(validate_path=any_sync_job_id)
+@endpoint(validate_path=existing_sync_job_id)
 def get(sync_job_id: str) -> Response:
     """Show a job."""
     return answer(operations.get(_store(), sync_job_id))
 
 
 @blueprint.delete("/<segment:sync_job_id>")
-@endpoint(validate_path=new_sync_job_id)
+@endpoint(validate_path=written_sync_job_id)
 def delete(sync_job_id: str) -> Response:
     """Remove a job."""
     operations.delete(_store(), sync_job_id)
@@ -63,21 +63,21 @@ def delete(sync_job_id: str) -> Response:
 
 
 @blueprint.put("/<segment:sync_job_id>/_cancel")
-@endpoint(validate_path=new_sync_job_id)
+@endpoint(validate_path=written_sync_job_id)
 def cancel(sync_job_id: str) -> Response:
     """End a waiting job, ask a running one to stop."""
     return answer({"result": operations.cancel(_store(), sync_job_id)})
 
 
 @blueprint.put("/<segment:sync_job_id>/_check_in")
-@endpoint(validate_path=new_sync_job_id)
+@endpoint(validate_path=written_sync_job_id)
 def check_in(sync_job_id: str) -> Response:
     """Take a heartbeat of the job's worker."""
     return answer({"result": operations.check_in(_store(), sync_job_id)})
 
 
 @blueprint.put("/<segment:sync_job_id>/_claim")
-@endpoint(body=ClaimBody, validate_path=new_sync_job_id)
+@endpoint(body=ClaimBody, validate_path=written_sync_job_id)
 def claim(sync_job_id: str, body: dict[str, Any]) -> Response:
     """Give a waiting job to one worker."""
     result = operations.claim(
@@ -91,14 +91,14 @@ def claim(sync_job_id: str, body: dict[str, Any]) -> Response:
 
 
 @blueprint.put("/<segment:sync_job_id>/_error")
-@endpoint(body=ErrorBody, validate_path=new_sync_job_id)
+@endpoint(body=ErrorBody, validate_path=written_sync_job_id)
 def error(sync_job_id: str, body: dict[str, Any]) -> Response:
     """End a running job with an error."""
     return answer({"result": operations.fail(_store(), sync_job_id, body["error"])})
 
 
 @blueprint.put("/<segment:sync_job_id>/_stats")
-@endpoint(body=StatsBody, validate_path=new_sync_job_id)
+@endpoint(body=StatsBody, validate_path=written_sync_job_id)
 def stats(sync_job_id: str, body: dict[str, Any]) -> Response:
     """Take the counters of the job's worker."""
     counters = {key: value for key, value in body.items() if key not in ("last_seen", "metadata")}

@@ -17,19 +17,17 @@ from app.wire.json_syntax import Malformed
 from app.wire.json_tokens import MAX_SEARCHED, Walk, decoded, position
 
 MAX_DIGITS = 1000
-MAX_DEPTH = 1000
+# Elasticsearch takes 1000. Python's own recursion limit is 1000 frames, and what is read here is written again further
+# down the stack: a depth that could be read but not be written would be a 500.
+MAX_DEPTH = 800
 
 BLANK: Final = object()
 """What `parse` returns for a body with nothing but white space in it."""
 
+_CONSTRAINTS = "stream_constraints_exception"
 _WHITE_SPACE = " \t\n\r"
-_TOO_LONG = (
-    "Number value length ({}) exceeds the maximum allowed (1000, from `StreamReadConstraints.getMaxNumberLength()`)"
-)
-_TOO_DEEP = (
-    "Document nesting depth (1001) exceeds the maximum allowed "
-    "(1000, from `StreamReadConstraints.getMaxNestingDepth()`)"
-)
+_TOO_LONG = "Number value length ({}) exceeds the maximum allowed (1000, from `StreamReadConstraints.getMaxNumberLength()`)"
+_TOO_DEEP = f"Document nesting depth ({MAX_DEPTH + 1}) exceeds the maximum allowed ({MAX_DEPTH})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ def _parse_text(text: str) -> Any:
     except _Refused as refused:
         _raise_first(text, len(text), refused.malformed)
     except RecursionError:
-        raise Malformed(_TOO_DEEP, None) from None
+        raise Malformed(_TOO_DEEP, None, _CONSTRAINTS) from None
     _check(text, value)
     return value
 
@@ -122,7 +120,7 @@ def _check(text: str, value: Any) -> None:
             _check_strings(key for item in containers if isinstance(item, dict) for key in item)
         depth += bool(containers)
         if depth > MAX_DEPTH:
-            raise Malformed(_TOO_DEEP, None)
+            raise Malformed(_TOO_DEEP, None, _CONSTRAINTS)
         level = [
             child for item in containers for child in (item.values() if isinstance(item, dict) else item)
         ]
@@ -148,7 +146,7 @@ def _first_refused(text: str, stop: int) -> Malformed | None:
         if token.role == "open":
             keys.append(set())
             if len(keys) > MAX_DEPTH:
-                return Malformed(_TOO_DEEP, None)
+                return Malformed(_TOO_DEEP, None, _CONSTRAINTS)
         elif token.role == "close":
             keys.pop()
         elif token.role == "key":
@@ -179,7 +177,7 @@ def _duplicate(key: str, place: str = "-1:-1") -> Malformed:
 def _number(literal: str, place: str = "-1:-1") -> Malformed | None:
     digits = len(literal) if len(literal) <= MAX_DIGITS else sum(character.isdigit() for character in literal)
     if digits > MAX_DIGITS:
-        return Malformed(_TOO_LONG.format(digits), None, "stream_constraints_exception")
+        return Malformed(_TOO_LONG.format(digits), None, _CONSTRAINTS)
     try:
         too_large = not literal.lstrip("-").isdigit() and math.isinf(float(literal))
     except ValueError:

@@ -25,12 +25,17 @@ class Malformed(Exception):
     """
 
     def __init__(
-        self, message: str, place: str | None, type: str = "json_parse_exception", *, cut_off: bool = False
+        self,
+        message: str,
+        place: str | None,
+        error_type: str = "json_parse_exception",
+        *,
+        cut_off: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.place = place
-        self.type = type
+        self.type = error_type
         self.cut_off = cut_off
 
 
@@ -48,22 +53,28 @@ def described(text: str, error: json.JSONDecodeError) -> Malformed:
         at += 1
     while at < len(text) and text[at] in _WHITE_SPACE:
         at += 1
-    if at >= len(text):
-        if text.rstrip(_WHITE_SPACE).endswith(",") and not _in_array(text, at):
-            return Malformed("Unexpected end-of-input within/between Object entries", position(text, at))
-        return _cut_off(text)
+    return _ended(text) if at >= len(text) else _between_tokens(text, at, error.msg)
+
+
+def _between_tokens(text: str, at: int, expected: str) -> Malformed:
     if text[at] < " ":
         rule = "only regular white space (\\r, \\n, \\t) is allowed between tokens"
         return Malformed(f"Illegal character ({_name(text[at])}): {rule}", position(text, at + 1))
-    if error.msg.startswith("Expecting value") or "before end of array" in error.msg:
+    if expected.startswith("Expecting value") or "before end of array" in expected:
         return _no_value(text, at)
-    if error.msg.startswith("Expecting ','"):
+    if expected.startswith("Expecting ','"):
         return _no_comma(text, at)
-    if error.msg.startswith("Expecting ':'"):
+    if expected.startswith("Expecting ':'"):
         return _unexpected(text, at, "was expecting a colon to separate field name and value")
     if text[at] == "]":
         return _close_marker(text, at)
     return _unexpected(text, at, "was expecting double-quote to start field name")
+
+
+def _ended(text: str) -> Malformed:
+    if text.rstrip(_WHITE_SPACE).endswith(",") and not _in_array(text, len(text)):
+        return Malformed("Unexpected end-of-input within/between Object entries", position(text, len(text)))
+    return _cut_off(text)
 
 
 def not_utf8(data: bytes, before: str, error: UnicodeDecodeError) -> Malformed:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from marshmallow import ValidationError
+
 from app.errors import ApiError, Cause
 from app.wire.json_tokens import PathPart, Place, find
 
@@ -34,7 +36,7 @@ class Failure:
     stood, which is what the links around this one point at.
     """
 
-    text: str | Callable[[Place], str]
+    text: str | Callable[[Place], str] | None
     path: tuple[PathPart, ...] = ()
     spot: Spot | None = None
     reader: Spot = Spot.START
@@ -74,6 +76,23 @@ class CannotBuild:
     type: str = "illegal_argument_exception"
 
 
+def refuse(finding: WrongToken | CannotBuild | Failure) -> ValidationError:
+    """What a field raises. marshmallow only carries it; `app.wire.schema` makes it speak."""
+    return ValidationError([finding])
+
+
+def refuse_value(
+    reason: str | Callable[[Place], str], error_type: str = "illegal_argument_exception"
+) -> ValidationError:
+    """What a field raises for a value of the right kind that it cannot read: the cause below the parse error."""
+    return refuse(Failure(reason, type=error_type))
+
+
+def refuse_build(reason: str | None, error_type: str = "illegal_argument_exception") -> ValidationError:
+    """What a field, or `RequestBody.build`, raises for a value that can be read but not be used."""
+    return refuse(CannotBuild(reason, error_type))
+
+
 def token_name(value: object) -> str:
     """The name that Elasticsearch's messages give to the first token of a JSON value."""
     if value is None:
@@ -96,7 +115,7 @@ def api_error(failure: Failure, text: str) -> ApiError:
         if link.path not in places:
             places[link.path] = find(text, link.path)
         place = places[link.path]
-        reason = link.text if isinstance(link.text, str) else link.text(place)
+        reason = link.text if not callable(link.text) else link.text(place)
         if link.spot is not None:
             reason = f"[{getattr(place, link.spot)}] {reason}"
         inner = None if link.caused_by is None else rendered(link.caused_by)

@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 
 import marshmallow
 
-from app.errors import ApiError
+from app.errors import ApiError, Cause
 from app.wire import json_body
 from app.wire.parse_failure import (
+    PARSE_EXCEPTION,
     CannotBuild,
     Failure,
     ParseFailed,
@@ -65,7 +66,8 @@ class RequestBody(marshmallow.Schema):
         document = json_body.read(data)
         try:
             if document.value is json_body.BLANK:
-                raise ApiError(400, _no_object(cls.parser_name))
+                text = f"[1:0] [{cls.parser_name}] Expected START_OBJECT but was: null"
+                raise ApiError(400, Cause(PARSE_EXCEPTION, text))
             return cls().read(document.value)
         except ParseFailed as failed:
             raise api_error(failed.failure, document.text) from None
@@ -103,7 +105,7 @@ class RequestBody(marshmallow.Schema):
             return dict(self.load(body)), {}
         except marshmallow.ValidationError as error:
             valid = error.valid_data if isinstance(error.valid_data, dict) else {}
-            return valid, error.normalized_messages()
+            return valid, dict(error.messages) if isinstance(error.messages, dict) else {}
 
     def _read_in_order(
         self, body: dict[str, Any], values: dict[str, Any], errors: Mapping[str, Any], declared: list[str]
@@ -159,6 +161,10 @@ class RequestBody(marshmallow.Schema):
         raise ParseFailed(Failure(text, reader=Spot.LAST, caused_by=cause))
 
 
-def refuse_build(reason: str | None, type: str = "illegal_argument_exception") -> marshmallow.ValidationError:
-    """What a field or `RequestBody.build` raises for a value that can be read but not used."""
-    return marshmallow.ValidationError([CannotBuild(reason, type)])
+def _is_missing(body: dict[str, Any], key: str, *, null_counts: bool) -> bool:
+    """An explicit null stands for a required field only in a body that has all declared fields."""
+    return key not in body or (body[key] is None and not null_counts)
+
+
+def _sentences(errors: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
+    return [finding for key in keys for finding in errors.get(key, ()) if isinstance(finding, str)]

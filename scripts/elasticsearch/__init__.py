@@ -11,7 +11,16 @@ from .container import KeptContainer, TestContainer
 from .node import EmbeddedNode, Security
 from .source import Cluster, Source, Unavailable, version_of
 
-__all__ = ["Cluster", "EmbeddedNode", "Security", "Source", "Unavailable", "client_major", "for_run", "for_tests"]
+__all__ = [
+    "Cluster",
+    "EmbeddedNode",
+    "Security",
+    "Source",
+    "Unavailable",
+    "client_major",
+    "for_run",
+    "for_tests",
+]
 
 
 def for_tests(major: int | None = None) -> Source:
@@ -63,7 +72,9 @@ def for_run(major: int | None = None) -> Source:
 def _kept_node(major: int | None) -> Source:
     chosen, _ = distribution.choose(java.find(), major)
     # One folder for each version: 9.x opens the data of the last 8.x only, and never the other way round.
-    return EmbeddedNode(major=chosen.major, profile="run", folder=folders.data_folder() / chosen.version).start()
+    return EmbeddedNode(
+        major=chosen.major, profile="run", folder=folders.data_folder() / chosen.version
+    ).start()
 
 
 def client_major() -> int:
@@ -87,7 +98,9 @@ def _wanted_major() -> int | None:
         return None
     known = [each.major for each in distribution.NEWEST_FIRST]
     if wanted not in map(str, known):
-        raise Unavailable(f"ELASTICSEARCH_MAJOR is {wanted!r}; it must be one of {', '.join(map(str, sorted(known)))}")
+        raise Unavailable(
+            f"ELASTICSEARCH_MAJOR is {wanted!r}; it must be one of {', '.join(map(str, sorted(known)))}"
+        )
     return int(wanted)
 
 

@@ -14,7 +14,9 @@ from . import Unavailable, client_major, for_tests
 
 def _main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m scripts.elasticsearch", description=__doc__)
-    parser.add_argument("--major", action="store_true", help="print the fitting client major (9 or 8) and end")
+    parser.add_argument(
+        "--major", action="store_true", help="print the fitting client major (9 or 8) and end"
+    )
     options = parser.parse_args()
     try:
         if options.major:

@@ -56,7 +56,11 @@ class TestContainer:
         try:
             import docker
             from testcontainers.community.elasticsearch import ElasticSearchContainer
-            from testcontainers.core.wait_strategies import CompositeWaitStrategy, HttpWaitStrategy, LogMessageWaitStrategy
+            from testcontainers.core.wait_strategies import (
+                CompositeWaitStrategy,
+                HttpWaitStrategy,
+                LogMessageWaitStrategy,
+            )
         except ImportError as why:
             raise Unavailable(f"testcontainers is not installed ({why})") from why
         try:
@@ -68,7 +72,9 @@ class TestContainer:
             container.with_env("discovery.type", "single-node").with_env("ES_JAVA_OPTS", JAVA_OPTIONS["test"])
             container.ports = {"9200": ("127.0.0.1", None)}  # type: ignore[dict-item]  # docker's own form: this host only
             # HTTP alone would wait two minutes for a container that died.
-            container.waiting_for(CompositeWaitStrategy(LogMessageWaitStrategy("started"), HttpWaitStrategy(9200)))
+            container.waiting_for(
+                CompositeWaitStrategy(LogMessageWaitStrategy("started"), HttpWaitStrategy(9200))
+            )
             self._container = container
             container.start()
             self.url = f"http://{container.get_container_host_ip()}:{container.get_exposed_port(9200)}"
@@ -177,7 +183,9 @@ class KeptContainer:
 
     def _address(self) -> str | None:
         try:
-            return "http://" + self._docker("port", self._name, "9200/tcp", seconds=_DOCKER_SECONDS).split()[0]
+            return (
+                "http://" + self._docker("port", self._name, "9200/tcp", seconds=_DOCKER_SECONDS).split()[0]
+            )
         except (Unavailable, IndexError):
             return None
 

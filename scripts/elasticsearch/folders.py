@@ -55,7 +55,9 @@ def make(path: Path) -> Path:
         Unavailable: It cannot be made, or the node's user could not enter it.
     """
     if not reachable(path):
-        raise Unavailable(f"the node's user {NODE_UID} cannot enter {path}, since a folder above it is closed to others")
+        raise Unavailable(
+            f"the node's user {NODE_UID} cannot enter {path}, since a folder above it is closed to others"
+        )
     try:
         for folder in reversed((path, *path.parents)):
             if not folder.exists():

@@ -69,7 +69,9 @@ class Security:
                 names.setdefault(role, []).append(user)
         hashes = [f"{user}:{_hash(password)}\n" for user, (password, _) in self.users.items()]
         (config / "users").write_text("".join(hashes))
-        (config / "users_roles").write_text("".join(f"{role}:{','.join(users)}\n" for role, users in names.items()))
+        (config / "users_roles").write_text(
+            "".join(f"{role}:{','.join(users)}\n" for role, users in names.items())
+        )
         (config / "roles.yml").write_text(self.roles)
 
 

@@ -87,7 +87,9 @@ def ask(url: str, auth: tuple[str, str] | None = None, timeout: float = 3) -> tu
     if auth is not None:
         headers["Authorization"] = "Basic " + base64.b64encode(":".join(auth).encode()).decode()
     try:
-        connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers=headers)
+        connection.request(
+            "GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers=headers
+        )
         answer = connection.getresponse()
         return answer.status, answer.read()
     except http.client.HTTPException as broken:

@@ -37,7 +37,13 @@ class Run:
         self.process = subprocess.Popen(
             command,
             cwd=REPOSITORY,
-            env={**inherited, "XDG_DATA_HOME": str(home), "PORT": str(self.port), "WORKERS": "1", **environment},
+            env={
+                **inherited,
+                "XDG_DATA_HOME": str(home),
+                "PORT": str(self.port),
+                "WORKERS": "1",
+                **environment,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -113,7 +113,7 @@ def test_metadata_is_merged_key_by_key(store, put_job, stored) -> None:
     assert stored()["metadata"] == {"a": {"x": 1, "y": [3], "z": {}}, "kept": None, "big": 2**70, "a.b": 1}
 
 
-@pytest.mark.parametrize("key", ["", "a..b", ".", "a.", " "])
+@pytest.mark.parametrize("key", ["", "a..b", ".", " "])
 def test_keys_that_elasticsearch_refuses_change_nothing(store, put_job, stored, key) -> None:
     before = {"status": "in_progress", "connector": {"configuration": {"a": {"value": "secret"}}}}
     put_job(before)

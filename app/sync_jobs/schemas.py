@@ -1,0 +1,110 @@
+"""What the sync-job endpoints accept: each field's rule stands here, once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import validate
+
+from app.errors import illegal_argument
+from app.sync_jobs.states import TRANSITIONS
+from app.wire import parameters
+from app.wire.fields import EnumText, Instant, JsonObject, Long, String
+from app.wire.ids import too_long
+from app.wire.schema import RequestBody
+
+JOB_TYPES = ("full", "incremental", "access_control")
+TRIGGER_METHODS = ("on_demand", "scheduled")
+
+
+def existing_sync_job_id(sync_job_id: str) -> list[str]:
+    """What is wrong with the id of a job that is read."""
+    if not sync_job_id:
+        return ["[connector_sync_job_id] of the connector sync job cannot be null or empty."]
+    return []
+
+
+def written_sync_job_id(sync_job_id: str) -> list[str]:
+    """What is wrong with the id of a job that is written. Elasticsearch writes no id of over 512 bytes, but looks for it."""
+    return existing_sync_job_id(sync_job_id) or too_long(sync_job_id)
+
+
+class CreateBody(RequestBody):
+    """`POST /_connector/_sync_job`."""
+
+    parser_name = "connector_sync_job_post_request"
+
+    id = String(
+        required=True,
+        validate=validate.Length(min=1, error="[id] of the connector cannot be null or empty"),
+        metadata={"description": "The connector whose sync is to run."},
+    )
+    job_type = EnumText(JOB_TYPES, enum="ConnectorSyncJobType", late=True, load_default="full")
+    trigger_method = EnumText(
+        TRIGGER_METHODS, enum="ConnectorSyncJobTriggerMethod", late=True, load_default="on_demand"
+    )
+
+
+class ClaimBody(RequestBody):
+    """`PUT /_connector/_sync_job/{id}/_claim`."""
+
+    parser_name = "claim_connector_sync_job"
+
+    worker_hostname = String(required=True, metadata={"description": "The name of the worker, on the job from now on."})
+    sync_cursor = JsonObject(metadata={"description": "Where an incremental sync goes on; replaces the job's."})
+
+
+class ErrorBody(RequestBody):
+    """`PUT /_connector/_sync_job/{id}/_error`."""
+
+    parser_name = "connector_sync_job_error_request"
+
+    error = String(
+        required=True,
+        validate=validate.Length(
+            min=1, error="[error] of the connector sync job cannot be null or empty"
+        ),
+    )
+
+
+def _counter(name: str, **options: Any) -> Long:
+    return Long(validate=validate.Range(min=0, error=f"[{name}] cannot be negative."), **options)
+
+
+class StatsBody(RequestBody):
+    """`PUT /_connector/_sync_job/{id}/_stats`. Counters are absolute; `indexed_document_volume` counts MiB."""
+
+    parser_name = "connector_sync_job_update_ingestion_stats"
+
+    deleted_document_count = _counter("deleted_document_count", required=True)
+    indexed_document_count = _counter("indexed_document_count", required=True)
+    indexed_document_volume = _counter("indexed_document_volume", required=True)
+    total_document_count = _counter("total_document_count")
+    last_seen = Instant(reads_objects=True)
+    metadata = JsonObject()
+
+
+class ListParameters(parameters.QueryParameters):
+    """`GET /_connector/_sync_job`. Read in this order; ranges are looked at last."""
+
+    offset = parameters.Integer(data_key="from", load_default=0)
+    size = parameters.Integer(load_default=100)
+    connector_id = parameters.String(load_default=None)
+    statuses = parameters.EnumList(
+        TRANSITIONS, enum="ConnectorSyncStatus", empty_is_none=False, data_key="status", load_default=()
+    )
+    job_types = parameters.EnumList(
+        JOB_TYPES, enum="ConnectorSyncJobType", data_key="job_type", load_default=()
+    )
+    order = parameters.Enum(("asc", "desc"), load_default="asc")
+    search_after = parameters.String(load_default=None)
+
+    def check(self, values: dict[str, Any]) -> None:
+        """The rules that hold between values, and their ranges."""
+        for name, value in (("from", values["offset"]), ("size", values["size"])):
+            if value < 0:
+                raise illegal_argument(f"Parameter [{name}] cannot be < 0")
+        if values["search_after"] is not None and values["offset"] > 0:
+            raise illegal_argument("Parameter [from] must be 0 when [search_after] is given")
+        if values["search_after"] is not None and values["size"] == 0:
+            raise illegal_argument("Parameter [size] must be > 0 when [search_after] is given")

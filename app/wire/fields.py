@@ -1,0 +1,214 @@
+"""The kinds of values that bodies hold, and what each accepts.
+
+Every field refuses null unless it has `allow_none=True`. A value of the wrong kind, or of the right kind that cannot be
+read, is a parse error; what a value must satisfy beyond that belongs into `validate=`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+from app.wire.instants import NotAnInstant, iso_instant
+from app.wire.json_tokens import Place
+from app.wire.parse_failure import (
+    PARSE_EXCEPTION,
+    Failure,
+    Spot,
+    WrongToken,
+    refuse,
+    refuse_build,
+    refuse_value,
+    token_name,
+)
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_ABSENT = object()
+
+
+class Read(fields.Field[Any]):
+    """What the fields here share: null is a wrong token, and a missing field is the schema's business."""
+
+    def _accept(self, value: Any) -> Any:
+        """The value as it is kept; raises what `app.wire.parse_failure` has for a value that isn't accepted."""
+        raise NotImplementedError
+
+    def _deserialize(
+        self,
+        value: Any,
+        attr: str | None,  # noqa: ARG002
+        data: Mapping[str, Any] | None,  # noqa: ARG002
+        **kwargs: Any,  # noqa: ARG002
+    ) -> Any:
+        return self._accept(value)
+
+    def make_error(self, key: str, **kwargs: Any) -> ValidationError:
+        """As marshmallow's, with the two cases in which marshmallow itself speaks."""
+        if key == "null":
+            return refuse(WrongToken("VALUE_NULL"))
+        if key == "required":
+            return ValidationError([_ABSENT])
+        return super().make_error(key, **kwargs)
+
+
+class String(Read, fields.String):
+    """A JSON string, and nothing else."""
+
+    def _accept(self, value: Any) -> str:
+        return _string(value)
+
+
+class Boolean(Read, fields.Boolean):
+    """true or false, also as a string; the empty string is false."""
+
+    def _accept(self, value: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        text = _string(value)
+        if text not in ("true", "false", ""):
+            raise refuse_value(f"Failed to parse value [{text}] as only [true] or [false] are allowed.")
+        return text == "true"
+
+
+class Long(Read, fields.Integer):
+    """A whole number of 64 bits: numbers and numeric strings, decimals cut off."""
+
+    kind = "long"
+    article = "a long"
+    bits = 64
+    unreadable = "illegal_argument_exception"
+
+    def _accept(self, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise refuse(WrongToken(token_name(value)))
+        limit = 1 << (self.bits - 1)
+        if isinstance(value, str):
+            return self._from_text(value, limit)
+        if math.trunc(value) != value and self.bits < 64:  # a decimal is compared before it is cut
+            in_range = -limit <= value <= limit - 1
+        else:
+            in_range = -limit <= math.trunc(value) < limit
+        if not in_range:
+            raise refuse(self._too_large(limit))
+        return math.trunc(value)
+
+    def _from_text(self, text: str, limit: int) -> int:
+        try:
+            number = Decimal(text) if _NUMBER.fullmatch(text) else None
+        except InvalidOperation:
+            number = None
+        if number is None:
+            raise refuse_value(f'For input string: "{text}"', self.unreadable)
+        if not -limit - 1 < number < limit:
+            raise refuse_value(f"Value [{text}] is out of range for {self.article}")
+        return int(number)
+
+    def _too_large(self, limit: int) -> Failure:
+        def reason(place: Place) -> str:
+            return f"Numeric value ({place.raw}) out of range of {self.kind} ({-limit} - {limit - 1})"
+
+        cause = Failure(reason, type="input_coercion_exception")
+        return Failure(reason, spot=Spot.AFTER, type=PARSE_EXCEPTION, caused_by=cause)
+
+
+class Integer(Long):
+    """As `Long`, of 32 bits."""
+
+    kind = "int"
+    article = "an integer"
+    bits = 32
+    unreadable = "number_format_exception"
+
+
+class JsonObject(Read, fields.Dict):
+    """Any JSON object, taken as it is."""
+
+    def _accept(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise refuse(WrongToken(token_name(value)))
+        return value
+
+
+class AnyJson(Read, fields.Raw):
+    """Any JSON value, or those whose first token is in `tokens`.
+
+    `unsupported` makes another token a refused value with that sentence (`{}` stands for the token) as its cause,
+    instead of a wrong token.
+    """
+
+    def __init__(
+        self, *, tokens: Iterable[str] | None = None, unsupported: str | None = None, **kwargs: Any
+    ) -> None:
+        kwargs.setdefault("allow_none", tokens is None or "VALUE_NULL" in tokens)
+        super().__init__(**kwargs)
+        self.tokens = None if tokens is None else frozenset(tokens)
+        self.unsupported = unsupported
+
+    def _accept(self, value: Any) -> Any:
+        token = token_name(value)
+        if self.tokens is None or token in self.tokens:
+            return value
+        if self.unsupported is not None:
+            raise refuse_value(self.unsupported.format(token))
+        raise refuse(WrongToken(token))
+
+
+class EnumText(Read, fields.String):
+    """One of a few words; stored as declared, so in lower case.
+
+    Args:
+        words: what is accepted.
+        enum: the name in the error text, `Unknown <enum> [x].`
+        exact: whether case matters.
+        late: whether an unknown word is refused only when all fields are read (as the field's text) or at once.
+    """
+
+    def __init__(
+        self, words: Iterable[str], *, enum: str, exact: bool = False, late: bool = False, **kwargs: Any
+    ) -> None:
+        self.words = tuple(words)
+        metadata = {"enum": list(self.words), **kwargs.pop("metadata", {})}
+        super().__init__(metadata=metadata, **kwargs)
+        self.enum = enum
+        self.exact = exact
+        self.late = late
+
+    def _accept(self, value: Any) -> str:
+        text = _string(value)
+        word = text if self.exact else text.upper().lower()
+        if word not in self.words:
+            refusal = refuse_build if self.late else refuse_value
+            raise refusal(f"Unknown {self.enum} [{text}].")
+        return word
+
+
+class Instant(Read, fields.String):
+    """A moment as text: ISO 8601, its time and zone optional, or milliseconds since 1970.
+
+    Yields ISO 8601 in UTC with `Z` and 3, 6 or 9 fractional digits. With `reads_objects` an object is a refused value
+    instead of a wrong token.
+    """
+
+    def __init__(self, *, reads_objects: bool = False, **kwargs: Any) -> None:
+        super().__init__(metadata={"format": "date-time", **kwargs.pop("metadata", {})}, **kwargs)
+        self.reads_objects = reads_objects
+
+    def _accept(self, value: Any) -> str:
+        if isinstance(value, dict) and self.reads_objects:
+            raise refuse_value(f"unexpected token [START_OBJECT] for [{self.data_key or self.name}]")
+        try:
+            return iso_instant(_string(value))
+        except NotAnInstant as error:
+            cause = Failure(error.because, type="date_time_parse_exception") if error.because else None
+            raise refuse(Failure(error.reason, type=error.type, caused_by=cause)) from None
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise refuse(WrongToken(token_name(value)))
+    return value

@@ -1,0 +1,102 @@
+"""The `filter_path` parameter: which parts of an answer are wanted.
+
+A path names keys from the outside in, separated by dots; `*` stands for any characters of one key, `**` for one or more
+whole keys, a leading `-` takes away. Arrays are looked through: they add no step.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# A pattern per key, None for `**`.
+_Path = tuple[re.Pattern[str] | None, ...]
+_NOTHING = object()
+_DOT = re.compile(r"(?<!\\)\.")
+
+
+@dataclass(frozen=True, slots=True)
+class FilterPath:
+    """A parsed `filter_path`: what to keep (everything when empty) and what to leave out of that."""
+
+    included: tuple[_Path, ...]
+    excluded: tuple[_Path, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> FilterPath:
+        """Read the parameter's value, a comma list of paths."""
+        paths = [path for path in (part.strip() for part in text.split(",")) if path]
+        return cls(
+            included=tuple(_compile(path) for path in paths if not path.startswith("-")),
+            excluded=tuple(_compile(path[1:]) for path in paths if path.startswith("-")),
+        )
+
+    def apply(self, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is left of the payload. Objects and arrays that lose all they had are left out themselves."""
+        kept: Any = payload
+        if self.included:
+            kept = _keep(kept, self.included)
+        if self.excluded and kept is not _NOTHING:
+            kept = _leave_out(kept, self.excluded)
+        return {} if kept is _NOTHING else kept
+
+
+def _compile(path: str) -> _Path:
+    return tuple(None if part == "**" else _key_pattern(part) for part in _DOT.split(path))
+
+
+def _key_pattern(part: str) -> re.Pattern[str]:
+    literal = [re.escape(text) for text in re.split(r"\*+", part.replace("\\.", "."))]
+    return re.compile(".*".join(literal), re.DOTALL)
+
+
+def _step(paths: tuple[_Path, ...], key: str) -> tuple[bool, tuple[_Path, ...]]:
+    """Whether a path ends at `key`, and what is left of the paths that lead on through it."""
+    left: list[_Path] = []
+    ended = False
+    for path in paths:
+        first, rest = path[0], path[1:]
+        if first is None:
+            # `**` may end here or take the next key as well.
+            left.append(path)
+        elif not first.fullmatch(key):
+            continue
+        if rest:
+            left.append(rest)
+        else:
+            ended = True
+    return ended, tuple(dict.fromkeys(left))
+
+
+def _keep(value: Any, paths: tuple[_Path, ...]) -> Any:
+    kept: Any
+    if isinstance(value, Mapping):
+        kept = {}
+        for key, inner in value.items():
+            ended, left = _step(paths, key)
+            part = inner if ended else _keep(inner, left) if left else _NOTHING
+            if part is not _NOTHING:
+                kept[key] = part
+    elif isinstance(value, list | tuple):
+        kept = [part for part in (_keep(inner, paths) for inner in value) if part is not _NOTHING]
+    else:
+        return _NOTHING
+    return kept or _NOTHING
+
+
+def _leave_out(value: Any, paths: tuple[_Path, ...]) -> Any:
+    kept: Any
+    if isinstance(value, Mapping):
+        kept = {}
+        for key, inner in value.items():
+            ended, left = _step(paths, key)
+            part = _NOTHING if ended else _leave_out(inner, left) if left else inner
+            if part is not _NOTHING:
+                kept[key] = part
+    elif isinstance(value, list | tuple):
+        kept = [part for part in (_leave_out(inner, paths) for inner in value) if part is not _NOTHING]
+    else:
+        return value
+    return kept if kept or not value else _NOTHING

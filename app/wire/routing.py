@@ -1,0 +1,87 @@
+"""Routes that match as Elasticsearch's do, and its words for a path or method that has none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import Flask, Response
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.routing import BaseConverter, Rule, ValidationError
+
+from app.errors import PlainError
+from app.wire.uri import decode
+
+# In the order in which an answer lists them.
+METHODS = ("GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE", "CONNECT")
+RESERVED_IDS = frozenset({"_sync_job", "_secret"})
+
+
+class SegmentConverter(BaseConverter):
+    """One path segment, percent-decoded once; it may be empty."""
+
+    regex = "[^/]*"
+
+    def to_python(self, value: str) -> str:
+        """Decode the segment; what cannot be decoded is refused for the whole path later."""
+        return decode(value)
+
+
+class ConnectorConverter(SegmentConverter):
+    """A segment that is never the name of another part of the API."""
+
+    regex = rf"(?!(?:{'|'.join(sorted(RESERVED_IDS))})(?:/|\Z))[^/]*"
+
+    def to_python(self, value: str) -> str:
+        """Decode the segment. Raises `ValidationError` (no match) when it spells a reserved name in escapes."""
+        decoded = super().to_python(value)
+        if decoded in RESERVED_IDS:
+            raise ValidationError
+        return decoded
+
+
+class ExactRule(Rule):
+    """A route that answers the methods it was given, and not HEAD whenever it answers GET."""
+
+    def __init__(self, string: str, *, methods: Iterable[str] | None = None, **options: Any) -> None:
+        super().__init__(string, methods=methods, **options)
+        if self.methods is not None and "HEAD" not in (methods or ()):
+            self.methods.discard("HEAD")
+
+
+def install(app: Flask) -> None:
+    """Make the app's routes behave so. Call before any route is added."""
+    app.url_rule_class = ExactRule
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False
+    app.url_map.redirect_defaults = False
+    app.url_map.converters["segment"] = SegmentConverter
+    app.url_map.converters["connector"] = ConnectorConverter
+
+
+def unknown_path(method: str, target: str) -> Response | PlainError:
+    """What a path without any route is answered."""
+    if method == "OPTIONS":
+        return _options(())
+    if method not in METHODS:
+        return PlainError(405, f"Unexpected http method: {method}")
+    return PlainError(400, f"no handler found for uri [{target}] and method [{method}]", show_status=False)
+
+
+def wrong_method(method: str, target: str, error: MethodNotAllowed) -> Response | PlainError:
+    """What a known path is answered that has no route for the method."""
+    allowed = sorted(error.valid_methods or (), key=METHODS.index)
+    if method == "OPTIONS":
+        return _options(allowed)
+    known = f"Incorrect HTTP method for uri [{target}] and method [{method}]"
+    message = known if method in METHODS else f"Unexpected http method: {method}"
+    listed = f"{message}, allowed: [{', '.join(allowed)}]"
+    return PlainError(405, listed, headers={"Allow": ",".join(allowed)})
+
+
+def _options(allowed: Iterable[str]) -> Response:
+    response = Response(content_type="text/plain; charset=UTF-8")
+    if allowed:
+        response.headers["Allow"] = ",".join(allowed)
+    return response

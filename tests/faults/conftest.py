@@ -1,0 +1,25 @@
+"""A node that may be killed, stopped and restarted, with a service beside it that never is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.elasticsearch import EmbeddedNode
+from tests.service import Service
+
+
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[EmbeddedNode]:
+    """A node of these tests' own, which keeps its address and its data when it is started again."""
+    with EmbeddedNode() as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def survivor(mortal: EmbeddedNode) -> Iterator[Service]:
+    """A service that stays up whatever becomes of its node; it waits two seconds for an answer."""
+    with Service(mortal.url, ELASTICSEARCH_TIMEOUT="2") as service:
+        service.wait_until_ready()
+        yield service

@@ -1,0 +1,73 @@
+"""One winner per claim, through several processes over HTTP; and the harness that shows it finds double winners."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from app.store.index_definitions import SYNC_JOBS
+from tests.races.crowd import rush
+from tests.service import Http, Service
+
+JOBS = 100
+
+
+def claim(http: Http, job: str, hostname: str) -> tuple[int, str]:
+    answer = http.put(f"/_connector/_sync_job/{job}/_claim", json={"worker_hostname": hostname})
+    body = answer.json()
+    return answer.status_code, body.get("result") or body["error"]["type"]
+
+
+def documents(elasticsearch: Elasticsearch, ids: list[str]) -> list[dict]:
+    return [doc["_source"] for doc in elasticsearch.mget(index=SYNC_JOBS.alias, ids=ids)["docs"]]
+
+
+@pytest.fixture
+def clients(services: list[Service]) -> list[Http]:
+    """A connection for each of up to 64 members, spread over the services."""
+    return [Http(services[number % len(services)].url) for number in range(64)]
+
+
+@pytest.mark.parametrize("claimants", [2, 8, 32])
+def test_one_winner_whose_name_stands_on_the_job(clients, put_jobs, elasticsearch, claimants) -> None:
+    jobs = put_jobs(JOBS)
+    rounds = rush(claimants, jobs, lambda member, job: claim(clients[member], job, f"worker-{member}"))
+    for results, document in zip(rounds, documents(elasticsearch, jobs), strict=True):
+        assert Counter(results) == {(200, "updated"): 1, (409, "status_exception"): claimants - 1}
+        assert document["worker_hostname"] == f"worker-{results.index((200, 'updated'))}"
+        assert document["status"] == "in_progress"
+        assert document["last_seen"] == document["started_at"]
+
+
+def test_claimants_of_one_name_hold_the_job_together_within_the_window(clients, put_jobs) -> None:
+    """They cannot be told from one worker that sends its claim again: one changes the job, the others are told it is theirs."""
+    for results in rush(8, put_jobs(JOBS), lambda member, job: claim(clients[member], job, "worker")):
+        assert Counter(results) == {(200, "updated"): 1, (200, "noop"): 7}
+
+
+def test_claimants_of_one_name_after_the_window(node_url, services, put_jobs) -> None:
+    with Service(node_url, CLAIM_RESEND_WINDOW="0") as one, Service(node_url, CLAIM_RESEND_WINDOW="0") as two:
+        clients = [Http(service.url) for service in (one, two) * 4]
+        for results in rush(8, put_jobs(JOBS), lambda member, job: claim(clients[member], job, "worker")):
+            assert Counter(results) == {(200, "updated"): 1, (409, "status_exception"): 7}
+
+
+def test_the_same_crowd_finds_double_winners_in_read_then_write(services, put_jobs, elasticsearch) -> None:
+    """What the original does: read the job, decide, write without a condition. The harness must see that fail."""
+
+    def read_then_write(member: int, job: str) -> bool:
+        if elasticsearch.get(index=SYNC_JOBS.alias, id=job)["_source"]["status"] != "pending":
+            return False
+        elasticsearch.update(
+            index=SYNC_JOBS.alias,
+            id=job,
+            doc={"status": "in_progress", "worker_hostname": f"worker-{member}"},
+            retry_on_conflict=8,
+            refresh=True,
+        )
+        return True
+
+    rounds = rush(8, put_jobs(20), read_then_write)
+    assert max(sum(results) for results in rounds) > 1

@@ -1,0 +1,65 @@
+"""Different requests for one job at the same moment: whatever happens, it happens along the table."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from app.store.index_definitions import SYNC_JOBS
+from tests.races.crowd import rush
+from tests.service import Http
+
+ACTS = {
+    "cancel": lambda job: ("_cancel", None),
+    "claim": lambda job: ("_claim", {"worker_hostname": "worker"}),
+    "error": lambda job: ("_error", {"error": "it broke"}),
+}
+# The orders in which the accepted requests can have happened, and where each leaves the job.
+FROM_PENDING = {
+    ("cancel",): "canceled",
+    ("claim",): "in_progress",
+    ("cancel", "claim"): "canceling",
+    ("claim", "error"): "error",
+    ("cancel", "claim", "error"): "error",
+}
+FROM_IN_PROGRESS = {("error",): "error", ("cancel", "error"): "error", ("cancel",): "canceling"}
+
+
+@pytest.mark.parametrize(("start", "possible"), [("pending", FROM_PENDING), ("in_progress", FROM_IN_PROGRESS)])
+def test_cancel_against_claim_against_error(services, put_jobs, elasticsearch, start, possible) -> None:
+    clients = [Http(services[number % len(services)].url) for number in range(3)]
+    names = list(ACTS)
+
+    def act(member: int, job: str) -> int:
+        path, body = ACTS[names[member]](job)
+        return clients[member].put(f"/_connector/_sync_job/{job}/{path}", json=body).status_code
+
+    jobs = put_jobs(200, start, worker_hostname="another")
+    seen: Counter[tuple[str, ...]] = Counter()
+    for job, statuses in zip(jobs, rush(3, jobs, act), strict=True):
+        assert set(statuses) <= {200, 400, 409}
+        accepted = tuple(name for name, status in zip(names, statuses, strict=True) if status == 200)
+        document = elasticsearch.get(index=SYNC_JOBS.alias, id=job)["_source"]
+        assert accepted in possible, document
+        assert document["status"] == possible[accepted]
+        assert ("canceled_at" in document) == (document["status"] == "canceled")
+        assert ("error" in document) == (document["status"] == "error")
+        seen[accepted] += 1
+    # Otherwise nothing raced.
+    assert len(seen) > 1
+
+
+@pytest.mark.parametrize("path", ["_check_in", "_stats"])
+def test_64_heartbeats_at_once_are_all_taken(services, put_jobs, elasticsearch, path) -> None:
+    clients = [Http(services[number % len(services)].url) for number in range(64)]
+    counters = {"deleted_document_count": 0, "indexed_document_count": 1, "indexed_document_volume": 2}
+    body = counters if path == "_stats" else None
+
+    def beat(member: int, job: str) -> tuple[int, dict]:
+        answer = clients[member].put(f"/_connector/_sync_job/{job}/{path}", json=body)
+        return answer.status_code, answer.json()
+
+    jobs = put_jobs(3, "in_progress")
+    for results in rush(64, jobs, beat):
+        assert Counter(status for status, _ in results) == {200: 64}

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import zipfile
+
+from scripts.elasticsearch.distribution import extract
+
+
+def test_only_the_home_is_extracted_and_anyone_can_read_it(tmp_path):
+    archive = tmp_path / "product.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for name in (
+            "product-1/bin/elasticsearch",
+            "product-1/bin/product.sh",
+            "product-1/elasticsearch/bin/elasticsearch-env",
+            "product-1/elasticsearch/bin/elasticsearch.bat",
+            "product-1/elasticsearch/config/jvm.options",
+            "product-1/elasticsearch/lib/tools/server-launcher/launcher.jar",
+            "product-1/elasticsearch/lib/tools/server-launcher/server-launcher",
+            "product-1/elasticsearch/modules/reindex/reindex.jar",
+            "product-1/elasticsearch/modules/x-pack-inference/inference.jar",
+            "product-1/elasticsearch/../../outside",
+            "product-1/web/index.html",
+        ):
+            packed.writestr(name, name)
+    home = tmp_path / "home"
+
+    extract(archive, home)
+
+    files = {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()}
+    assert files == {
+        "bin/elasticsearch",
+        "bin/elasticsearch-env",
+        "config/jvm.options",
+        "lib/tools/server-launcher/launcher.jar",
+        "modules/reindex/reindex.jar",
+    }
+    assert (home / "bin" / "elasticsearch").read_text() == "product-1/bin/elasticsearch"
+    assert {oct(path.stat().st_mode & 0o777) for path in home.rglob("*") if path.is_file()} == {"0o644"}
+    assert {oct(path.stat().st_mode & 0o777) for path in (home, *home.rglob("*")) if path.is_dir()} == {
+        "0o755"
+    }
+    assert (home / "plugins").is_dir()

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+import scripts.elasticsearch as elasticsearch
+from scripts.elasticsearch import Cluster, Unavailable, for_run, for_tests
+from scripts.elasticsearch.source import version_of
+
+
+class Fails:
+    def __init__(self, why):
+        self.why = why
+
+    def __call__(self, *_, **__):
+        return self
+
+    def start(self):
+        raise Unavailable(self.why)
+
+
+class Works(Fails):
+    def start(self):
+        return Cluster("http://works", self.why)
+
+
+@pytest.fixture(autouse=True)
+def nothing_named(monkeypatch):
+    for name in ("ELASTICSEARCH_URL", "TEST_ELASTICSEARCH_URL", "ELASTICSEARCH_MAJOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_tests_take_a_container_before_an_embedded_node(monkeypatch, capfd):
+    monkeypatch.setattr(elasticsearch, "TestContainer", Works("9.4.3"))
+    monkeypatch.setattr(elasticsearch, "EmbeddedNode", Fails("never asked"))
+    assert for_tests().version == "9.4.3"
+    assert capfd.readouterr().err == ""
+
+
+def test_a_source_that_fails_gives_way_with_one_line(monkeypatch, capfd):
+    monkeypatch.setattr(elasticsearch, "TestContainer", Fails("Docker does not answer"))
+    monkeypatch.setattr(elasticsearch, "EmbeddedNode", Works("9.4.3"))
+    monkeypatch.setenv("TEST_ELASTICSEARCH_URL", "http://name:secret@127.0.0.1:9")
+    assert for_tests().url == "http://works"
+    first, second = capfd.readouterr().err.splitlines()
+    assert first.startswith(
+        "Elasticsearch: no cluster of TEST_ELASTICSEARCH_URL: http://127.0.0.1:9 does not answer"
+    )
+    assert second == "Elasticsearch: no container: Docker does not answer"
+
+
+def test_without_any_source_one_message_names_them_all(monkeypatch):
+    monkeypatch.setattr(elasticsearch, "TestContainer", Fails("Docker does not answer"))
+    monkeypatch.setattr(elasticsearch, "EmbeddedNode", Fails("no Java was found"))
+    with pytest.raises(Unavailable) as told:
+        for_tests()
+    assert str(told.value) == (
+        "No Elasticsearch could be had. container: Docker does not answer. embedded node: no Java was found."
+    )
+
+
+def test_tests_never_touch_the_cluster_of_a_run(monkeypatch):
+    monkeypatch.setenv("ELASTICSEARCH_URL", "http://somebodys")
+    monkeypatch.setattr(elasticsearch, "TestContainer", Works("9.4.3"))
+    assert for_tests().url == "http://works"
+
+
+def test_a_run_takes_the_named_cluster_and_asks_nothing(monkeypatch):
+    monkeypatch.setenv("ELASTICSEARCH_URL", "http://somebodys")
+    monkeypatch.setattr(elasticsearch, "EmbeddedNode", Fails("never asked"))
+    monkeypatch.setattr(elasticsearch, "KeptContainer", Fails("never asked"))
+    with for_run() as source:
+        assert source.url == "http://somebodys"
+
+
+def test_something_that_is_no_elasticsearch_is_told():
+    with pytest.raises(Unavailable, match=r"^http://127\.0\.0\.1:9/x does not answer"):
+        version_of("http://name:secret@127.0.0.1:9/x")

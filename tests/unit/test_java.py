@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.elasticsearch import Unavailable, client_major
+from scripts.elasticsearch.distribution import choose
+from scripts.elasticsearch.java import Java, find, major_of, parse_major
+
+
+@pytest.mark.parametrize(
+    ("text", "major"),
+    [
+        ('IMPLEMENTOR="Debian"\nJAVA_VERSION="17.0.9"\nLIBC="gnu"\n', 17),
+        ('JAVA_VERSION="25"\n', 25),
+        ('JAVA_VERSION="1.8.0_392"\n', 8),
+        ('openjdk version "21.0.2" 2024-01-16\nOpenJDK Runtime Environment\n', 21),
+        ('java version "26-ea" 2026-03-17\n', 26),
+        ("", None),
+        ("Error: could not find libjava.so\n", None),
+    ],
+)
+def test_the_major_is_read_from_a_release_file_and_from_what_java_prints(text, major):
+    assert parse_major(text) == major
+
+
+@pytest.mark.parametrize(
+    ("majors", "wanted", "version", "java"),
+    [
+        ([21], None, "9.4.3", 21),
+        ([17, 25], None, "9.4.3", 25),
+        ([17], None, "8.14.1", 17),
+        ([11, 24], 8, "8.14.1", 24),
+        ([25, 17], 8, "8.14.1", 17),
+        ([22, 21], None, "9.4.3", 22),  # the first that fits: what somebody named goes before what is found
+    ],
+)
+def test_the_newest_elasticsearch_that_a_java_runs_is_chosen(majors, wanted, version, java):
+    distribution, chosen = choose([Java(Path("/jvm"), major) for major in majors], wanted)
+    assert (distribution.version, chosen.major) == (version, java)
+
+
+@pytest.mark.parametrize(
+    ("majors", "wanted", "reason"),
+    [
+        ([], None, "no Java was found"),
+        ([11, 8, 11], None, "only Java 8, 11 was found"),
+        ([17], 9, "Elasticsearch 9.4.3 needs Java 21 or newer; only Java 17 was found"),
+        ([25], 8, "Elasticsearch 8.14.1 needs Java 17 to 24; only Java 25 was found"),
+        ([25], 7, "no embedded Elasticsearch 7 is known"),
+    ],
+)
+def test_a_choice_that_cannot_be_made_says_what_is_needed(majors, wanted, reason):
+    with pytest.raises(Unavailable, match=reason):
+        choose([Java(Path("/jvm"), major) for major in majors], wanted)
+
+
+def test_a_java_without_a_release_file_is_asked(tmp_path):
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\necho 'openjdk version \"23.0.1\"' >&2\n")
+    java.chmod(0o755)
+    assert major_of(tmp_path) == 23
+
+
+def test_a_folder_without_java_is_not_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("ES_JAVA_HOME", str(tmp_path))
+    assert tmp_path not in [java.home for java in find()]
+
+
+def test_the_clients_major_can_be_named_and_only_an_existing_one(monkeypatch):
+    monkeypatch.setenv("ELASTICSEARCH_MAJOR", "8")
+    assert client_major() == 8
+    monkeypatch.setenv("ELASTICSEARCH_MAJOR", "7")
+    with pytest.raises(Unavailable, match="must be one of 8, 9"):
+        client_major()
+
+
+def test_somebodys_own_cluster_gets_the_newest_client(monkeypatch):
+    monkeypatch.delenv("ELASTICSEARCH_MAJOR", raising=False)
+    monkeypatch.setenv("ELASTICSEARCH_URL", "http://127.0.0.1:9")
+    assert client_major() == 9
