@@ -17,22 +17,34 @@ import requests
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-class Http(requests.Session):
-    """A session whose paths begin at one address. Paths go out as they are written, percent signs and all."""
+class Http:
+    """Requests to one address, over connections that stay open. Paths go out as they are written, percent signs and all."""
 
     def __init__(self, url: str) -> None:
-        super().__init__()
         self.url = url
-        self.trust_env = False
+        self._session = requests.Session()
+        self._session.trust_env = False
 
-    def request(self, method: str, path: str, **options: Any) -> requests.Response:  # type: ignore[override]
-        options.setdefault("timeout", 60)
-        prepared = self.prepare_request(
-            requests.Request(method, self.url, **{k: v for k, v in options.items() if k not in ("timeout",)})
-        )
-        query = prepared.url.partition("?")[2] if prepared.url else ""
-        prepared.url = self.url + path + ("&" if query and "?" in path else "?" if query else "") + query
-        return self.send(prepared, timeout=options["timeout"])
+    def request(self, method: str, path: str, *, timeout: float = 60, **options: Any) -> requests.Response:
+        prepared = self._session.prepare_request(requests.Request(method, self.url, **options))
+        _, mark, query = (prepared.url or "").partition("?")
+        prepared.url = self.url + path + mark + query
+        return self._session.send(prepared, timeout=timeout, allow_redirects=False)
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return self.request("GET", path, **options)
+
+    def put(self, path: str, **options: Any) -> requests.Response:
+        return self.request("PUT", path, **options)
+
+    def post(self, path: str, **options: Any) -> requests.Response:
+        return self.request("POST", path, **options)
+
+    def delete(self, path: str, **options: Any) -> requests.Response:
+        return self.request("DELETE", path, **options)
+
+    def close(self) -> None:
+        self._session.close()
 
 
 class Service:
@@ -59,7 +71,11 @@ class Service:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn"], cwd=REPOSITORY, env=self._environment, stderr=self._log
         )
-        self.wait_for(lambda: self.http.get("/healthz").status_code == 200)
+        try:
+            self.wait_for(lambda: self.http.get("/healthz").status_code == 200)
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def wait_until_ready(self) -> None:
@@ -87,14 +103,17 @@ class Service:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(40)
+
+    def close(self) -> None:
+        self.stop()
         self.http.close()
+        self._log.close()
 
     def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *exception: object) -> None:
-        self.stop()
-        self._log.close()
+        self.close()
 
 
 def free_port() -> int:

@@ -12,11 +12,9 @@ from elasticsearch import AuthorizationException, BadRequestError, Elasticsearch
 from app.errors import ApiError
 from app.store import index_problems, mapping_changes
 from app.store.failures import IndexMissing
-from app.store.index_definitions import CONNECTORS, DEFINITIONS, SYNC_JOBS, IndexDefinition
+from app.store.index_definitions import DEFINITIONS, IndexDefinition
 from app.store.index_problems import Problem
 from app.store.retries import send
-
-__all__ = ["CONNECTORS", "SYNC_JOBS", "IndexDefinition", "Indices"]
 
 log = structlog.get_logger(__name__)
 
@@ -39,8 +37,8 @@ class Indices:
     def ensure(self) -> None:
         """Make what is missing: templates, indices, aliases, fields. Writes nothing where nothing is missing.
 
-        A user who may not do so is no error as long as the indices can be used as they are. Raises the client's
-        exceptions.
+        A user who may not do so is no error as long as the indices can be used as they are. Where another process
+        made an index a moment ago, its shard may still be starting. Raises the client's exceptions.
         """
         steps: list[Callable[[], None]] = [
             self._put_templates,
@@ -95,8 +93,8 @@ class Indices:
             capabilities = self._client.field_caps(index=definition.alias, fields=list(definition.queried))
         except NotFoundError:
             return [index_problems.absent(definition)]
-        except BadRequestError as error:
-            if error.error == "index_closed_exception":
+        except (BadRequestError, AuthorizationException) as error:
+            if _is_closed(error):
                 return [index_problems.closed(definition)]
             raise
         return index_problems.find(definition, capabilities.body)
@@ -201,6 +199,13 @@ class Indices:
             log.warning("mapping_refused", index=index, reason=_reason(error))
         else:
             log.info("mapping_extended", index=index, fields=sorted(changes.get("properties", {})))
+
+
+def _is_closed(error: AuthorizationException | BadRequestError) -> bool:
+    """Elasticsearch 9 says it in the type, 8.14 as a block among others."""
+    return error.error == "index_closed_exception" or (
+        error.error == "cluster_block_exception" and "index closed" in _reason(error)
+    )
 
 
 def _reason(error: AuthorizationException | BadRequestError) -> str:

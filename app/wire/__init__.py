@@ -1,0 +1,37 @@
+"""What makes an answer Elasticsearch's, for every endpoint: routing, negotiation, parameters, bodies, errors."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Flask, Response, request
+
+from app.wire import error_handlers, routing
+from app.wire.exchange import open_exchange
+from app.wire.request_body import LIMIT
+from app.wire.uri import RawPath
+
+# A header that is given back must not be able to say more than itself.
+_OPAQUE_ID = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")
+
+
+def install(app: Flask, *, max_body_bytes: int) -> None:
+    """Give the app the manners of Elasticsearch's HTTP layer. Call before any route or blueprint is added.
+
+    `max_body_bytes` bounds a request's body, counted after inflation.
+    """
+    app.config[LIMIT] = max_body_bytes
+    app.wsgi_app = RawPath(app.wsgi_app)  # type: ignore[method-assign]
+    routing.install(app)
+    error_handlers.install(app)
+    app.before_request(open_exchange)
+    app.after_request(_sign)
+
+
+def _sign(response: Response) -> Response:
+    """The headers of every answer, whatever it is."""
+    response.headers["X-Elastic-Product"] = "Elasticsearch"
+    opaque_id = request.headers.get("X-Opaque-Id")
+    if opaque_id is not None and _OPAQUE_ID.fullmatch(opaque_id):
+        response.headers["X-Opaque-Id"] = opaque_id
+    return response

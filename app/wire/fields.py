@@ -27,7 +27,8 @@ from app.wire.parse_failure import (
     token_name,
 )
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE](?P<exponent>[+-]?\d+))?")
+_MAX_EXPONENT = (1 << 31) - 1
 _ABSENT = object()
 
 
@@ -81,32 +82,22 @@ class Long(Read, fields.Integer):
     kind = "long"
     article = "a long"
     bits = 64
+    compares_decimals = False
     unreadable = "illegal_argument_exception"
 
     def _accept(self, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise refuse(WrongToken(token_name(value)))
         limit = 1 << (self.bits - 1)
-        if isinstance(value, str):
-            return self._from_text(value, limit)
-        if math.trunc(value) != value and self.bits < 64:  # a decimal is compared before it is cut
-            in_range = -limit <= value <= limit - 1
-        else:
-            in_range = -limit <= math.trunc(value) < limit
-        if not in_range:
-            raise refuse(self._too_large(limit))
-        return math.trunc(value)
-
-    def _from_text(self, text: str, limit: int) -> int:
-        try:
-            number = Decimal(text) if _NUMBER.fullmatch(text) else None
-        except InvalidOperation:
-            number = None
+        number = value if not isinstance(value, str) else _decimal(value)
         if number is None:
-            raise refuse_value(f'For input string: "{text}"', self.unreadable)
-        if not -limit - 1 < number < limit:
-            raise refuse_value(f"Value [{text}] is out of range for {self.article}")
-        return int(number)
+            raise refuse_value(f'For input string: "{value}"', self.unreadable)
+        # Elasticsearch compares an integer before it cuts decimals off, a long afterwards.
+        if not -limit <= (number if self.compares_decimals else math.trunc(number)) <= limit - 1:
+            if isinstance(value, str):
+                raise refuse_value(f"Value [{value}] is out of range for {self.article}")
+            raise refuse(self._too_large(limit))
+        return math.trunc(number)
 
     def _too_large(self, limit: int) -> Failure:
         def reason(place: Place) -> str:
@@ -122,6 +113,7 @@ class Integer(Long):
     kind = "int"
     article = "an integer"
     bits = 32
+    compares_decimals = True
     unreadable = "number_format_exception"
 
 
@@ -206,6 +198,15 @@ class Instant(Read, fields.String):
         except NotAnInstant as error:
             cause = Failure(error.because, type="date_time_parse_exception") if error.because else None
             raise refuse(Failure(error.reason, type=error.type, caused_by=cause)) from None
+
+
+def _decimal(text: str) -> Decimal | None:
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    exponent = match["exponent"] or "0"
+    readable = len(exponent) <= len(str(_MAX_EXPONENT)) + 1 and abs(int(exponent)) <= _MAX_EXPONENT
+    return Decimal(text) if readable else None
 
 
 def _string(value: object) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# A pattern per key, None for `**`.
-_Path = tuple[re.Pattern[str] | None, ...]
+# For each key the texts between its wildcards, None for `**`. Not a regular expression: callers could make one explode.
+_Path = tuple[tuple[str, ...] | None, ...]
 _NOTHING = object()
 _DOT = re.compile(r"(?<!\\)\.")
 
@@ -47,9 +47,24 @@ def _compile(path: str) -> _Path:
     return tuple(None if part == "**" else _key_pattern(part) for part in _DOT.split(path))
 
 
-def _key_pattern(part: str) -> re.Pattern[str]:
-    literal = [re.escape(text) for text in re.split(r"\*+", part.replace("\\.", "."))]
-    return re.compile(".*".join(literal), re.DOTALL)
+def _key_pattern(part: str) -> tuple[str, ...]:
+    return tuple(re.split(r"\*+", part.replace("\\.", ".")))
+
+
+def _matches(pattern: tuple[str, ...], key: str) -> bool:
+    first, *between = pattern
+    if not between:
+        return key == first
+    last = between.pop()
+    if len(key) < len(first) + len(last) or not (key.startswith(first) and key.endswith(last)):
+        return False
+    position, end = len(first), len(key) - len(last)
+    for text in between:
+        position = key.find(text, position, end)
+        if position < 0:
+            return False
+        position += len(text)
+    return True
 
 
 def _step(paths: tuple[_Path, ...], key: str) -> tuple[bool, tuple[_Path, ...]]:
@@ -61,7 +76,7 @@ def _step(paths: tuple[_Path, ...], key: str) -> tuple[bool, tuple[_Path, ...]]:
         if first is None:
             # `**` may end here or take the next key as well.
             left.append(path)
-        elif not first.fullmatch(key):
+        elif not _matches(first, key):
             continue
         if rest:
             left.append(rest)

@@ -13,8 +13,13 @@ _ISO = re.compile(
     re.ASCII,
 )
 _OFFSET = re.compile(
-    r"(?:UTC|GMT|UT)?(?P<sign>[+-])(?P<hours>\d\d?)(?::?(?P<minutes>\d\d)(?::?(?P<seconds>\d\d))?)?", re.ASCII
+    r"(?P<prefix>UTC|GMT|UT)?(?P<sign>[+-])(?P<hours>\d\d?)"
+    r"(?::(?P<minutes>\d\d)(?::(?P<seconds>\d\d))?|(?P<digits>\d\d(?:\d\d)?))?",
+    re.ASCII,
 )
+_REGION = re.compile(r"[A-Za-z][A-Za-z0-9~/._+-]+", re.ASCII)
+# Names in Python's list that Elasticsearch does not have.
+_NO_REGION = re.compile(r"(?:EST|MST|HST|Factory|localtime|posixrules)$|(?:posix|right)/")
 _EPOCH_MILLIS = re.compile(r"(?P<sign>-?)(?P<millis>\d{1,19})(?:\.(?P<fraction>\d{0,6}))?", re.ASCII)
 _NANOS_A_MILLI = 1_000_000
 _NANOS_A_DAY = 86_400 * 1_000_000_000
@@ -82,22 +87,29 @@ def _from_iso(text: str, match: re.Match[str]) -> int:
 
 
 def _zone(text: str, name: str | None) -> timezone | ZoneInfo:
-    if name in (None, "Z", "UTC", "GMT", "UT"):
+    if name is None or name in ("Z", "UTC", "GMT", "UT"):
         return UTC
-    assert name is not None  # noqa: S101
     if match := _OFFSET.fullmatch(name):
-        hours, minutes, seconds = (int(match[part] or 0) for part in ("hours", "minutes", "seconds"))
-        offset = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-        plain = name[0] in "+-" and len(match["hours"]) == 1
-        if plain or minutes > 59 or seconds > 59 or offset > timedelta(hours=18):
-            raise _unreadable(text)
-        return timezone(-offset if match["sign"] == "-" else offset)
-    if "/" not in name:
+        return _offset(text, match)
+    if not _REGION.fullmatch(name) or _NO_REGION.match(name):
         raise _unreadable(text)
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise _unreadable(text) from None
+
+
+def _offset(text: str, match: re.Match[str]) -> timezone:
+    digits = match["digits"] or ""
+    hours = int(match["hours"])
+    minutes = int(match["minutes"] or digits[:2] or 0)
+    seconds = int(match["seconds"] or digits[2:] or 0)
+    # One digit will do after a prefix, and then alone.
+    short = len(match["hours"]) == 1 and not (match["prefix"] and match.end("hours") == match.end())
+    offset = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    if short or minutes > 59 or seconds > 59 or offset > timedelta(hours=18):
+        raise _unreadable(text)
+    return timezone(-offset if match["sign"] == "-" else offset)
 
 
 def _from_millis(text: str, match: re.Match[str]) -> int:

@@ -83,8 +83,11 @@ def not_utf8(data: bytes, before: str, error: UnicodeDecodeError) -> Malformed:
         return Malformed("Unexpected end-of-input", position(before, len(before)), cut_off=True)
     line, column = position(before, len(before)).split(":")
     wrong = error.end if error.reason == "invalid continuation byte" else error.start
+    # Keys are read by another routine, which notices one byte later.
+    tokens = list(Walk(before + '"')) if len(before) <= MAX_SEARCHED else []
+    late = 2 if tokens and tokens[-1].role == "key" and tokens[-1].end > len(before) else 1
     which = "start" if wrong == error.start else "middle"
-    place = f"{line}:{int(column) + wrong - error.start + 1}"
+    place = f"{line}:{int(column) + wrong - error.start + late}"
     return Malformed(f"Invalid UTF-8 {which} byte 0x{data[wrong]:02x}", place)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import fields
@@ -19,7 +20,14 @@ class ObjectOf(Read, fields.Nested):
         super().__init__(nested, **kwargs)
         self._schema_class = nested
 
-    def _accept(self, value: Any) -> dict[str, Any]:
+    def _deserialize(
+        self,
+        value: Any,
+        attr: str | None,  # noqa: ARG002
+        data: Mapping[str, Any] | None,  # noqa: ARG002
+        partial: Any = None,  # noqa: ARG002
+        **kwargs: Any,  # noqa: ARG002
+    ) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise refuse(WrongToken(token_name(value)))
         return _read(self._schema_class, value, ())

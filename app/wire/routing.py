@@ -51,7 +51,7 @@ class ExactRule(Rule):
 
 def install(app: Flask) -> None:
     """Make the app's routes behave so. Call before any route is added."""
-    app.url_rule_class = ExactRule
+    app.url_rule_class = ExactRule  # type: ignore[assignment]  # Flask annotates the default's exact type
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False

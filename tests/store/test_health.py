@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 
 from app import health
 from app.errors import ApiError
-from app.store.indices import SYNC_JOBS, Indices
+from app.store.index_definitions import SYNC_JOBS
+from app.store.indices import Indices
 
 AWAY = "http://user:hidden@127.0.0.1:9"
 

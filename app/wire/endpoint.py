@@ -1,0 +1,78 @@
+"""The decorator that stands between Flask and a view, and does what Elasticsearch does before an endpoint's own work."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Response, request
+
+from app.errors import ApiError, Cause, illegal_argument, validation_failed
+from app.wire import exchange, media_types, request_body
+from app.wire.parameters import QueryParameters
+from app.wire.schema import RequestBody
+from app.wire.suggestions import did_you_mean
+
+View = Callable[..., Response]
+
+
+def endpoint(
+    *,
+    query: type[QueryParameters] | None = None,
+    body: type[RequestBody] | None = None,
+    body_optional: bool = False,
+    validate_path: Callable[..., list[str]] | None = None,
+) -> Callable[[View], View]:
+    """Declare what an endpoint takes.
+
+    The view is called with its path values and, where declared, `query` and `body` as dicts of parsed values. An optional
+    body that is absent reads as `{}`. `validate_path` gets the path values as keywords and says what is wrong with them.
+
+    Each request may end in `PlainError` 406, or in `ApiError` 400 or 413, in Elasticsearch's order: the body, the query
+    parameters, parameters that nobody asked for, a body that nobody asked for, and last what `validate_path` and the
+    body's own rules have to say, all at once.
+    """
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def handle(**path_values: str) -> Response:
+            current = exchange.current()
+            media_types.check_spoken(current.accept, current.parameters.get("format", ""))
+            data = request_body.receive()
+            arguments: dict[str, Any] = dict(path_values)
+            violations: list[str] = validate_path(**path_values) if validate_path else []
+            if body is not None:
+                if not data and not body_optional:
+                    raise ApiError(400, Cause("parse_exception", "request body is required"))
+                parsed = body.parse(data or b"{}")
+                arguments["body"] = parsed.values
+                violations = [*violations, *parsed.violations]
+            if query is not None:
+                arguments["query"] = query.parse(current.parameters)
+            _refuse_unknown([*(query.names() if query else ()), *path_values])
+            if body is None and data:
+                message = f"request [{request.method} {current.path}] does not support having a body"
+                raise illegal_argument(message)
+            if violations:
+                raise validation_failed(violations)
+            return view(**arguments)
+
+        return handle
+
+    return decorate
+
+
+def _refuse_unknown(names: Iterable[str]) -> None:
+    """Raises `ApiError` 400 when there are parameters beyond `names` and those that are always allowed."""
+    current = exchange.current()
+    known = {*names, *exchange.ALWAYS_ALLOWED}
+    unknown = sorted(set(current.parameters) - known)
+    if not unknown:
+        return
+    listed = []
+    for name in unknown:
+        suggestion = did_you_mean(name, known)
+        listed.append(f"[{name}] -> {suggestion}" if suggestion else f"[{name}]")
+    noun = "parameter" if len(unknown) == 1 else "parameters"
+    raise illegal_argument(f"request [{current.path}] contains unrecognized {noun}: {', '.join(listed)}")

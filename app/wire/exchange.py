@@ -1,0 +1,90 @@
+"""What is known of the request at hand, before any endpoint sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from flask import g, has_request_context, request
+
+from app.errors import PlainError, illegal_argument
+from app.wire import media_types
+from app.wire.filter_path import FilterPath
+from app.wire.uri import TARGET, decode_path, parse_query, split
+
+# Accepted by every endpoint, in the order in which they are checked.
+ALWAYS_ALLOWED = ("pretty", "human", "filter_path", "format", "error_trace")
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and the form its answer takes.
+
+    `target` is the request's target as sent, `path` its decoded path, `parameters` its decoded query.
+    """
+
+    target: str = "/"
+    path: str = "/"
+    parameters: dict[str, str] = field(default_factory=dict)
+    accept: media_types.MediaType | None = None
+    content_type: media_types.MediaType | None = None
+    answered_in: str = media_types.JSON
+    pretty: bool = False
+    filter_path: FilterPath | None = None
+
+
+def current() -> Exchange:
+    """The exchange of this request; a blank one while there is none."""
+    if not has_request_context():
+        return Exchange()
+    if "wire_exchange" not in g:
+        g.wire_exchange = Exchange()
+    exchange: Exchange = g.wire_exchange
+    return exchange
+
+
+def open_exchange() -> None:
+    """Read headers and query parameters, in Elasticsearch's order. Raises `ApiError` or `PlainError` 400."""
+    exchange = current()
+    exchange.target = request.environ.get(TARGET) or request.full_path.rstrip("?")
+    raw_path, raw_query = split(exchange.target)
+    exchange.path = raw_path
+    _negotiate(exchange)
+    exchange.parameters = parameters = parse_query(raw_query)
+    format_ = parameters.get("format", "")
+    exchange.answered_in = media_types.answered_in(exchange.accept, exchange.content_type, format_)
+    # Not shown pretty until both flags are known to be right.
+    pretty = flag(parameters.get("pretty"))
+    flag(parameters.get("human"))
+    exchange.pretty = pretty
+    if parameters.get("filter_path"):
+        exchange.filter_path = FilterPath.parse(parameters["filter_path"])
+    exchange.path = decode_path(raw_path)
+    _check_error_trace(parameters.get("error_trace"))
+
+
+def has_body() -> bool:
+    """Whether the request announces a body."""
+    chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+    return chunked or bool(request.content_length)
+
+
+def flag(value: str | None) -> bool:
+    """Read a boolean parameter: absent is false, empty is true. Raises `ApiError` 400 for other words."""
+    if value is None or value == "false":
+        return False
+    if value in ("", "true"):
+        return True
+    raise illegal_argument(f"Failed to parse value [{value}] as only [true] or [false] are allowed.")
+
+
+def _negotiate(exchange: Exchange) -> None:
+    exchange.accept = media_types.parse("Accept", request.environ.get("HTTP_ACCEPT"))
+    exchange.content_type = media_types.parse("Content-Type", request.environ.get("CONTENT_TYPE"))
+    media_types.check_versions(exchange.accept, exchange.content_type, has_body=has_body())
+    exchange.answered_in = media_types.answered_in(exchange.accept, exchange.content_type, "")
+
+
+def _check_error_trace(value: str | None) -> None:
+    if value not in (None, "", "true", "false"):
+        # The one flag whose refusal is a plain text.
+        raise PlainError(400, f"Failed to parse value [{value}] as only [true] or [false] are allowed.")

@@ -1,0 +1,13 @@
+"""The rule that all ids of documents share."""
+
+from __future__ import annotations
+
+MAX_BYTES = 512
+
+
+def too_long(document_id: str) -> list[str]:
+    """What Elasticsearch says of an id, counted in UTF-8, that it would not write; nothing when it is short enough."""
+    size = len(document_id.encode("utf-8", "surrogatepass"))
+    if size <= MAX_BYTES:
+        return []
+    return [f"id [{document_id}] is too long, must be no longer than {MAX_BYTES} bytes but was: {size}"]

@@ -1,0 +1,196 @@
+"""make bench: claims through the service, beside the same claims without it, on one node in one run.
+
+Three ways to claim a job, each with 1, 8 and 64 clients:
+
+- service: `PUT /_connector/_sync_job/{id}/_claim` over HTTP;
+- direct: the same scripted update, sent to Elasticsearch by its Python client;
+- original: what Elasticsearch's own API does: read the job, then update it without a condition and refresh.
+
+A machine's speed varies from minute to minute, so the ways take turns, and what counts is the ratio within the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+from elasticsearch import Elasticsearch, helpers
+
+from app import clock
+from app.store.index_definitions import SYNC_JOBS
+from app.sync_jobs.operations import CLAIM
+from app.sync_jobs.states import TRANSITIONS
+from scripts.elasticsearch import Cluster, EmbeddedNode, Source
+from scripts.elasticsearch.source import version_of
+
+CLIENTS = (1, 8, 64)
+Claim = Callable[[str], None]
+
+
+def main() -> None:
+    """Measure and print the table."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("--seconds", type=float, default=3, help="how long each turn takes (default: 3)")
+    arguments.add_argument("--turns", type=int, default=3, help="turns of each way, the median counts (default: 3)")
+    options = arguments.parse_args()
+    with _elasticsearch() as source, _service(source.url) as url, Elasticsearch(
+        source.url, connections_per_node=max(CLIENTS), request_timeout=60
+    ) as client:
+        ways: dict[str, Callable[[], Claim]] = {
+            "service": lambda: _through_service(url),
+            "direct": lambda: _direct(client),
+            "original": lambda: _read_then_write(client),
+        }
+        print(f"Claims a second, median of {options.turns} turns of {options.seconds:g} s each")
+        print(f"{'clients':>8}{'service':>10}{'direct':>10}{'original':>10}{'service/direct':>16}{'service/original':>18}")
+        for clients in CLIENTS:
+            rates: dict[str, list[float]] = {way: [] for way in ways}
+            for _ in range(options.turns):
+                for way, connect in ways.items():
+                    jobs = _pending_jobs(client, int(2500 * options.seconds))
+                    rates[way].append(_rate(connect, clients, jobs, options.seconds))
+            service, direct, original = (statistics.median(rates[way]) for way in ways)
+            print(
+                f"{clients:>8}{service:>10.0f}{direct:>10.0f}{original:>10.0f}"
+                f"{service / direct:>16.2f}{service / original:>18.1f}",
+                flush=True,
+            )
+
+
+def _elasticsearch() -> Source:
+    """A node of our own; never the cluster of ELASTICSEARCH_URL, which may be somebody's."""
+    if url := os.environ.get("TEST_ELASTICSEARCH_URL"):
+        return Cluster(url, version_of(url))
+    return EmbeddedNode(profile="bench")
+
+
+@contextmanager
+def _service(elasticsearch_url: str) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {
+        "ELASTICSEARCH_URL": elasticsearch_url, "HOST": "127.0.0.1", "PORT": str(port), "LOG_LEVEL": "warning"
+    }
+    repository = Path(__file__).resolve().parent.parent
+    process = subprocess.Popen([sys.executable, "-m", "gunicorn"], cwd=repository, env=environment)
+    try:
+        while not _is_ready(port):
+            if process.poll() is not None:
+                raise SystemExit("the service did not start")
+            time.sleep(0.1)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _is_ready(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _pending_jobs(client: Elasticsearch, count: int) -> list[str]:
+    client.delete_by_query(index=SYNC_JOBS.alias, query={"match_all": {}}, refresh=True, conflicts="proceed")
+    document = {"status": "pending", "connector": {"id": "bench"}, "created_at": clock.now(), "metadata": {}}
+    jobs = [f"job-{number}" for number in range(count)]
+    helpers.bulk(client, [{"_index": SYNC_JOBS.alias, "_id": job, **document} for job in jobs], refresh=True)
+    return jobs
+
+
+def _rate(connect: Callable[[], Claim], clients: int, jobs: list[str], seconds: float) -> float:
+    """Claims a second by so many clients at once. Each job is claimed once; the run ends with the time or the jobs."""
+    queue = iter(jobs)
+    lock = threading.Lock()
+    start = threading.Barrier(clients + 1)
+    done = [0] * clients
+    failures: list[BaseException] = []
+    deadline = [0.0]
+
+    def client(number: int) -> None:
+        try:
+            claim = connect()
+            start.wait()
+            while time.monotonic() < deadline[0]:
+                with lock:
+                    job = next(queue, None)
+                if job is None:
+                    return
+                claim(job)
+                done[number] += 1
+        except BaseException as failure:
+            failures.append(failure)
+            start.abort()
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    deadline[0] = time.monotonic() + seconds
+    start.wait()
+    began = time.monotonic()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    return sum(done) / (time.monotonic() - began)
+
+
+def _through_service(address: str) -> Claim:
+    connection = HTTPConnection(address, timeout=60)
+    body = json.dumps({"worker_hostname": "bench"})
+    headers = {"Content-Type": "application/json"}
+
+    def claim(job: str) -> None:
+        connection.request("PUT", f"/_connector/_sync_job/{job}/_claim", body, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(text.decode())
+
+    return claim
+
+
+def _direct(client: Elasticsearch) -> Claim:
+    def claim(job: str) -> None:
+        params = {
+            "transitions": TRANSITIONS,
+            "now": clock.now(),
+            "worker_hostname": "bench",
+            "sync_cursor": None,
+            "resend_window": 60_000,
+            "again": False,
+        }
+        client.update(index=SYNC_JOBS.alias, id=job, script={"source": CLAIM.source, "params": params})
+
+    return claim
+
+
+def _read_then_write(client: Elasticsearch) -> Claim:
+    def claim(job: str) -> None:
+        client.get(index=SYNC_JOBS.alias, id=job)
+        now = clock.now()
+        change = {"status": "in_progress", "worker_hostname": "bench", "started_at": now, "last_seen": now}
+        client.update(index=SYNC_JOBS.alias, id=job, doc=change, refresh=True)
+
+    return claim
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""What answers look like, and the headers that all of them have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from gunicorn.http.errors import ExpectationFailed, InvalidHeader, LimitRequestLine
+from structlog.testing import capture_logs
+from werkzeug.test import TestResponse
+
+from app.errors import ApiError, Cause, PlainError
+from app.wire import gunicorn_worker
+from app.wire.ids import too_long
+from app.wire.rendering import envelope
+
+Send = Callable[..., TestResponse]
+
+
+def test_pretty(send: Send) -> None:
+    """Blanks around colons, `{ }` and `[ ]`, and a line end at the end, as `GET /<index>/_doc/1?pretty`."""
+    compact = b'{"id":"x","empty":{},"list":[1,{"a":null}],"none":[]}'
+    pretty = """{
+  "id" : "x",
+  "empty" : { },
+  "list" : [
+    1,
+    {
+      "a" : null
+    }
+  ],
+  "none" : [ ]
+}
+"""
+    assert send("GET", "/things/x").data == compact
+    assert send("GET", "/things/x?pretty=false&human").data == compact
+    assert send("GET", "/things/x?pretty").data.decode() == pretty
+    assert send("GET", "/things/x?pretty&filter_path=nope").data == b"{ }\n"
+    assert send("GET", "/nope?pretty").data.decode() == (
+        '{\n  "error" : "no handler found for uri [/nope?pretty] and method [GET]"\n}\n'
+    )
+
+
+def test_filter_path_leaves_errors_whole(send: Send) -> None:
+    assert send("GET", "/things/x?filter_path=id").json == {"id": "x"}
+    refused = send("GET", "/things?filter_path=nothing&from=x")
+    assert set(refused.json) == {"error", "status"}
+    assert "root_cause" in refused.json["error"]
+
+
+def test_the_envelope() -> None:
+    root = Cause("root_exception", "root")
+    inner = Cause("inner_exception", None, details={"index": "i"})
+    error = ApiError(404, Cause("outer_exception", "outer", Cause("middle_exception", "middle", inner)), root)
+    assert envelope(error) == {
+        "error": {
+            "root_cause": [{"type": "root_exception", "reason": "root"}],
+            "type": "outer_exception",
+            "reason": "outer",
+            "caused_by": {
+                "type": "middle_exception",
+                "reason": "middle",
+                "caused_by": {"type": "inner_exception", "reason": None, "index": "i"},
+            },
+        },
+        "status": 404,
+    }
+    assert envelope(PlainError(405, "no")) == {"error": "no", "status": 405}
+    assert envelope(PlainError(400, "no", show_status=False)) == {"error": "no"}
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        ("GET", "/things", 200), ("GET", "/nope", 400), ("PUT", "/things", 405), ("OPTIONS", "/things", 200),
+        ("HEAD", "/things", 405), ("GET", "/things?from=x", 400), ("POST", "/things", 400), ("GET", "/broken", 500),
+        ("GET", "/%zz", 400), ("GET", "/things?%zz", 400),
+    ],
+)  # fmt: skip
+def test_the_headers_of_every_answer(send: Send, method: str, target: str, status: int) -> None:
+    answered = send(method, target, headers={"X-Opaque-Id": "me, and you"})
+    assert answered.status_code == status
+    assert answered.headers["X-Elastic-Product"] == "Elasticsearch"
+    assert answered.headers["X-Opaque-Id"] == "me, and you"
+    assert "html" not in answered.headers["Content-Type"]
+    assert "X-Opaque-Id" not in send(method, target).headers
+
+
+def test_an_opaque_id_says_no_more_than_itself(send: Send) -> None:
+    for unfit in ("a\x00b", "a\x7fb", "z" * 8193):
+        answered = send("GET", "/things", environ_overrides={"HTTP_X_OPAQUE_ID": unfit})
+        assert (answered.status_code, "X-Opaque-Id" in answered.headers) == (200, False)
+    for fit in ("é\tx", "", "z" * 7000):
+        answered = send("GET", "/things", headers={"X-Opaque-Id": fit})
+        assert answered.headers["X-Opaque-Id"] == fit
+
+
+def test_a_defect_is_logged_and_not_told(send: Send) -> None:
+    with capture_logs() as logs:
+        answered = send("GET", "/broken?pretty=false")
+    assert answered.status_code == 500
+    assert b"1234" not in answered.data
+    assert answered.json["error"]["root_cause"][0]["type"] == answered.json["error"]["type"] == "exception"
+    assert [(entry["log_level"], str(entry["exc_info"])) for entry in logs] == [
+        ("error", "the password is 1234")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "type_"),
+    [
+        (LimitRequestLine(9000, 4094), "400 Bad Request", "too_long_http_line_exception"),
+        (InvalidHeader("CONTENT-LENGTH"), "400 Bad Request", "illegal_argument_exception"),
+        (ExpectationFailed("foo"), "417 Expectation Failed", "illegal_argument_exception"),
+        (RuntimeError("secret"), "500 Internal Server Error", "exception"),
+    ],
+)
+def test_what_is_no_http_is_refused_in_the_envelope(raised: Exception, status: str, type_: str) -> None:
+    """`Content-Length: -1` is 400 `illegal_argument_exception` on a node, a too long line `too_long_http_line_exception`."""
+    head, _, body = gunicorn_worker.answer(raised).partition(b"\r\n\r\n")
+    assert head.decode().split("\r\n")[:3] == [
+        f"HTTP/1.1 {status}", "X-Elastic-Product: Elasticsearch", "Content-Type: application/json",
+    ]  # fmt: skip
+    assert f"Content-Length: {len(body)}".encode() in head
+    assert f'"type":"{type_}"'.encode() in body
+    assert b"secret" not in body
+
+
+def test_ids_are_counted_in_bytes() -> None:
+    """`PUT /<index>/_doc/<513 letters>`."""
+    assert too_long("é" * 256) == []
+    assert too_long("é" * 256 + "x") == [
+        f"id [{'é' * 256}x] is too long, must be no longer than 512 bytes but was: 513"
+    ]

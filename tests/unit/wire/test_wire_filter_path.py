@@ -1,0 +1,145 @@
+"""`filter_path`: every expected value is what Elasticsearch 9.4.3 answered to `GET /<index>/_doc/1?filter_path=…`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from app.wire.filter_path import FilterPath
+
+SOURCE: dict[str, Any] = {
+    "a": {"b": {"c": 1, "d": 2}, "b2": 3},
+    "l": [{"x": 1, "y": {"z": 2}}, {"x": 3}, 4, [5, {"x": 6}]],
+    "e": {},
+    "el": [],
+    "f": 1.0,
+    "n": None,
+    "t": True,
+    "x": 7,
+    "lo": [{"y": 1}, {"x": {"q": [{"r": 1}, {"s": 2}]}}],
+    "lol": [[{"x": 1}], [], [2]],
+}
+DOCUMENT = {"_index": "i", "found": True, "_source": SOURCE}
+GONE = "gone"
+
+
+@pytest.mark.parametrize(
+    ("paths", "answered"),
+    [
+        ("_source.a.b.c", {"_source": {"a": {"b": {"c": 1}}}}),
+        ("_source.a.*", {"_source": {"a": {"b": {"c": 1, "d": 2}, "b2": 3}}}),
+        ("_source.*.b", {"_source": {"a": {"b": {"c": 1, "d": 2}}}}),
+        (
+            "_source.**.x",
+            {
+                "_source": {
+                    "l": [{"x": 1}, {"x": 3}, [{"x": 6}]],
+                    "lo": [{"x": {"q": [{"r": 1}, {"s": 2}]}}],
+                    "lol": [[{"x": 1}]],
+                }
+            },
+        ),
+        (
+            "**.x",
+            {
+                "_source": {
+                    "l": [{"x": 1}, {"x": 3}, [{"x": 6}]],
+                    "x": 7,
+                    "lo": [{"x": {"q": [{"r": 1}, {"s": 2}]}}],
+                    "lol": [[{"x": 1}]],
+                }
+            },
+        ),
+        ("**.b.**", {"_source": {"a": {"b": {"c": 1, "d": 2}}}}),
+        ("_source.**.**.x", {}),
+        ("_source.l.x", {"_source": {"l": [{"x": 1}, {"x": 3}, [{"x": 6}]]}}),
+        ("_source.l.*", {"_source": {"l": [{"x": 1, "y": {"z": 2}}, {"x": 3}, [{"x": 6}]]}}),
+        ("_source.l.**.x", {}),
+        ("_source.lol.x", {"_source": {"lol": [[{"x": 1}]]}}),
+        ("_source.lo.**.r", {"_source": {"lo": [{"x": {"q": [{"r": 1}]}}]}}),
+        ("_source.lo.x.q.r", {"_source": {"lo": [{"x": {"q": [{"r": 1}]}}]}}),
+        ("_source.e", {"_source": {"e": {}}}),
+        ("_source.el", {"_source": {"el": []}}),
+        ("_source.e.x", {}),
+        ("_source.n", {"_source": {"n": None}}),
+        ("_source.a.b.c.d", {}),
+        ("_source.*2", {}),
+        ("_source.**c", {}),
+        ("_source.a.b*", {"_source": {"a": {"b": {"c": 1, "d": 2}, "b2": 3}}}),
+        ("_sou*.f", {"_source": {"f": 1.0}}),
+        ("***.f", {"_source": {"f": 1.0}}),
+        ("_source..a", {}),
+        ("_source.", {}),
+        ("._source", {}),
+        ("_source.t.", {}),
+        (",_source.t,", {"_source": {"t": True}}),
+        (" _source.t , _source.x", {"_source": {"t": True, "x": 7}}),
+        ("nope", {}),
+        ("_ID", {}),
+        ("-*", {}),
+        ("-_*", {"found": True}),
+        ("-_source", {"_index": "i", "found": True}),
+        ("-_source.**", {"_index": "i", "found": True}),
+        ("_source.t,-_source.t", {}),
+        ("_source.a,-_source.a.b.c", {"_source": {"a": {"b": {"d": 2}, "b2": 3}}}),
+        ("_source.a.b.c,-**.c", {}),
+        ("-_source.a.b,_source.a.b.c", {}),
+        ("**.b,-**.d", {"_source": {"a": {"b": {"c": 1}}}}),
+        ("_source.a,_source.a.b.c", {"_source": {"a": {"b": {"c": 1, "d": 2}, "b2": 3}}}),
+        ("_source.l.x,_source.l.y.z", {"_source": {"l": [{"x": 1, "y": {"z": 2}}, {"x": 3}, [{"x": 6}]]}}),
+    ],
+)
+def test_what_is_kept(paths: str, answered: dict[str, Any]) -> None:
+    assert FilterPath.parse(paths).apply(DOCUMENT) == answered
+
+
+@pytest.mark.parametrize(
+    ("paths", "changed"),
+    [
+        ("-_source.a", {"a": GONE}),
+        ("-**.x", {"l": [{"y": {"z": 2}}, 4, [5]], "x": GONE, "lo": [{"y": 1}], "lol": [[], [2]]}),
+        ("-_source.l.x", {"l": [{"y": {"z": 2}}, 4, [5]]}),
+        ("-_source.l.*", {"l": [4, [5]]}),
+        ("-_source.a.b.c,-_source.a.b.d", {"a": {"b2": 3}}),
+        ("-_source.*.*", {"a": GONE, "l": [4, [5]], "lo": GONE, "lol": [[], [2]]}),
+        ("-**.c,-**.d,-**.b2", {"a": GONE}),
+        ("-_source.lo.x.q.r", {"lo": [{"y": 1}, {"x": {"q": [{"s": 2}]}}]}),
+        ("-_source.lol.x", {"lol": [[], [2]]}),
+        ("-_source.lo.x.q", {"lo": [{"y": 1}]}),
+        ("-_source.e,-_source.el", {"e": GONE, "el": GONE}),
+        ("-_source.e.x", {}),
+        ("-**.b.c", {"a": {"b": {"d": 2}, "b2": 3}}),
+        ("-_source.a.**", {"a": GONE}),
+        ("-_source.a.**.c", {"a": {"b": {"d": 2}, "b2": 3}}),
+        ("--_source", {}),
+        ("-", {}),
+    ],
+)
+def test_what_is_left_out(paths: str, changed: dict[str, Any]) -> None:
+    """What an exclusion empties goes too; what was empty before stays."""
+    left: Any = FilterPath.parse(paths).apply(DOCUMENT)
+    source = left["_source"]
+    assert {key: source.get(key, GONE) for key in SOURCE if source.get(key, GONE) != SOURCE[key]} == changed
+    assert list(left) == list(DOCUMENT)
+
+
+def test_a_backslash_makes_a_dot_part_of_a_key() -> None:
+    document = {"a.b": {"c": 1}, "a": {"b": {"c": 2}}, "x*": 1, "-": 5}
+    assert FilterPath.parse("a\\.b.c").apply(document) == {"a.b": {"c": 1}}
+    assert FilterPath.parse("a.b").apply(document) == {"a": {"b": {"c": 2}}}
+    assert FilterPath.parse("x\\*").apply(document) == {}
+    assert FilterPath.parse("x*").apply(document) == {"x*": 1}
+
+
+def test_wildcards_cost_no_more_than_the_key_is_long() -> None:
+    started = time.perf_counter()
+    FilterPath.parse("*a" * 2000 + "*b").apply({"a" * 20_000: 1})
+    FilterPath.parse(".".join(["**"] * 500)).apply({"a": {"a": {"a": {"a": 1}}}})
+    assert time.perf_counter() - started < 1
+
+
+def test_pieces_of_a_pattern_do_not_overlap() -> None:
+    assert FilterPath.parse("ab*ba").apply({"aba": 1, "abba": 2}) == {"abba": 2}
+    assert FilterPath.parse("*ab*ab*").apply({"abab": 1, "ab": 2, "xabxabx": 3}) == {"abab": 1, "xabxabx": 3}

@@ -1,0 +1,70 @@
+"""JSON in and out without loss."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.json_codec import dumps, loads
+
+_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(_values)
+def test_values_come_back_as_they_went(value: object) -> None:
+    back = loads(dumps(value))
+    assert back == value
+    assert repr(back) == repr(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "123456789012345678901234567890",
+        "-9223372036854775809",
+        "18446744073709551616",
+        '{"a":[12345678901234567890123]}',
+        '"\\ud800x"',
+    ],
+)
+def test_what_the_fast_library_cannot_hold_round_trips_exactly(text: str) -> None:
+    assert dumps(loads(text)) == text.encode()
+    assert dumps(loads(text.encode())) == text.encode()
+
+
+def test_numbers_beyond_a_double_are_read_as_elasticsearch_writes_them_back() -> None:
+    """A node that rewrites `{"e":1e400}` answers `{"e":"Infinity"}`."""
+    assert loads('{"e":1e400,"f":-1e400}') == {"e": "Infinity", "f": "-Infinity"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b"NaN",
+        b"[Infinity]",
+        b"{'a':1}",
+        b'"\xff"',
+        b"[1,]",
+        b"[" * 100_000,
+        b"[12345678901234567890,NaN]",
+        b'"\xed\xa0\x80"',
+    ],
+)
+def test_what_is_not_json_is_a_value_error(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        loads(text)
+
+
+def test_output_is_compact_utf_8() -> None:
+    assert dumps({"é": ["😀", 1.0, 2**64 - 1]}) == '{"é":["😀",1.0,18446744073709551615]}'.encode()

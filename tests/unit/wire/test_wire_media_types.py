@@ -1,0 +1,235 @@
+"""Content negotiation. Expected values were seen on Elasticsearch 9.4.3 with `/_cluster/health` and `/_search`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from werkzeug.test import TestResponse
+
+Send = Callable[..., TestResponse]
+VENDOR = "application/vnd.elasticsearch+json"
+DIFFER = (
+    "A compatible version is required on both Content-Type and Accept headers if either one has requested a "
+    "compatible version"
+)
+
+
+@pytest.mark.parametrize(
+    ("accept", "answered_in"),
+    [
+        ("application/json", "application/json"),
+        ("application/json; charset=utf-8", "application/json;charset=utf-8"),
+        ("application/json;charset=UTF-8", "application/json;charset=utf-8"),
+        ('application/json; charset="utf-8"', 'application/json;charset="utf-8"'),
+        ("APPLICATION/JSON", "application/json"),
+        ("application / json", "application/json"),
+        ("application/json; foo=bar", "application/json;foo=bar"),
+        ("application/json; ;", "application/json"),
+        (f"{VENDOR}; compatible-with=9", f"{VENDOR};compatible-with=9"),
+        (f"{VENDOR};compatible-with=8", f"{VENDOR};compatible-with=8"),
+        (f"{VENDOR}; compatible-with=8;charset=UTF-8", f"{VENDOR};charset=utf-8;compatible-with=8"),
+        (VENDOR, VENDOR),
+        ("application/json; compatible-with=8", "application/json;compatible-with=8"),
+        ("application/*", "application/json"),
+        ("*/*", "application/json"),
+        ("*/*;q=0.5", "application/json;q=0.5"),
+        ("text/html", "application/json"),
+        ("text/html,application/xml;q=0.9,*/*;q=0.8", "application/json"),
+        (f"{VENDOR}; compatible-with=8, application/json", "application/json"),
+        ("text/plain;compatible-with=8", "application/json;compatible-with=8"),
+        ("application/x-ndjson", "application/json"),
+        ("application/vnd.elasticsearch+x-ndjson;compatible-with=9", f"{VENDOR};compatible-with=9"),
+        ("application/yaml, application/json", "application/json"),
+        ("garbage, foo", "application/json"),
+    ],
+)
+def test_an_answer_is_in_the_type_that_was_asked_for(send: Send, accept: str, answered_in: str) -> None:
+    assert send("GET", "/things", headers={"Accept": accept}).headers["Content-Type"] == answered_in
+    assert send("GET", "/nope", headers={"Accept": accept}).headers["Content-Type"] == answered_in
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "answered_in"),
+    [
+        (None, VENDOR, VENDOR),
+        ("*/*", VENDOR, VENDOR),
+        ("text/foo", VENDOR, VENDOR),
+        ("application/json", VENDOR, "application/json"),
+        (None, "application/json; charset=utf-8", "application/json"),
+        (None, "application/x-ndjson", "application/json"),
+        (None, "application/*", "application/json"),
+    ],
+)
+def test_or_else_in_the_type_that_was_sent(
+    send: Send, accept: str | None, content_type: str, answered_in: str
+) -> None:
+    """Of the Content-Type the name counts, its parameters do not."""
+    headers = {"Accept": accept} if accept else {}
+    answered = send("POST", "/things", data="{}", content_type=content_type, headers=headers)
+    assert (answered.status_code, answered.headers["Content-Type"]) == (201, answered_in)
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "cause"),
+    [
+        ("Accept", "garbage", "invalid media-type [garbage]"),
+        ("Accept", "a/b/c", "invalid media-type [a/b/c]"),
+        ("Accept", "application/", "invalid media-type [application/]"),
+        ("Accept", "*", "invalid media-type [*]"),
+        ("Accept", "", "Header [Accept] cannot be empty."),
+        ("Accept", "application/json; foo", "invalid parameters for header [application/json; foo]"),
+        ("Accept", "a/b; c = d", "invalid parameters for header [a/b; c = d]"),
+        ("Content-Type", "json", "invalid media-type [json]"),
+        ("Content-Type", "", "Header [Content-Type] cannot be empty."),
+        # Elasticsearch drops the connection here.
+        (
+            "Accept",
+            f"{VENDOR}; compatible-with=x",
+            f"invalid parameters for header [{VENDOR}; compatible-with=x]",
+        ),
+    ],
+)
+def test_what_is_no_media_type_is_refused_even_without_a_body(
+    send: Send, header: str, value: str, cause: str
+) -> None:
+    error = send("GET", "/nope", headers={header: value}).json["error"]
+    assert error["type"] == "media_type_header_exception"
+    assert error["reason"] == f"Invalid media-type value on headers [{header}]"
+    assert error["caused_by"] == {"type": "illegal_argument_exception", "reason": cause}
+
+
+def _version_refusal(answered: TestResponse) -> str | None:
+    if answered.status_code != 400:
+        return None
+    error = answered.json["error"]
+    assert error["type"] == "media_type_header_exception"
+    assert error["reason"] == "Invalid media-type value on headers [Accept, Content-Type]"
+    assert error["caused_by"]["type"] == "status_exception"
+    assert answered.headers["Content-Type"] == "application/json"
+    return str(error["caused_by"]["reason"])
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "reason"),
+    [
+        (f"{VENDOR}; compatible-with=9", f"{VENDOR}; compatible-with=9", None),
+        (f"{VENDOR}; compatible-with=8", f"{VENDOR}; compatible-with=8", None),
+        (
+            f"{VENDOR}; compatible-with=9",
+            f"{VENDOR}; compatible-with=8",
+            (
+                f"{DIFFER} and the compatible versions must match. Accept={VENDOR}; compatible-with=9, "
+                f"Content-Type={VENDOR}; compatible-with=8"
+            ),
+        ),
+        (
+            None,
+            f"{VENDOR};compatible-with=8",
+            f"{DIFFER} and the compatible versions must match. Accept=null, Content-Type={VENDOR};compatible-with=8",
+        ),
+        (
+            "*/*",
+            f"{VENDOR}; compatible-with=9",
+            f"{DIFFER}. Accept=null, Content-Type={VENDOR}; compatible-with=9",
+        ),
+        (
+            f"{VENDOR}; compatible-with=9",
+            "application/json",
+            f"{DIFFER}. Accept={VENDOR}; compatible-with=9, Content-Type=application/json",
+        ),
+        (
+            "text/html",
+            "application/json; compatible-with=8",
+            (
+                f"{DIFFER} and the compatible versions must match. Accept=text/html, "
+                "Content-Type=application/json; compatible-with=8"
+            ),
+        ),
+        (
+            f"{VENDOR}; compatible-with=7",
+            f"{VENDOR}; compatible-with=7",
+            f"Accept version must be either version 9 or 8, but found 7. Accept={VENDOR}; compatible-with=7",
+        ),
+        (
+            f"{VENDOR}; compatible-with=8",
+            f"{VENDOR}; compatible-with=10",
+            (
+                "Content-Type version must be either version 9 or 8, but found 10. "
+                f"Content-Type={VENDOR}; compatible-with=10"
+            ),
+        ),
+    ],
+)
+def test_versions_agree_when_there_is_a_body(
+    send: Send, accept: str | None, content_type: str, reason: str | None
+) -> None:
+    headers = {"Accept": accept} if accept else {}
+    answered = send("POST", "/things", data="{}", content_type=content_type, headers=headers)
+    assert _version_refusal(answered) == reason
+
+
+def test_without_a_body_only_accept_has_a_version(send: Send) -> None:
+    types = {"Accept": f"{VENDOR}; compatible-with=8", "Content-Type": f"{VENDOR}; compatible-with=7"}
+    assert send("GET", "/things", headers=types).status_code == 200
+    refused = send("OPTIONS", "/nope", headers={"Accept": f"{VENDOR}; compatible-with=7"})
+    assert (_version_refusal(refused) or "").startswith(
+        "Accept version must be either version 9 or 8, but found 7."
+    )
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "*/*",
+        "application/octet-stream",
+        "application/x-www-form-urlencoded",
+        "application/merge-patch+json",
+        "application/json, text/plain",
+        # Elasticsearch reads these three.
+        "application/yaml",
+        "application/cbor",
+        "application/smile",
+    ],
+)
+def test_a_body_of_another_type_is_not_acceptable(send: Send, content_type: str) -> None:
+    answered = send("POST", "/things", data="{}", content_type=content_type)
+    assert answered.status_code == 406
+    assert answered.json == {"error": f"Content-Type header [{content_type}] is not supported", "status": 406}
+    assert send("PUT", "/things/x/_check", content_type=content_type).status_code == 200
+
+
+def test_a_body_without_type_is_not_acceptable(send: Send) -> None:
+    answered = send("POST", "/things", data="{}")
+    assert answered.json == {"error": "Content-Type header [] is not supported", "status": 406}
+
+
+def test_routes_are_looked_up_before_the_body_s_type(send: Send) -> None:
+    """`POST /_cluster/health` and `PUT /_nope/a/b` with a body of `text/foo`."""
+    assert send("PATCH", "/things", data="x", content_type="text/foo").status_code == 405
+    assert "no handler" in send("PUT", "/nope", data="x", content_type="text/foo").json["error"]
+
+
+@pytest.mark.parametrize("name", ["yaml", "cbor", "smile"])
+def test_formats_that_are_not_spoken_are_refused(send: Send, name: str) -> None:
+    """On purpose not as Elasticsearch, which speaks them."""
+    for accept in (f"application/{name}", f"application/vnd.elasticsearch+{name}; compatible-with=9"):
+        answered = send("GET", "/things", headers={"Accept": accept})
+        assert answered.status_code == 406
+        assert answered.json == {"error": f"Accept header [{accept}] is not supported", "status": 406}
+        assert send("GET", "/things?format=json", headers={"Accept": accept}).status_code == 200
+    answered = send("GET", f"/things?format={name.upper()}")
+    assert answered.json == {"error": f"format parameter [{name.upper()}] is not supported", "status": 406}
+
+
+def test_the_format_parameter_wins_and_unknown_ones_say_nothing(send: Send) -> None:
+    headers = {"Accept": f"{VENDOR}; compatible-with=8"}
+    for format_, answered_in in [
+        ("json", "application/json;compatible-with=8"),
+        ("JSON", "application/json;compatible-with=8"),
+        ("foo", f"{VENDOR};compatible-with=8"),
+        ("", f"{VENDOR};compatible-with=8"),
+    ]:
+        answered = send("GET", f"/things?format={format_}", headers=headers)
+        assert (answered.status_code, answered.headers["Content-Type"]) == (200, answered_in)

@@ -1,0 +1,112 @@
+"""Routes, methods and unknown paths, with the texts of Elasticsearch 9.4.3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from werkzeug.test import TestResponse
+
+Send = Callable[..., TestResponse]
+
+
+@pytest.mark.parametrize(
+    ("target", "thing_id"),
+    [
+        ("/things/a%2Fb", "a/b"),
+        ("/things/a+b", "a+b"),
+        ("/things/a%252Fb", "a%2Fb"),
+        ("/things/a;b=1", "a;b=1"),
+        ("/things/a%3Fb", "a?b"),
+        ("/things/abc/", "abc"),
+        ("/things/abc//", "abc"),
+        ("/things/a#b", "a"),
+        ("/things/..", ".."),
+        ("things/abc", "abc"),
+    ],
+)
+def test_ids_are_one_segment_of_the_path_as_it_was_sent(send: Send, target: str, thing_id: str) -> None:
+    """Seen with `GET /_scripts/{id}`, whose answer shows the id it understood."""
+    answered = send("GET", target)
+    assert (answered.status_code, answered.json["id"]) == (200, thing_id)
+
+
+def test_an_empty_segment_reaches_its_route(send: Send) -> None:
+    """`GET /_scripts//abc` is `/_scripts/{id}/{context}` with an empty id; nothing is redirected."""
+    answered = send("PUT", "/things//_check")
+    assert answered.status_code == 400
+    assert answered.json["error"]["reason"] == "Validation Failed: 1: id missing;"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/nope",
+        "/nope/a%2Fb%20c/",
+        "//things/abc",
+        "/%74hings/abc",
+        "http://localhost/things/abc?x=1",
+        "/things/a/b/c?q",
+    ],
+)
+def test_a_path_without_route_is_quoted_as_it_was_sent(send: Send, target: str) -> None:
+    """400 without `status`; fixed segments match as sent only, and an absolute target never does."""
+    answered = send("GET", target)
+    assert answered.status_code == 400
+    assert answered.json == {"error": f"no handler found for uri [{target}] and method [GET]"}
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "allowed"),
+    [
+        ("PATCH", "/things/x?q=1", ["GET", "PUT", "DELETE"]),
+        ("HEAD", "/things", ["GET", "POST"]),
+        ("TRACE", "/things", ["GET", "POST"]),
+        ("DELETE", "/things/x/_name/", ["PUT"]),
+        ("PUT", "/things", ["GET", "POST"]),
+    ],
+)
+def test_a_wrong_method_lists_the_right_ones(
+    send: Send, method: str, target: str, allowed: list[str]
+) -> None:
+    """`PATCH /_scripts/x/?q=1`: Allow without blanks, the text with; in a fixed order. HEAD comes with no route."""
+    answered = send(method, target)
+    assert answered.status_code == 405
+    assert answered.headers["Allow"] == ",".join(allowed)
+    text = f"Incorrect HTTP method for uri [{target}] and method [{method}], allowed: [{', '.join(allowed)}]"
+    if method == "HEAD":
+        assert answered.data == b""
+    else:
+        assert answered.json == {"error": text, "status": 405}
+
+
+def test_methods_that_are_none(send: Send) -> None:
+    """`FOO /_search` and `FOO /_nope/a/b/c`: 405 even where there is no such path."""
+    known = send("FOO", "/things")
+    assert (known.status_code, known.headers["Allow"]) == (405, "GET,POST")
+    assert known.json == {"error": "Unexpected http method: FOO, allowed: [GET, POST]", "status": 405}
+    unknown = send("FOO", "/nope/a")
+    assert (unknown.status_code, "Allow" in unknown.headers) == (405, False)
+    assert unknown.json == {"error": "Unexpected http method: FOO", "status": 405}
+
+
+@pytest.mark.parametrize(("target", "allowed"), [("/things/x", "GET,PUT,DELETE"), ("/nope", None)])
+def test_options_is_answered_everywhere(send: Send, target: str, allowed: str | None) -> None:
+    answered = send("OPTIONS", target)
+    assert (answered.status_code, answered.data) == (200, b"")
+    assert answered.headers.get("Allow") == allowed
+    assert answered.headers["Content-Type"] == "text/plain; charset=UTF-8"
+
+
+def test_reserved_words_are_no_ids_of_connectors(send: Send) -> None:
+    """On purpose not as Elasticsearch, which makes a connector named `_secret`."""
+    assert send("PUT", "/connectors/_secrets").status_code == 200
+    assert send("PUT", "/connectors/_secret").status_code == 405
+    assert send("PUT", "/connectors/_secret/").status_code == 405
+    assert send("PUT", "/connectors/_sync_job").status_code == 400
+    assert send("PUT", "/connectors/%5Fsync%5fjob").status_code == 400
+
+
+def test_web_sockets_are_not_spoken(send: Send) -> None:
+    answered = send("GET", "/things", headers={"Connection": "Upgrade", "Upgrade": "websocket"})
+    assert answered.status_code == 200
