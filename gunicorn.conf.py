@@ -1,10 +1,10 @@
 """How gunicorn serves the application; read by itself when it is started in this folder."""
 
-import logging
 import sys
 
 from gunicorn.glogging import Logger
 
+from app import logs
 from app.settings import SettingsError, load
 
 try:
@@ -30,20 +30,14 @@ accesslog = None  # the application logs its requests
 control_socket_disable = True  # it would write below the home folder
 
 
-class _OneLine(logging.Formatter):
-    """Keeps each record on one line, its traceback too."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return " | ".join(super().format(record).splitlines())
-
-
-class _OneLineLogger(Logger):  # type: ignore[misc]
-    """Gunicorn's own logger, on stderr, one line for each record."""
+class _SharedLog(Logger):  # type: ignore[misc]
+    """Gunicorn's own lines, in the format of all the others."""
 
     def setup(self, cfg: object) -> None:
         super().setup(cfg)
-        for handler in self.error_log.handlers:
-            handler.setFormatter(_OneLine(self.error_fmt, self.datefmt))
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
 
 
-logger_class = _OneLineLogger
+logs.configure(_settings.log_level, _settings.log_format)
+logger_class = _SharedLog

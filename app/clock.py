@@ -13,5 +13,7 @@ def now() -> str:
 def iso(moment: datetime) -> str:
     """`moment` (with a time zone) in the form of `now`."""
     moment = moment.astimezone(UTC).replace(tzinfo=None)
-    timespec = "microseconds" if moment.microsecond % 1000 else "milliseconds" if moment.microsecond else "seconds"
+    timespec = (
+        "microseconds" if moment.microsecond % 1000 else "milliseconds" if moment.microsecond else "seconds"
+    )
     return moment.isoformat(timespec=timespec) + "Z"

@@ -82,7 +82,9 @@ def not_found(reason: str) -> ApiError:
 
 def index_not_found(index: str) -> ApiError:
     """404: the index itself does not exist."""
-    return ApiError(404, Cause("index_not_found_exception", f"no such index [{index}]", details={"index": index}))
+    return ApiError(
+        404, Cause("index_not_found_exception", f"no such index [{index}]", details={"index": index})
+    )
 
 
 def unavailable(reason: str) -> ApiError:

@@ -61,7 +61,9 @@ def load() -> Settings:
             claim_resend_window=env.float("CLAIM_RESEND_WINDOW", 60.0, validate=validate.Range(0, 86_400)),
             # The largest request body in bytes, counted after decompression.
             max_body_bytes=env.int("MAX_BODY_BYTES", 100 * 1024 * 1024, validate=validate.Range(1024, 2**31)),
-            log_level=env.str("LOG_LEVEL", "info", validate=validate.OneOf(["debug", "info", "warning", "error"])),
+            log_level=env.str(
+                "LOG_LEVEL", "info", validate=validate.OneOf(["debug", "info", "warning", "error"])
+            ),
             # `json`, `console` or `auto`: console when standard error is a terminal.
             log_format=env.str("LOG_FORMAT", "auto", validate=validate.OneOf(["auto", "json", "console"])),
         )
@@ -85,9 +87,13 @@ def _urls(text: str) -> tuple[str, ...]:
                 "use ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY."
             )
         if not usable:
-            raise SettingsError(f"ELASTICSEARCH_URL must be http://host:port or https://host:port, not [{url}].")
+            raise SettingsError(
+                f"ELASTICSEARCH_URL must be http://host:port or https://host:port, not [{url}]."
+            )
     if not urls:
-        raise SettingsError("ELASTICSEARCH_URL is empty: name at least one address, such as http://127.0.0.1:9200.")
+        raise SettingsError(
+            "ELASTICSEARCH_URL is empty: name at least one address, such as http://127.0.0.1:9200."
+        )
     return urls
 
 
@@ -98,9 +104,13 @@ def _check_credentials(settings: Settings) -> None:
         settings.elasticsearch_api_key,
     )
     if bool(user) != bool(password):
-        raise SettingsError("ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD go together: one of them is missing.")
+        raise SettingsError(
+            "ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD go together: one of them is missing."
+        )
     if key and user:
-        raise SettingsError("ELASTICSEARCH_API_KEY and ELASTICSEARCH_USERNAME exclude each other: set one of them.")
+        raise SettingsError(
+            "ELASTICSEARCH_API_KEY and ELASTICSEARCH_USERNAME exclude each other: set one of them."
+        )
     if (key or user) and not _is_loopback(settings.host):
         # Whoever reaches the service acts with its credentials as long as callers' own privileges are not checked.
         raise SettingsError(

@@ -42,18 +42,24 @@ def main() -> None:
     """Measure and print the table."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("--seconds", type=float, default=3, help="how long each turn takes (default: 3)")
-    arguments.add_argument("--turns", type=int, default=3, help="turns of each way, the median counts (default: 3)")
+    arguments.add_argument(
+        "--turns", type=int, default=3, help="turns of each way, the median counts (default: 3)"
+    )
     options = arguments.parse_args()
-    with _elasticsearch() as source, _service(source.url) as url, Elasticsearch(
-        source.url, connections_per_node=max(CLIENTS), request_timeout=60
-    ) as client:
+    with (
+        _elasticsearch() as source,
+        _service(source.url) as url,
+        Elasticsearch(source.url, connections_per_node=max(CLIENTS), request_timeout=60) as client,
+    ):
         ways: dict[str, Callable[[], Claim]] = {
             "service": lambda: _through_service(url),
             "direct": lambda: _direct(client),
             "original": lambda: _read_then_write(client),
         }
         print(f"Claims a second, median of {options.turns} turns of {options.seconds:g} s each")
-        print(f"{'clients':>8}{'service':>10}{'direct':>10}{'original':>10}{'service/direct':>16}{'service/original':>18}")
+        print(
+            f"{'clients':>8}{'service':>10}{'direct':>10}{'original':>10}{'service/direct':>16}{'service/original':>18}"
+        )
         for clients in CLIENTS:
             rates: dict[str, list[float]] = {way: [] for way in ways}
             for _ in range(options.turns):
@@ -81,7 +87,10 @@ def _service(elasticsearch_url: str) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {
-        "ELASTICSEARCH_URL": elasticsearch_url, "HOST": "127.0.0.1", "PORT": str(port), "LOG_LEVEL": "warning"
+        "ELASTICSEARCH_URL": elasticsearch_url,
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "LOG_LEVEL": "warning",
     }
     repository = Path(__file__).resolve().parent.parent
     process = subprocess.Popen([sys.executable, "-m", "gunicorn"], cwd=repository, env=environment)

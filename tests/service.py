@@ -64,7 +64,7 @@ class Service:
             "PORT": str(self.port),
             **settings,
         }
-        self._log = tempfile.TemporaryFile("w+")
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:

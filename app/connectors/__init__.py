@@ -1,0 +1,1 @@
+"""Connectors: what is synced, whence and whither, and when."""

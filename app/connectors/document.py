@@ -25,9 +25,7 @@ def new_connector(fields: Mapping[str, Any], now: str) -> dict[str, Any]:
         "configuration": {},
         "custom_scheduling": {},
         "filtering": default_filtering(now),
-        "scheduling": {
-            kind: dict(_DEFAULT_SCHEDULE) for kind in ("access_control", "full", "incremental")
-        },
+        "scheduling": {kind: dict(_DEFAULT_SCHEDULE) for kind in ("access_control", "full", "incremental")},
         "status": "needs_configuration" if is_native else "created",
         "sync_now": False,
         "deleted": False,

@@ -14,7 +14,9 @@ def violation(name: str) -> str | None:
     rule = _broken_rule(name)
     if rule is None:
         return None
-    return f"[{name}] org.elasticsearch.indices.InvalidIndexNameException: Invalid index name [{name}], {rule}"
+    return (
+        f"[{name}] org.elasticsearch.indices.InvalidIndexNameException: Invalid index name [{name}], {rule}"
+    )
 
 
 def unmanageable(name: str) -> str:

@@ -55,7 +55,10 @@ def _refuse_used_index(store: Store, index_name: str | None, connector_id: str |
     others = store.connectors.search(
         Search(
             filters=[{"term": {"index_name": index_name}}],
-            must_not=[{"term": {"deleted": True}}, {"ids": {"values": [connector_id] if connector_id else []}}],
+            must_not=[
+                {"term": {"deleted": True}},
+                {"ids": {"values": [connector_id] if connector_id else []}},
+            ],
             sort_field="index_name",
             size=0,
         )

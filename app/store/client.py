@@ -15,9 +15,11 @@ class ExactJsonSerializer(JsonSerializer):
     """JSON for the client: fast, and integers of any size come back as they were stored."""
 
     def json_dumps(self, data: Any) -> bytes:
+        """The JSON text of a request."""
         return json_codec.dumps(data)
 
     def json_loads(self, data: bytes) -> Any:
+        """The value of an answer."""
         return json_codec.loads(data)
 
 
@@ -26,13 +28,14 @@ def connect(settings: Settings) -> Elasticsearch:
 
     It never repeats a request by itself: what may be sent twice is the stores' decision.
     """
+    security: dict[str, Any] = {"api_key": settings.elasticsearch_api_key}
+    if settings.elasticsearch_username:
+        security = {"basic_auth": (settings.elasticsearch_username, settings.elasticsearch_password)}
+    if settings.elasticsearch_ca_certs:
+        security["ca_certs"] = settings.elasticsearch_ca_certs
     return Elasticsearch(
         list(settings.elasticsearch_urls),
-        basic_auth=(settings.elasticsearch_username, settings.elasticsearch_password or "")
-        if settings.elasticsearch_username
-        else None,
-        api_key=settings.elasticsearch_api_key,
-        ca_certs=settings.elasticsearch_ca_certs,
+        **security,
         request_timeout=settings.elasticsearch_timeout,
         connections_per_node=settings.threads,
         max_retries=0,

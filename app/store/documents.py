@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from elasticsearch import Elasticsearch
 
+from app.errors import unavailable
 from app.store.client import for_this_request
-from app.store.failures import DocumentExists, DocumentMissing, IndexMissing, translated
+from app.store.failures import UNREACHABLE, DocumentExists, DocumentMissing, IndexMissing, translated
 from app.store.index_definitions import IndexDefinition
 from app.store.indices import Indices
 from app.store.painless import VERDICT_FIELD, Script
@@ -87,7 +88,9 @@ class Documents:
         def request(again: bool) -> bool:
             try:
                 with translated():
-                    self._elasticsearch.delete(index=self._alias, id=document_id, refresh=self._refresh_writes)
+                    self._elasticsearch.delete(
+                        index=self._alias, id=document_id, refresh=self._refresh_writes
+                    )
             except DocumentMissing:
                 return again
             return True
@@ -117,7 +120,9 @@ class Documents:
         def request(_again: bool) -> Page:
             if not self._refresh_writes:
                 self._elasticsearch.indices.refresh(index=self._alias, ignore_unavailable=True)
-            answer = self._elasticsearch.search(index=self._alias, body=search.body(), ignore_unavailable=True)
+            answer = self._elasticsearch.search(
+                index=self._alias, body=search.body(), ignore_unavailable=True
+            )
             hits = answer["hits"]
             return Page(
                 # No shard, no total: the index is missing.
@@ -160,4 +165,8 @@ class Documents:
             return write()
         except IndexMissing:
             send(lambda _again: self._indices.ensure())
+        try:
             return write()
+        except IndexMissing:
+            # It cannot be made, for instance because an index bears the alias's name.
+            raise unavailable(" ".join(self._indices.readiness()) or UNREACHABLE) from None

@@ -83,7 +83,9 @@ def _translate(error: ElasticsearchError) -> Exception:
         # The causes repeat the document, secrets included.
         return ApiError(400, Cause(kind, reason))
     if status == 429:
-        return ApiError(429, _cause(outer) or Cause("es_rejected_execution_exception", "Elasticsearch is busy."))
+        return ApiError(
+            429, _cause(outer) or Cause("es_rejected_execution_exception", "Elasticsearch is busy.")
+        )
     if status >= 500 or kind == "cluster_block_exception" or not outer:
         log.warning("elasticsearch_failed", status=status, type=kind, reason=reason)
         return TransientFailure(ApiError(503, _cause(outer) or unavailable(UNREACHABLE).cause))

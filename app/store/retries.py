@@ -12,8 +12,9 @@ from app.store.failures import Conflict, TransientFailure, translated
 
 T = TypeVar("T")
 
-# Enough to pass over a connection that died idle, or one node of several; an absent cluster is known within a second.
-TRANSIENT_ATTEMPTS = 3
+# Enough to pass over a connection that died idle, one node of several, or an index that was made this moment; that a
+# cluster is absent is known within a second.
+TRANSIENT_ATTEMPTS = 4
 # Seconds. Colliding updates of one document go on trying this long; each round lets one of them through.
 CONFLICT_PATIENCE = 10.0
 # Seconds. Longest pause before one more try; the pauses are random so that rivals don't meet again.
@@ -40,7 +41,7 @@ def send(request: Callable[[bool], T]) -> T:
             conflicts += 1
             if time.monotonic() >= deadline:
                 raise _too_contended() from None
-        time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.01 * 2 ** (transient + conflicts))))
+        time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.01 * 2 ** (2 * transient + conflicts))))  # noqa: S311
 
 
 def _too_contended() -> ApiError:

@@ -1,0 +1,1 @@
+"""Sync jobs: the runs of connectors, from their creation to their end."""

@@ -143,7 +143,9 @@ def cancel(store: Store, sync_job_id: str) -> str:
 
 def check_in(store: Store, sync_job_id: str) -> str:
     """Note that the job's worker is alive; the result, `updated`."""
-    outcome = _transition(store, sync_job_id, CHECK_IN, {"finished": FINISHED, "now": clock.now()}, sentence=True)
+    outcome = _transition(
+        store, sync_job_id, CHECK_IN, {"finished": FINISHED, "now": clock.now()}, sentence=True
+    )
     _refuse_finished(sync_job_id, outcome)
     return "updated"
 

@@ -26,5 +26,7 @@ def position(order: str, text: str) -> list[Any]:
         case [str(token_order), int(created_at), str(document_id)] if token_order == order:
             return [created_at, document_id]
         case [str(), int(), str()]:
-            raise illegal_argument(f"Parameter [search_after] comes from a list in another [order] than [{order}]")
+            raise illegal_argument(
+                f"Parameter [search_after] comes from a list in another [order] than [{order}]"
+            )
     raise illegal_argument("Parameter [search_after] is not a token of this API")

@@ -50,8 +50,12 @@ class ClaimBody(RequestBody):
 
     parser_name = "claim_connector_sync_job"
 
-    worker_hostname = String(required=True, metadata={"description": "The name of the worker, on the job from now on."})
-    sync_cursor = JsonObject(metadata={"description": "Where an incremental sync goes on; replaces the job's."})
+    worker_hostname = String(
+        required=True, metadata={"description": "The name of the worker, on the job from now on."}
+    )
+    sync_cursor = JsonObject(
+        metadata={"description": "Where an incremental sync goes on; replaces the job's."}
+    )
 
 
 class ErrorBody(RequestBody):
@@ -61,9 +65,7 @@ class ErrorBody(RequestBody):
 
     error = String(
         required=True,
-        validate=validate.Length(
-            min=1, error="[error] of the connector sync job cannot be null or empty"
-        ),
+        validate=validate.Length(min=1, error="[error] of the connector sync job cannot be null or empty"),
     )
 
 

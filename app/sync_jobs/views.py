@@ -102,5 +102,7 @@ def error(sync_job_id: str, body: dict[str, Any]) -> Response:
 def stats(sync_job_id: str, body: dict[str, Any]) -> Response:
     """Take the counters of the job's worker."""
     counters = {key: value for key, value in body.items() if key not in ("last_seen", "metadata")}
-    result = operations.report_stats(_store(), sync_job_id, counters, body.get("last_seen"), body.get("metadata"))
+    result = operations.report_stats(
+        _store(), sync_job_id, counters, body.get("last_seen"), body.get("metadata")
+    )
     return answer({"result": result})

@@ -6,7 +6,7 @@ import re
 
 from flask import Flask, Response, request
 
-from app.wire import error_handlers, routing
+from app.wire import error_handlers, request_log, routing
 from app.wire.exchange import open_exchange
 from app.wire.request_body import LIMIT
 from app.wire.uri import RawPath
@@ -24,6 +24,8 @@ def install(app: Flask, *, max_body_bytes: int) -> None:
     app.wsgi_app = RawPath(app.wsgi_app)  # type: ignore[method-assign]
     routing.install(app)
     error_handlers.install(app)
+    # Hooks after the answer run last to first: the log line comes when everything else is done.
+    request_log.install(app)
     app.before_request(open_exchange)
     app.after_request(_sign)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from flask import g, has_request_context, request
 
-from app.errors import PlainError, illegal_argument
+from app.errors import ApiError, PlainError, illegal_argument
 from app.wire import media_types
 from app.wire.filter_path import FilterPath
 from app.wire.uri import TARGET, decode_path, parse_query, split
@@ -48,7 +48,11 @@ def open_exchange() -> None:
     exchange.target = request.environ.get(TARGET) or request.full_path.rstrip("?")
     raw_path, raw_query = split(exchange.target)
     exchange.path = raw_path
-    _negotiate(exchange)
+    try:
+        _negotiate(exchange)
+    except ApiError:
+        exchange.pretty = _wants_pretty(raw_query)
+        raise
     exchange.parameters = parameters = parse_query(raw_query)
     format_ = parameters.get("format", "")
     exchange.answered_in = media_types.answered_in(exchange.accept, exchange.content_type, format_)
@@ -82,6 +86,14 @@ def _negotiate(exchange: Exchange) -> None:
     exchange.content_type = media_types.parse("Content-Type", request.environ.get("CONTENT_TYPE"))
     media_types.check_versions(exchange.accept, exchange.content_type, has_body=has_body())
     exchange.answered_in = media_types.answered_in(exchange.accept, exchange.content_type, "")
+
+
+def _wants_pretty(raw_query: str) -> bool:
+    """The flag of a request that is refused before its parameters are looked at."""
+    try:
+        return flag(parse_query(raw_query).get("pretty"))
+    except ApiError:
+        return False
 
 
 def _check_error_trace(value: str | None) -> None:

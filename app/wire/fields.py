@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from marshmallow import ValidationError, fields
@@ -93,7 +93,8 @@ class Long(Read, fields.Integer):
         if number is None:
             raise refuse_value(f'For input string: "{value}"', self.unreadable)
         # Elasticsearch compares an integer before it cuts decimals off, a long afterwards.
-        if not -limit <= (number if self.compares_decimals else math.trunc(number)) <= limit - 1:
+        in_range = -limit <= number <= limit - 1 if self.compares_decimals else -limit - 1 < number < limit
+        if not in_range:
             if isinstance(value, str):
                 raise refuse_value(f"Value [{value}] is out of range for {self.article}")
             raise refuse(self._too_large(limit))

@@ -10,7 +10,7 @@ from marshmallow import fields
 from app.wire.fields import Read
 from app.wire.json_tokens import PathPart, Place
 from app.wire.parse_failure import Failure, ParseFailed, Spot, WrongToken, refuse, token_name
-from app.wire.schema import RequestBody
+from app.wire.schema import RequestBody, reader
 
 
 class ObjectOf(Read, fields.Nested):
@@ -100,7 +100,7 @@ class TextList(Read, fields.List[Any]):
 
 def _read(schema: type[RequestBody], value: dict[str, Any], path: tuple[PathPart, ...]) -> dict[str, Any]:
     try:
-        parsed = schema().read(value)
+        parsed = reader(schema).read(value)
     except ParseFailed as failed:
         raise refuse(failed.failure.under(*path)) from None
     return parsed.values

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, ClassVar
 
 import marshmallow
@@ -68,7 +69,7 @@ class RequestBody(marshmallow.Schema):
             if document.value is json_body.BLANK:
                 text = f"[1:0] [{cls.parser_name}] Expected START_OBJECT but was: null"
                 raise ApiError(400, Cause(PARSE_EXCEPTION, text))
-            return cls().read(document.value)
+            return reader(cls).read(document.value)
         except ParseFailed as failed:
             raise api_error(failed.failure, document.text) from None
 
@@ -159,6 +160,12 @@ class RequestBody(marshmallow.Schema):
         text = f"Failed to build [{self.parser_name}] after last required field arrived"
         cause = Failure(refusals[0].reason, type=refusals[0].type)
         raise ParseFailed(Failure(text, reader=Spot.LAST, caused_by=cause))
+
+
+@cache
+def reader(schema: type[RequestBody]) -> RequestBody:
+    """The one instance of a schema: making one costs more than reading a small body, and it keeps nothing of it."""
+    return schema()
 
 
 def _is_missing(body: dict[str, Any], key: str, *, null_counts: bool) -> bool:

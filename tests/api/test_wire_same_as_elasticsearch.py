@@ -86,7 +86,7 @@ CASES = [
     Case("no media type, no body", BODILESS, "", {"Content-Type": "garbage"}),
     Case("no parameter of a media type", NEEDS_BODY, "", {"Content-Type": "application/json; foo"}, b"{}"),
     Case("nothing is acceptable", LIST, "", {"Accept": ""}),
-    Case("garbage is acceptable", LIST, "", {"Accept": "garbage", "Content-Type": "garbage"}),
+    Case("garbage is acceptable", LIST, "", {"Accept": "garbage"}),
     Case("version 7", LIST, "", {"Accept": VENDOR + "7"}),
     Case("version 7 for an unknown path", UNKNOWN, "?pretty", {"Accept": VENDOR + "7"}),
     Case(

@@ -159,7 +159,10 @@ def test_deleted_indices_come_back_with_the_next_write(survivor: Service, client
     client.indices.delete(index=[definition.name for definition in DEFINITIONS])
     assert survivor.http.get("/_connector/_sync_job").json() == {"count": 0, "results": []}
     missing = survivor.http.post("/_connector/_sync_job", json={"id": "c"})
-    assert (missing.status_code, missing.json()["error"]["reason"]) == (404, f"no such index [{CONNECTORS.name}]")
+    assert (missing.status_code, missing.json()["error"]["reason"]) == (
+        404,
+        f"no such index [{CONNECTORS.name}]",
+    )
     gone = survivor.http.put("/_connector/_sync_job/j/_cancel")
     assert (gone.status_code, gone.json()["error"]["reason"]) == (404, "connector sync job [j] not found")
     assert survivor.http.put("/_connector/c", json=CONNECTOR).status_code == 201

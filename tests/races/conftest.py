@@ -34,7 +34,12 @@ def put_jobs(elasticsearch: Elasticsearch) -> Callable[..., list[str]]:
 
     def put(count: int, status: str = "pending", **fields: object) -> list[str]:
         ids = [f"job-{number}" for number in range(count)]
-        document = {"status": status, "connector": {"id": "c"}, "created_at": "2024-01-01T00:00:00Z", **fields}
+        document = {
+            "status": status,
+            "connector": {"id": "c"},
+            "created_at": "2024-01-01T00:00:00Z",
+            **fields,
+        }
         helpers.bulk(elasticsearch, [{"_index": SYNC_JOBS.alias, "_id": id_, **document} for id_ in ids])
         return ids
 

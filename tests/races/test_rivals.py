@@ -26,7 +26,9 @@ FROM_PENDING = {
 FROM_IN_PROGRESS = {("error",): "error", ("cancel", "error"): "error", ("cancel",): "canceling"}
 
 
-@pytest.mark.parametrize(("start", "possible"), [("pending", FROM_PENDING), ("in_progress", FROM_IN_PROGRESS)])
+@pytest.mark.parametrize(
+    ("start", "possible"), [("pending", FROM_PENDING), ("in_progress", FROM_IN_PROGRESS)]
+)
 def test_cancel_against_claim_against_error(services, put_jobs, elasticsearch, start, possible) -> None:
     clients = [Http(services[number % len(services)].url) for number in range(3)]
     names = list(ACTS)

@@ -18,9 +18,7 @@ EARLIER, LATER, FUTURE = NOW - timedelta(hours=1), NOW + timedelta(minutes=1), N
 
 
 def check_in(store, now=NOW) -> Outcome:
-    return store.sync_jobs.transition(
-        JOB, operations.CHECK_IN, {"finished": FINISHED, "now": clock.iso(now)}
-    )
+    return store.sync_jobs.transition(JOB, operations.CHECK_IN, {"finished": FINISHED, "now": clock.iso(now)})
 
 
 def stats(store, last_seen, counters=None, metadata=None, now=NOW) -> Outcome:
@@ -125,7 +123,9 @@ def test_keys_that_elasticsearch_refuses_change_nothing(store, put_job, stored, 
     assert stored() == before
 
 
-@pytest.mark.parametrize("document", [{}, {"metadata": None}, {"metadata": []}], ids=["absent", "null", "list"])
+@pytest.mark.parametrize(
+    "document", [{}, {"metadata": None}, {"metadata": []}], ids=["absent", "null", "list"]
+)
 def test_metadata_that_is_no_object_becomes_one(store, put_job, stored, document) -> None:
     put_job({"status": "in_progress"} | document)
     stats(store, None, metadata={"a": 1})

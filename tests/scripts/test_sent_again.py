@@ -64,7 +64,9 @@ def test_the_effect_of_another_is_no_success(store, elasticsearch, put_job, scri
 
 def test_an_effect_that_was_built_upon_is_still_the_own(store, elasticsearch, put_job) -> None:
     """Between the two sendings the worker wrote that the job is canceled, or somebody canceled the claimed job."""
-    put_job({"status": "canceled", "cancelation_requested_at": NOW, "canceled_at": "2024-01-01T00:00:00+00:00"})
+    put_job(
+        {"status": "canceled", "cancelation_requested_at": NOW, "canceled_at": "2024-01-01T00:00:00+00:00"}
+    )
     assert send(store, elasticsearch, operations.CANCEL, COMMON, again=True).verdict["outcome"] == "done"
     put_job({"status": "canceling", "started_at": NOW, "worker_hostname": "worker-1"})
     assert send(store, elasticsearch, operations.CLAIM, CLAIM, again=True).verdict["outcome"] == "done"
@@ -83,7 +85,11 @@ def hold(started: datetime, seen: datetime | None = None, **other) -> dict:
 
 
 def claim(store, **changes) -> str:
-    values = {"worker_hostname": "worker-1", "sync_cursor": {"b": [{}, None], "a": 1.0}, "resend_window": 60.0}
+    values = {
+        "worker_hostname": "worker-1",
+        "sync_cursor": {"b": [{}, None], "a": 1.0},
+        "resend_window": 60.0,
+    }
     return operations.claim(store, JOB, **(values | changes))
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import ApiError
+from app.errors import ApiError, Cause
 from app.wire import fields, nested_fields
 from app.wire.instants import NotAnInstant, iso_instant
 from app.wire.schema import RequestBody
@@ -52,10 +52,10 @@ def reasons(name: str, literal: str) -> list[str | None]:
         Body.parse(f'{{"{name}":{literal}}}'.encode())
     assert caught.value.status == 400
     chain = []
-    link = caught.value.cause
+    link: Cause | None = caught.value.cause
     while link is not None:
         chain.append(link.reason)
-        link = link.caused_by  # type: ignore[assignment]
+        link = link.caused_by
     return chain
 
 
@@ -73,6 +73,7 @@ def reasons(name: str, literal: str) -> list[str | None]:
         ("count", '"10"', 10),
         ("count", '"+5"', 5),
         ("count", '"10.7"', 10),
+        ("count", '"1e-999999999"', 0),
         ("count", '"1e3"', 1000),
         ("count", '"9223372036854775807.9"', 2**63 - 1),
         ("order", "-2147483648", -(2**31)),
@@ -133,6 +134,7 @@ def test_wrong_tokens(name: str, literal: str, token: str) -> None:
         ("count", '" 1 "', ['For input string: " 1 "']),
         ("count", '"1e9999999999"', ['For input string: "1e9999999999"']),
         ("count", '"1e99999999999999999999"', ['For input string: "1e99999999999999999999"']),
+        ("count", '"1e999999999"', ["Value [1e999999999] is out of range for a long"]),
         ("count", '"1e400"', ["Value [1e400] is out of range for a long"]),
         ("order", '"2147483647.5"', ["Value [2147483647.5] is out of range for an integer"]),
         ("no_list", "[1]", ["Unsupported token [START_ARRAY]"]),
@@ -207,10 +209,7 @@ def test_instants(text: str, iso: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["2024-01-02 03:04:05", "2024-01-02T03:04:05z", "2024-01-02T24:00Z", "2024-01-02T23:59:60Z", "2024-1-2", "10000-01-01"]
-    + ["2024-01-02T03:04:05.", "2024-01-02T03:04:05.1234567891Z", "2024-01-02T03:04:05+18:01", "2024-01-02Z", " 2024"]
-    + ["2024-01-02T03:04:05+1", "2024-01-02T03:04:05EST", "2024-01-02T03:04:05../../etc/passwd", "1e3", "+1", ".5", "now"]
-    + ["9223372036854775808", "1700000000000.1234567", "٢٠٢٤-01-01", "2024-01-02T03:04:05" + "x" * 5000, "2024-W01"],
+    ["2024-01-02 03:04:05", "2024-01-02T03:04:05z", "2024-01-02T24:00Z", "2024-01-02T23:59:60Z", "2024-1-2", "10000-01-01", "2024-01-02T03:04:05.", "2024-01-02T03:04:05.1234567891Z", "2024-01-02T03:04:05+18:01", "2024-01-02Z", " 2024", "2024-01-02T03:04:05+1", "2024-01-02T03:04:05EST", "2024-01-02T03:04:05../../etc/passwd", "1e3", "+1", ".5", "now", "9223372036854775808", "1700000000000.1234567", "٢٠٢٤-01-01", "2024-01-02T03:04:05" + "x" * 5000, "2024-W01"],
 )  # fmt: skip
 def test_no_instants(text: str) -> None:
     with pytest.raises(NotAnInstant) as caught:
@@ -237,14 +236,21 @@ def test_texts_are_instants_or_not(text: str) -> None:
 @given(
     st.sampled_from([name for name in Body().fields if name != "anything"]),
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(),
         lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["label", "order", "x"]), inner),
         max_leaves=8,
     ),
 )
 def test_any_value_is_accepted_or_refused(name: str, value: Any) -> None:
+    refusal = None
     try:
         Body.parse(json.dumps({name: value}).encode())
     except ApiError as error:
-        assert error.status == 400
-        assert "-1:-1] [body]" not in str(error.cause.reason)
+        refusal = error
+    if refusal is not None:
+        assert refusal.status == 400
+        assert "-1:-1] [body]" not in str(refusal.cause.reason)

@@ -233,3 +233,13 @@ def test_the_format_parameter_wins_and_unknown_ones_say_nothing(send: Send) -> N
     ]:
         answered = send("GET", f"/things?format={format_}", headers=headers)
         assert (answered.status_code, answered.headers["Content-Type"]) == (200, answered_in)
+
+
+@pytest.mark.parametrize(
+    ("query", "start"), [("pretty", b"{\n"), ("pretty=x", b'{"'), ("a=%zz&pretty", b'{"')]
+)
+def test_a_refused_type_is_answered_pretty(send: Send, query: str, start: bytes) -> None:
+    """`GET /_nope/a/b/c?pretty` with version 7; where the query is wrong too, Elasticsearch drops the connection."""
+    answered = send("GET", f"/nope?{query}", headers={"Accept": f"{VENDOR}; compatible-with=7"})
+    assert _version_refusal(answered) is not None
+    assert answered.data.startswith(start)
