@@ -35,7 +35,7 @@ class PutBody(RequestBody):
     name = String()
     service_type = String()
 
-    @marshmallow.validates_schema
+    @marshmallow.validates_schema(skip_on_field_errors=False)
     def _index_name(self, data: dict[str, Any], **_: Any) -> None:
         name = data.get("index_name")
         if name is None:

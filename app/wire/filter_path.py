@@ -95,7 +95,11 @@ def _keep(value: Any, paths: tuple[_Path, ...]) -> Any:
             if part is not _NOTHING:
                 kept[key] = part
     elif isinstance(value, list | tuple):
-        kept = [part for part in (_keep(inner, paths) for inner in value) if part is not _NOTHING]
+        kept = []
+        for inner in value:  # no comprehension: its frames would halve the depth that can be looked at
+            part = _keep(inner, paths)
+            if part is not _NOTHING:
+                kept.append(part)
     else:
         return _NOTHING
     return kept or _NOTHING
@@ -111,7 +115,11 @@ def _leave_out(value: Any, paths: tuple[_Path, ...]) -> Any:
             if part is not _NOTHING:
                 kept[key] = part
     elif isinstance(value, list | tuple):
-        kept = [part for part in (_leave_out(inner, paths) for inner in value) if part is not _NOTHING]
+        kept = []
+        for inner in value:  # no comprehension: its frames would halve the depth that can be looked at
+            part = _leave_out(inner, paths)
+            if part is not _NOTHING:
+                kept.append(part)
     else:
         return value
     return kept if kept or not value else _NOTHING

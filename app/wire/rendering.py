@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
@@ -50,29 +50,44 @@ def _chain(cause: Cause) -> dict[str, Any]:
 
 def _render(payload: Mapping[str, Any], status: int) -> Response:
     current = exchange.current()
-    body = "".join(_pretty(payload, "")) + "\n" if current.pretty else dumps(payload)
+    body = _pretty(payload) + "\n" if current.pretty else dumps(payload)
     return Response(body, status, content_type=current.answered_in)
 
 
-def _pretty(value: Any, indent: str) -> Iterator[str]:
-    """JSON with a line for each value, `key : value`, and a blank inside what is empty."""
-    deeper = f"{indent}  "
-    if isinstance(value, Mapping) and value:
-        for number, (key, inner) in enumerate(value.items()):
-            yield f"{',' if number else '{'}\n{deeper}{_compact(key)} : "
-            yield from _pretty(inner, deeper)
-        yield f"\n{indent}}}"
-    elif isinstance(value, list | tuple) and value:
-        for number, inner in enumerate(value):
-            yield f"{',' if number else '['}\n{deeper}"
-            yield from _pretty(inner, deeper)
-        yield f"\n{indent}]"
-    elif isinstance(value, Mapping):
-        yield "{ }"
-    elif isinstance(value, list | tuple):
-        yield "[ ]"
-    else:
-        yield _compact(value)
+def _pretty(value: Any) -> str:
+    """JSON with a line for each value, `key : value`, and a blank inside what is empty.
+
+    Documents may nest deeper than Python calls may, so what is left to write waits in a list.
+    """
+    written: list[str] = []
+    waiting: list[str | tuple[Any, str]] = [(value, "")]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            written.append(item)
+            continue
+        current, indent = item
+        deeper = f"{indent}  "
+        if isinstance(current, Mapping) and current:
+            leads = [f"{deeper}{_compact(key)} : " for key in current]
+            values, brackets = list(current.values()), "{}"
+        elif isinstance(current, list | tuple) and current:
+            leads = [deeper] * len(current)
+            values, brackets = list(current), "[]"
+        else:
+            written.append(_leaf(current))
+            continue
+        waiting.append(f"\n{indent}{brackets[1]}")
+        for number in reversed(range(len(values))):
+            waiting.append((values[number], deeper))
+            waiting.append(f"{',' if number else brackets[0]}\n{leads[number]}")
+    return "".join(written)
+
+
+def _leaf(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ }"
+    return "[ ]" if isinstance(value, list | tuple) else _compact(value)
 
 
 def _compact(value: Any) -> str:

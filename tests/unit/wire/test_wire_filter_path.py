@@ -143,3 +143,12 @@ def test_wildcards_cost_no_more_than_the_key_is_long() -> None:
 def test_pieces_of_a_pattern_do_not_overlap() -> None:
     assert FilterPath.parse("ab*ba").apply({"aba": 1, "abba": 2}) == {"abba": 2}
     assert FilterPath.parse("*ab*ab*").apply({"abab": 1, "ab": 2, "xabxabx": 3}) == {"abab": 1, "xabxabx": 3}
+
+
+def test_the_deepest_documents_can_be_filtered() -> None:
+    """A body may nest 800 deep."""
+    deep: Any = {"x": 1}
+    for _ in range(400):
+        deep = {"a": [deep]}
+    assert FilterPath.parse("**.x").apply(deep) == deep
+    assert FilterPath.parse("-**.x").apply({"b": 1, **deep}) == {"b": 1}

@@ -1,0 +1,16 @@
+"""python -m scripts.state_chart: prints the chart of a sync job's states, as the README shows it."""
+
+from __future__ import annotations
+
+from app.sync_jobs.states import FINISHED, PENDING, TRANSITIONS
+
+
+def mermaid() -> str:
+    """The chart as Mermaid text, drawn from the table that the scripts follow."""
+    arrows = [f"    {start} --> {target}" for start, targets in TRANSITIONS.items() for target in targets]
+    ends = [f"    {status} --> [*]" for status in FINISHED]
+    return "\n".join(["stateDiagram-v2", f"    [*] --> {PENDING}", *arrows, *ends])
+
+
+if __name__ == "__main__":
+    print(mermaid())
