@@ -20,6 +20,6 @@ def mortal() -> Iterator[EmbeddedNode]:
 @pytest.fixture(scope="module")
 def survivor(mortal: EmbeddedNode) -> Iterator[Service]:
     """A service that stays up whatever becomes of its node; it waits two seconds for an answer."""
-    with Service(mortal.url, ELASTICSEARCH_TIMEOUT="2") as service:
+    with Service(mortal.url, ELASTICSEARCH_TIMEOUT="2", LOG_FORMAT="json") as service:
         service.wait_until_ready()
         yield service

@@ -1,0 +1,106 @@
+"""`PUT /_connector/_sync_job/{id}/_check_in`: moves `last_seen`, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from app.store.index_definitions import SYNC_JOBS
+from tests.api.conftest import (
+    FINISHED,
+    JOBS,
+    STATUSES,
+    Stored,
+    a_job,
+    a_running_job,
+    illegal,
+    is_now,
+    missing,
+    only_changes,
+    refused,
+    told,
+)
+from tests.service import Http
+
+CHECK_IN = f"{JOBS}/j1/_check_in"
+
+
+@pytest.mark.parametrize("status", [status for status in STATUSES if status not in FINISHED])
+def test_moves_last_seen_and_nothing_else(http: Http, jobs: Stored, status: str) -> None:
+    before = jobs.put("j1", a_running_job(status))
+    since = datetime.now(UTC)
+    answer = http.put(CHECK_IN)
+    assert (answer.status_code, answer.json()) == (200, {"result": "updated"})
+    changes = only_changes(before, jobs.source("j1"))
+    assert list(changes) == ["last_seen"]
+    assert is_now(changes["last_seen"], since)
+
+
+@pytest.mark.parametrize("status", FINISHED)
+def test_decision_5_a_finished_job_takes_no_more_heartbeats(http: Http, jobs: Stored, status: str) -> None:
+    jobs.put("j1", a_running_job(status))
+    before = jobs.version("j1")
+    assert told(http.put(CHECK_IN)) == refused(
+        409,
+        "status_exception",
+        f"Sync job [j1] is finished with status [{status}] and takes no more heartbeats or stats.",
+    )
+    assert jobs.version("j1") == before
+
+
+@pytest.mark.parametrize(
+    "stored",
+    ["2999-01-01T00:00:00Z", "2999-01-01T00:00:00+02:00", "32472144000000", 32472144000000, None, ["2024-01-01"]],
+)
+def test_decision_5_a_future_or_unreadable_last_seen_is_overwritten(
+    http: Http, jobs: Stored, stored: object
+) -> None:
+    jobs.put("j1", a_job("in_progress", last_seen=stored))
+    since = datetime.now(UTC)
+    assert http.put(CHECK_IN).json() == {"result": "updated"}
+    assert is_now(jobs.source("j1")["last_seen"], since)
+
+
+def test_decision_5_a_job_without_last_seen_gets_one(http: Http, jobs: Stored) -> None:
+    jobs.put("j1", {"status": "in_progress"})
+    since = datetime.now(UTC)
+    assert http.put(CHECK_IN).json() == {"result": "updated"}
+    document = jobs.source("j1")
+    assert document.keys() == {"status", "last_seen"}
+    assert is_now(document["last_seen"], since)
+
+
+def test_last_seen_rises_with_each_heartbeat(http: Http, jobs: Stored) -> None:
+    jobs.put("j1", a_job("in_progress"))
+    seen = []
+    for _ in range(5):
+        assert http.put(CHECK_IN).json() == {"result": "updated"}
+        seen.append(datetime.fromisoformat(jobs.source("j1")["last_seen"]))
+    assert seen == sorted(seen)
+    assert len(set(seen)) == 5
+
+
+def test_decision_15_a_missing_job_is_told_in_a_sentence(http: Http) -> None:
+    assert told(http.put(CHECK_IN)) == missing("connector sync job [j1] not found")
+
+
+def test_decision_15_a_missing_index_is_told_in_the_same_sentence(
+    http: Http, elasticsearch: Elasticsearch
+) -> None:
+    elasticsearch.indices.delete(index=SYNC_JOBS.name)
+    assert told(http.put(CHECK_IN)) == missing("connector sync job [j1] not found")
+    assert not elasticsearch.indices.exists(index=SYNC_JOBS.name)
+
+
+def test_bad_requests_change_nothing(http: Http, jobs: Stored) -> None:
+    jobs.put("j1", a_job())
+    before = jobs.version("j1")
+    assert told(http.put(CHECK_IN, json={})) == illegal(
+        f"request [PUT {CHECK_IN}] does not support having a body"
+    )
+    assert told(http.put(f"{CHECK_IN}?last_seen=now")) == illegal(
+        f"request [{CHECK_IN}] contains unrecognized parameter: [last_seen]"
+    )
+    assert jobs.version("j1") == before

@@ -1,0 +1,60 @@
+"""`DELETE /_connector/_sync_job/{id}`: removes the job, in any status, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from app.store.index_definitions import SYNC_JOBS
+from tests.api.conftest import JOBS, STATUSES, Stored, a_connector, a_job, illegal, missing, told
+from tests.service import Http
+
+
+@pytest.mark.parametrize("status", [*STATUSES, "resting", None])
+def test_removes_a_job_of_any_status_and_nothing_else(
+    http: Http, jobs: Stored, connectors: Stored, status: str | None
+) -> None:
+    connectors.put("c1", a_connector())
+    for job in ("j1", "j2"):
+        jobs.put(job, a_job(status))
+    others = connectors.version("c1"), jobs.version("j2")
+    answer = http.delete(f"{JOBS}/j1")
+    assert (answer.status_code, answer.json()) == (200, {"acknowledged": True})
+    assert not jobs.exists("j1")
+    assert (connectors.version("c1"), jobs.version("j2")) == others
+
+
+def test_the_list_knows_at_once(http: Http, jobs: Stored) -> None:
+    jobs.put("j1", a_job())
+    assert http.get(JOBS).json()["count"] == 1
+    http.delete(f"{JOBS}/j1")
+    assert http.get(JOBS).json() == {"count": 0, "results": []}
+
+
+def test_decision_15_a_missing_job_is_named_by_its_bare_id(http: Http, jobs: Stored) -> None:
+    jobs.put("j1", a_job())
+    assert http.delete(f"{JOBS}/j1").status_code == 200
+    assert told(http.delete(f"{JOBS}/j1")) == missing("j1")
+
+
+def test_decision_15_a_missing_index_is_told_in_a_sentence(http: Http, elasticsearch: Elasticsearch) -> None:
+    elasticsearch.indices.delete(index=SYNC_JOBS.name)
+    assert told(http.delete(f"{JOBS}/j1")) == missing("connector sync job [j1] not found")
+    assert not elasticsearch.indices.exists(index=SYNC_JOBS.name)
+
+
+@pytest.mark.parametrize("name", ["hard", "delete_sync_jobs", "refresh", "if_seq_no"])
+def test_unknown_parameter(http: Http, jobs: Stored, name: str) -> None:
+    jobs.put("j1", a_job())
+    assert told(http.delete(f"{JOBS}/j1?{name}=1")) == illegal(
+        f"request [{JOBS}/j1] contains unrecognized parameter: [{name}]"
+    )
+    assert jobs.exists("j1")
+
+
+def test_a_body_is_refused(http: Http, jobs: Stored) -> None:
+    jobs.put("j1", a_job())
+    assert told(http.delete(f"{JOBS}/j1", json={})) == illegal(
+        f"request [DELETE {JOBS}/j1] does not support having a body"
+    )
+    assert jobs.exists("j1")

@@ -1,0 +1,77 @@
+"""`GET /_connector/_sync_job/{id}`: the stored document, untouched."""
+
+from __future__ import annotations
+
+from elasticsearch import Elasticsearch
+
+from app.store.index_definitions import SYNC_JOBS
+from tests.api.conftest import JOBS, SECRET, Stored, a_job, illegal, missing, told
+from tests.service import Http
+
+
+def test_the_document_comes_back_as_it_is_stored_with_its_id_first(http: Http, jobs: Stored) -> None:
+    document = jobs.put("j1", a_job(error=None, completed_at=None))
+    answer = http.get(f"{JOBS}/j1")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["X-Elastic-Product"] == "Elasticsearch"
+    assert answer.json() == {"id": "j1", **document}
+    assert next(iter(answer.json())) == "id"
+
+
+def test_get_sees_a_write_that_searches_do_not_see_yet(http: Http, jobs: Stored) -> None:
+    for number in range(3):
+        jobs.put("j1", {"status": "pending", "number": number})
+        assert http.get(f"{JOBS}/j1").json() == {"id": "j1", "status": "pending", "number": number}
+
+
+def test_numbers_keep_their_digits(http: Http, jobs: Stored) -> None:
+    numbers = {"big": 2**70, "negative": -(2**63) - 1, "float": 1.0, "tiny": 5e-324, "long": 0.1234567890123456}
+    jobs.put("j1", {"status": "pending", "metadata": numbers})
+    shown = http.get(f"{JOBS}/j1").json()["metadata"]
+    assert shown == numbers
+    assert {key: type(value) for key, value in shown.items()} == {
+        key: type(value) for key, value in numbers.items()
+    }
+
+
+def test_decision_16_secrets_are_in_clear_for_who_may_manage(http: Http, jobs: Stored) -> None:
+    jobs.put("j1", a_job())
+    assert http.get(f"{JOBS}/j1").json()["connector"]["configuration"]["password"]["value"] == SECRET
+
+
+def test_nothing_is_written(http: Http, jobs: Stored, writes) -> None:
+    jobs.put("j1", a_job())
+    before = writes()
+    http.get(f"{JOBS}/j1")
+    assert writes() == before
+
+
+def test_decision_15_a_missing_job_is_named_by_its_bare_id(http: Http) -> None:
+    assert told(http.get(f"{JOBS}/j1")) == missing("j1")
+
+
+def test_decision_15_a_missing_index_is_told_in_a_sentence(http: Http, elasticsearch: Elasticsearch) -> None:
+    elasticsearch.indices.delete(index=SYNC_JOBS.name)
+    assert told(http.get(f"{JOBS}/j1")) == missing("connector sync job [j1] not found")
+    assert not elasticsearch.indices.exists(index=SYNC_JOBS.name)
+
+
+def test_unknown_parameter(http: Http, jobs: Stored) -> None:
+    jobs.put("j1", a_job())
+    for query in ("include_deleted=true", "refresh=true", "timeout=1s"):
+        name = query.partition("=")[0]
+        assert told(http.get(f"{JOBS}/j1?{query}")) == illegal(
+            f"request [{JOBS}/j1] contains unrecognized parameter: [{name}]"
+        )
+
+
+def test_a_body_is_refused(http: Http, jobs: Stored) -> None:
+    jobs.put("j1", a_job())
+    assert told(http.request("GET", f"{JOBS}/j1", json={})) == illegal(
+        f"request [GET {JOBS}/j1] does not support having a body"
+    )
+
+
+def test_a_missing_job_with_an_unknown_parameter_is_a_bad_request_first(http: Http) -> None:
+    assert http.get(f"{JOBS}/j1?foo").status_code == 400
