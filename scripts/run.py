@@ -56,6 +56,8 @@ def main() -> int:
         settings = load()
         port = _free_port(settings.host, settings.port)
         with for_run() as source, _service(source, port) as service:
+            if source.version:  # not a cluster that was named: its address may hold a password
+                _say(f"Elasticsearch {source.version} answers at {source.url}")
             _wait(source, service, settings.host, port)
     except _Asked:
         _say("Stopped.")

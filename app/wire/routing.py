@@ -30,10 +30,8 @@ class SegmentConverter(BaseConverter):
 class ConnectorConverter(SegmentConverter):
     """A segment that is never the name of another part of the API."""
 
-    regex = rf"(?!(?:{'|'.join(sorted(RESERVED_IDS))})(?:/|\Z))[^/]*"
-
     def to_python(self, value: str) -> str:
-        """Decode the segment. Raises `ValidationError` (no match) when it spells a reserved name in escapes."""
+        """Decode the segment. Raises `ValidationError` (no match) when it spells a reserved name, escaped or not."""
         decoded = super().to_python(value)
         if decoded in RESERVED_IDS:
             raise ValidationError

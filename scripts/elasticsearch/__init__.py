@@ -72,9 +72,9 @@ def for_run(major: int | None = None) -> Source:
 def _kept_node(major: int | None) -> Source:
     chosen, _ = distribution.choose(java.find(), major)
     # One folder for each version: 9.x opens the data of the last 8.x only, and never the other way round.
-    return EmbeddedNode(
-        major=chosen.major, profile="run", folder=folders.data_folder() / chosen.version
-    ).start()
+    folder = folders.data_folder() / chosen.version
+    print(f"Starting Elasticsearch {chosen.version}; its data stays in {folder}", file=sys.stderr, flush=True)
+    return EmbeddedNode(major=chosen.major, profile="run", folder=folder).start()
 
 
 def client_major() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -132,6 +133,7 @@ class KeptContainer:
             self._docker("pull", "--quiet", self._image, seconds=900)
         # One volume for each version: a node cannot open the data of a newer one.
         volume = f"connector-sync-service-elasticsearch-{self._image.rpartition(':')[2]}"
+        print(f"Starting {self._image}; its data stays in the volume {volume}", file=sys.stderr, flush=True)
         options = {
             "discovery.type": "single-node",
             "xpack.security.enabled": "false",

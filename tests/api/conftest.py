@@ -11,7 +11,7 @@ import pytest
 import requests
 from elasticsearch import Elasticsearch
 
-from app.store.index_definitions import CONNECTORS, SYNC_JOBS, IndexDefinition
+from app.store.index_definitions import CONNECTORS, DEFINITIONS, SYNC_JOBS, IndexDefinition
 from tests.service import Service
 
 JOBS = "/_connector/_sync_job"
@@ -58,6 +58,25 @@ class Stored:
         self._client.indices.refresh(index=self.index)
         found = self._client.search(index=self.index, size=1000, source=False)
         return {hit["_id"] for hit in found["hits"]["hits"]}
+
+
+@pytest.fixture
+def service(running_service: Service, elasticsearch: Elasticsearch) -> Service:
+    """The running service, ready, with no documents, those included that no search has seen yet."""
+    running_service.wait_until_ready()
+    empty(elasticsearch)
+    return running_service
+
+
+def empty(client: Elasticsearch) -> None:
+    """Remove all documents. Searches of the service's will know at once, raw ones once somebody refreshes."""
+    both = [definition.alias for definition in DEFINITIONS]
+    client.indices.refresh(index=both)
+    found = client.search(index=both, size=1000, source=False)["hits"]
+    if found["total"]["value"] > len(found["hits"]):
+        client.delete_by_query(index=both, query={"match_all": {}}, refresh=True)
+    elif found["hits"]:
+        client.bulk(operations=[{"delete": {"_index": hit["_index"], "_id": hit["_id"]}} for hit in found["hits"]])
 
 
 @pytest.fixture
@@ -129,9 +148,9 @@ def a_connector(**other: Any) -> dict[str, Any]:
 
 
 def told(response: requests.Response) -> dict[str, Any]:
-    """The JSON of an answer, with `[l:c]` where a reason names a place in the body; its `status` is the answer's."""
+    """The error that an answer carries, with `[l:c]` where a reason names a place in the body."""
     body = response.json()
-    assert body.get("status", response.status_code) == response.status_code
+    assert body.get("status") == response.status_code
     return dict(_without_locations(body))
 
 

@@ -21,6 +21,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 SUPERVISOR = [sys.executable, "-m", "scripts.run"]
+READY = "/_connector/_sync_job"  # in the last lines that it prints when it is ready
 OUR_VARIABLES = ("ELASTICSEARCH_", "HOST", "PORT", "WORKERS", "THREADS", "MAKE", "MFLAGS")
 
 
@@ -137,7 +138,7 @@ def half_a_request(port: int) -> http.client.HTTPConnection:
 
 def test_ctrl_c_answers_the_request_under_way_and_then_ends_service_and_node(run):
     make = run(["make", "run"])
-    make.wait_for("answers at")
+    make.wait_for(READY)
     assert f"curl -X PUT http://127.0.0.1:{make.port}/_connector/my-connector" in make.said
     family = make.family()
     assert any("gunicorn" in command for command in family.values())
@@ -157,7 +158,7 @@ def test_ctrl_c_answers_the_request_under_way_and_then_ends_service_and_node(run
 
 def test_nothing_is_left_when_make_is_killed(run):
     make = run(["make", "run"])
-    make.wait_for("answers at")
+    make.wait_for(READY)
     family = make.family()
 
     make.process.kill()
@@ -168,7 +169,7 @@ def test_nothing_is_left_when_make_is_killed(run):
 
 def test_nothing_is_left_when_the_supervisor_is_killed(run):
     supervisor = run(SUPERVISOR)
-    supervisor.wait_for("answers at")
+    supervisor.wait_for(READY)
     family = supervisor.family()
     assert len(family) >= 4  # gunicorn, its worker, the node's launcher, the node
 
@@ -180,7 +181,7 @@ def test_nothing_is_left_when_the_supervisor_is_killed(run):
 
 def test_a_node_that_dies_ends_the_service(run):
     supervisor = run(SUPERVISOR)
-    supervisor.wait_for("answers at")
+    supervisor.wait_for(READY)
     family = supervisor.family()
     node = next(pid for pid, command in family.items() if "org.elasticsearch.bootstrap" in command)
 

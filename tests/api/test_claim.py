@@ -1,0 +1,276 @@
+"""`PUT /_connector/_sync_job/{id}/_claim`: gives a waiting job to one worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from app.store.index_definitions import SYNC_JOBS
+from tests.api.conftest import (
+    JOBS,
+    SECRET,
+    Stored,
+    a_connector,
+    a_job,
+    a_running_job,
+    bad_transition,
+    illegal,
+    is_now,
+    missing,
+    only_changes,
+    refused,
+    told,
+    unreadable,
+)
+from tests.service import Http, Service
+
+CLAIM = f"{JOBS}/j1/_claim"
+PARSER = "claim_connector_sync_job"
+WORKER = {"worker_hostname": "worker-1"}
+
+
+def not_yours(status: str, holder: str = "") -> dict[str, Any]:
+    """The 409 for a job that cannot be claimed."""
+    reason = bad_transition(status, "in_progress")
+    cause = "connector_sync_job_invalid_status_transition_exception"
+    return refused(409, "status_exception", reason + holder, (cause, reason))
+
+
+HELD_BY_WORKER_1 = " Sync job [j1] was claimed by [worker-1] at [2024-01-01T12:00:00.000001Z]."
+
+
+@pytest.mark.parametrize("status", ["pending", "suspended"])
+def test_a_waiting_job_is_claimed(http: Http, jobs: Stored, status: str) -> None:
+    """What else a suspended job carries stays: its counters, its error, its end times, its cursor."""
+    leftovers = {"completed_at": "2024-01-03T00:00:00Z", "canceled_at": None, "error": "old"}
+    before = jobs.put("j1", a_job(status, **leftovers))
+    since = datetime.now(UTC)
+    answer = http.put(CLAIM, json=WORKER)
+    assert (answer.status_code, answer.json()) == (200, {"result": "updated"})
+    changes = only_changes(before, jobs.source("j1"))
+    now = changes["started_at"]
+    assert is_now(now, since)
+    assert changes == {
+        "status": "in_progress",
+        "worker_hostname": "worker-1",
+        "started_at": now,
+        "last_seen": now,
+    }
+
+
+def test_a_suspended_job_changes_hands(http: Http, jobs: Stored) -> None:
+    jobs.put("j1", a_running_job("suspended"))
+    assert http.put(CLAIM, json={"worker_hostname": "worker-2"}).json() == {"result": "updated"}
+    job = jobs.source("j1")
+    assert job["worker_hostname"] == "worker-2"
+    assert job["started_at"] == job["last_seen"]
+
+
+@pytest.mark.parametrize(
+    ("status", "holder"),
+    [
+        ("in_progress", HELD_BY_WORKER_1),
+        ("canceling", HELD_BY_WORKER_1),
+    ],
+)
+def test_decision_2_a_held_job_is_refused_and_its_holder_named(
+    http: Http, jobs: Stored, status: str, holder: str
+) -> None:
+    jobs.put("j1", a_running_job(status))
+    before = jobs.version("j1")
+    assert told(http.put(CLAIM, json={"worker_hostname": "worker-2"})) == not_yours(status, holder)
+    assert jobs.version("j1") == before
+
+
+@pytest.mark.parametrize("status", ["in_progress", "canceling", "canceled", "completed", "error"])
+def test_decision_2_a_job_without_a_holder_is_refused(http: Http, jobs: Stored, status: str) -> None:
+    jobs.put("j1", a_job(status))
+    before = jobs.version("j1")
+    assert told(http.put(CLAIM, json=WORKER)) == not_yours(status)
+    assert jobs.version("j1") == before
+
+
+@pytest.mark.parametrize("status", ["canceled", "completed", "error"])
+def test_decision_2_a_finished_job_does_not_come_back_to_life(http: Http, jobs: Stored, status: str) -> None:
+    """Not even for the worker that finished it."""
+    jobs.put("j1", a_running_job(status))
+    before = jobs.version("j1")
+    answer = http.put(CLAIM, json=WORKER)
+    assert answer.status_code == 409
+    assert answer.json()["error"]["reason"].startswith(bad_transition(status, "in_progress"))
+    assert jobs.version("j1") == before
+
+
+CURSORS = [None, {}, {"a": {"b": [1.5, None, "x"]}}]
+
+
+@pytest.mark.parametrize("cursor", CURSORS, ids=["none", "empty", "full"])
+def test_decision_2_the_winner_may_send_its_claim_again(http: Http, jobs: Stored, cursor: object) -> None:
+    body = WORKER if cursor is None else WORKER | {"sync_cursor": cursor}
+    jobs.put("j1", a_job())
+    assert http.put(CLAIM, json=body).json() == {"result": "updated"}
+    before = jobs.version("j1")
+    for _ in range(2):
+        answer = http.put(CLAIM, json=body)
+        assert (answer.status_code, answer.json()) == (200, {"result": "noop"})
+    assert jobs.version("j1") == before
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (WORKER, {"worker_hostname": "worker-2"}),
+        (WORKER, {"worker_hostname": "Worker-1"}),
+        (WORKER, WORKER | {"sync_cursor": {}}),
+        (WORKER | {"sync_cursor": {"a": 1}}, WORKER),
+        (WORKER | {"sync_cursor": {"a": 1}}, WORKER | {"sync_cursor": {"a": 2}}),
+        ({"worker_hostname": ""}, {"worker_hostname": ""}),
+    ],
+    ids=["worker", "case of the worker", "new cursor", "no cursor", "other cursor", "nameless worker"],
+)
+def test_decision_2_a_claim_that_differs_is_no_resent_one(
+    http: Http, jobs: Stored, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    jobs.put("j1", a_job())
+    assert http.put(CLAIM, json=first).json() == {"result": "updated"}
+    before = jobs.version("j1")
+    answer = http.put(CLAIM, json=second)
+    assert answer.status_code == 409
+    assert answer.json()["error"]["reason"].startswith(bad_transition("in_progress", "in_progress"))
+    assert jobs.version("j1") == before
+
+
+STATS = dict.fromkeys(["deleted_document_count", "indexed_document_count", "indexed_document_volume"], 0)
+
+
+@pytest.mark.parametrize(
+    ("touch", "body"),
+    [("_check_in", None), ("_stats", STATS), ("_cancel", None), ("_error", {"error": "x"})],
+    ids=["_check_in", "_stats", "_cancel", "_error"],
+)
+def test_decision_2_a_claim_is_not_taken_again_once_the_job_was_touched(
+    http: Http, jobs: Stored, touch: str, body: object
+) -> None:
+    jobs.put("j1", a_job())
+    assert http.put(CLAIM, json=WORKER).json() == {"result": "updated"}
+    assert http.put(f"{JOBS}/j1/{touch}", json=body).status_code == 200
+    before = jobs.version("j1")
+    assert http.put(CLAIM, json=WORKER).status_code == 409
+    assert jobs.version("j1") == before
+
+
+@pytest.mark.parametrize(("age", "status"), [(50, 200), (70, 409)])
+def test_decision_2_a_claim_may_be_sent_again_for_sixty_seconds(
+    http: Http, jobs: Stored, age: int, status: int
+) -> None:
+    then = (datetime.now(UTC) - timedelta(seconds=age)).isoformat()
+    jobs.put("j1", a_running_job(started_at=then, last_seen=then))
+    before = jobs.version("j1")
+    assert http.put(CLAIM, json=WORKER).status_code == status
+    assert jobs.version("j1") == before
+
+
+@pytest.fixture(scope="module")
+def impatient(node_url: str) -> Iterator[Service]:
+    with Service(node_url, CLAIM_RESEND_WINDOW="0", WORKERS="1") as service:
+        service.wait_until_ready()
+        yield service
+
+
+def test_decision_2_the_time_for_sending_a_claim_again_is_a_setting(impatient: Service, jobs: Stored) -> None:
+    jobs.put("j1", a_job())
+    assert impatient.http.put(CLAIM, json=WORKER).status_code == 200
+    assert impatient.http.put(CLAIM, json=WORKER).status_code == 409
+
+
+def test_decision_13_a_cursor_replaces_the_old_one(http: Http, jobs: Stored) -> None:
+    job = a_job()
+    job["connector"]["sync_cursor"] = {"old": 1, "shared": {"old": 1}}
+    jobs.put("j1", job)
+    cursor = {"shared": {"new": [2, None]}, "big": 2**70, "a.b": ""}
+    assert http.put(CLAIM, json=WORKER | {"sync_cursor": cursor}).json() == {"result": "updated"}
+    stored = jobs.source("j1")
+    assert stored["connector"] == job["connector"] | {"sync_cursor": cursor}
+
+
+def test_without_a_cursor_the_old_one_stays(http: Http, jobs: Stored) -> None:
+    job = a_job()
+    job["connector"]["sync_cursor"] = {"old": 1}
+    jobs.put("j1", job)
+    assert http.put(CLAIM, json=WORKER).json() == {"result": "updated"}
+    assert jobs.source("j1")["connector"] == job["connector"]
+
+
+def test_the_connector_is_not_touched(http: Http, jobs: Stored, connectors: Stored) -> None:
+    connectors.put("c1", a_connector(sync_cursor=None))
+    before = connectors.version("c1")
+    jobs.put("j1", a_job())
+    assert http.put(CLAIM, json=WORKER | {"sync_cursor": {"a": 1}}).status_code == 200
+    assert connectors.version("c1") == before
+
+
+@pytest.mark.parametrize("hostname", ["", " ", "wörker-\U0001f525", "w" * 5000])
+def test_any_text_is_a_worker(http: Http, jobs: Stored, hostname: str) -> None:
+    jobs.put("j1", a_job())
+    assert http.put(CLAIM, json={"worker_hostname": hostname}).json() == {"result": "updated"}
+    assert jobs.source("j1")["worker_hostname"] == hostname
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ({}, illegal("Required [worker_hostname]")),
+        ({"sync_cursor": {}}, illegal("Required [worker_hostname]")),
+        (
+            {"worker_hostname": None},
+            unreadable(f"[l:c] [{PARSER}] worker_hostname doesn't support values of type: VALUE_NULL"),
+        ),
+        (
+            WORKER | {"sync_cursor": None},
+            unreadable(f"[l:c] [{PARSER}] sync_cursor doesn't support values of type: VALUE_NULL"),
+        ),
+        (
+            WORKER | {"sync_cursor": [{}]},
+            unreadable(f"[l:c] [{PARSER}] sync_cursor doesn't support values of type: START_ARRAY"),
+        ),
+        (
+            WORKER | {"sync_cursor": "x"},
+            unreadable(f"[l:c] [{PARSER}] sync_cursor doesn't support values of type: VALUE_STRING"),
+        ),
+        (
+            {"worker_hostnam": "w"},
+            unreadable(f"[l:c] [{PARSER}] unknown field [worker_hostnam] did you mean [worker_hostname]?"),
+        ),
+    ],
+    ids=str,
+)
+def test_bad_bodies(http: Http, jobs: Stored, body: object, answer: object) -> None:
+    jobs.put("j1", a_job())
+    before = jobs.version("j1")
+    assert told(http.put(CLAIM, json=body)) == answer
+    assert jobs.version("j1") == before
+
+
+def test_no_body(http: Http, jobs: Stored) -> None:
+    jobs.put("j1", a_job())
+    assert told(http.put(CLAIM)) == refused(400, "parse_exception", "request body is required")
+    assert jobs.source("j1")["status"] == "pending"
+
+
+def test_no_secret_is_told(http: Http, jobs: Stored) -> None:
+    jobs.put("j1", a_running_job())
+    assert SECRET not in http.put(CLAIM, json={"worker_hostname": "worker-2"}).text
+
+
+def test_decision_15_a_missing_job_is_named_by_its_bare_id(http: Http) -> None:
+    assert told(http.put(CLAIM, json=WORKER)) == missing("j1")
+
+
+def test_decision_15_a_missing_index_is_told_in_a_sentence(http: Http, elasticsearch: Elasticsearch) -> None:
+    elasticsearch.indices.delete(index=SYNC_JOBS.name)
+    assert told(http.put(CLAIM, json=WORKER)) == missing("connector sync job [j1] not found")
+    assert not elasticsearch.indices.exists(index=SYNC_JOBS.name)

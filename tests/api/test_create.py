@@ -1,0 +1,451 @@
+"""`POST /_connector/_sync_job`: queues a job with the connector's present state frozen into it."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from app.store.index_definitions import CONNECTORS, SYNC_JOBS
+from tests.api.conftest import (
+    JOBS,
+    OWN_ID,
+    SECRET,
+    Stored,
+    a_connector,
+    illegal,
+    invalid,
+    is_now,
+    missing,
+    named,
+    refused,
+    told,
+    unreadable,
+)
+from tests.service import Http
+
+PARSER = "connector_sync_job_post_request"
+WHEN = "2024-05-06T07:08:09.123456Z"
+RULE = {
+    "created_at": WHEN,
+    "field": "_",
+    "id": "DEFAULT",
+    "order": 0,
+    "policy": "include",
+    "rule": "regex",
+    "updated_at": WHEN,
+    "value": ".*",
+}
+
+
+def half(value: Any, state: str = "valid") -> dict[str, Any]:
+    """One half, active or draft, of a filtering entry."""
+    return {
+        "advanced_snippet": {"created_at": WHEN, "updated_at": WHEN, "value": value},
+        "rules": [RULE],
+        "validation": {"errors": [{"ids": ["DEFAULT"], "messages": ["m"]}], "state": state},
+    }
+
+
+PIPELINE = {
+    "extract_binary_content": True,
+    "name": "search-default-ingestion",
+    "reduce_whitespace": False,
+    "run_ml_inference": True,
+}
+ITEM = {"label": "Host", "required": True, "sensitive": False, "default_value": "localhost", "value": "h"}
+EVERYTHING = {
+    "api_key_id": "k",
+    "api_key_secret_id": "s",
+    "configuration": {"host": ITEM, "password": ITEM | {"sensitive": True, "value": SECRET}},
+    "custom_scheduling": {},
+    "deleted": False,
+    "description": "d",
+    "error": None,
+    "features": {"sync_rules": {"basic": {"enabled": True}}},
+    "filtering": [
+        {"active": half([{"query": {}}]), "domain": "DEFAULT", "draft": half({}, "edited")},
+        {"active": half({"second": 1}), "domain": "OTHER", "draft": half({})},
+    ],
+    "index_name": "search-x",
+    "is_native": False,
+    "language": "de",
+    "last_seen": WHEN,
+    "last_sync_status": "in_progress",
+    "name": "n",
+    "pipeline": PIPELINE,
+    "scheduling": {"full": {"enabled": False, "interval": "0 0 0 * * ?"}},
+    "service_type": "mysql",
+    "status": "error",
+    "sync_cursor": {"a": 1},
+    "sync_now": True,
+    "unknown_to_the_service": 1,
+}
+
+
+def created(http: Http, jobs: Stored, connector: str = "c1", **body: Any) -> dict[str, Any]:
+    """The document of a new job."""
+    answer = http.post(JOBS, json={"id": connector, **body})
+    assert answer.status_code == 201, answer.text
+    return jobs.source(answer.json()["id"])
+
+
+def test_the_answer_is_an_id_of_ours(http: Http, connectors: Stored) -> None:
+    connectors.put("c1", a_connector())
+    answer = http.post(JOBS, json={"id": "c1"})
+    assert answer.status_code == 201
+    assert answer.json().keys() == {"id"}
+    assert OWN_ID.fullmatch(answer.json()["id"])
+    assert "Location" not in answer.headers
+
+
+def test_the_new_document_is_exactly_that(http: Http, connectors: Stored, jobs: Stored) -> None:
+    connectors.put("c1", EVERYTHING)
+    before = connectors.version("c1")
+    since = datetime.now(UTC)
+    document = created(http, jobs)
+    assert is_now(document["created_at"], since)
+    assert document == {
+        "connector": {
+            "configuration": EVERYTHING["configuration"],
+            "filtering": half([{"query": {}}]),
+            "id": "c1",
+            "index_name": "search-x",
+            "language": "de",
+            "pipeline": PIPELINE,
+            "service_type": "mysql",
+        },
+        "created_at": document["created_at"],
+        "deleted_document_count": 0,
+        "indexed_document_count": 0,
+        "indexed_document_volume": 0,
+        "job_type": "full",
+        "last_seen": document["created_at"],
+        "metadata": {},
+        "status": "pending",
+        "total_document_count": 0,
+        "trigger_method": "on_demand",
+    }
+    assert connectors.version("c1") == before
+
+
+def test_the_new_job_is_in_get_and_list_at_once(http: Http, connectors: Stored, jobs: Stored) -> None:
+    connectors.put("c1", EVERYTHING)
+    job_id = http.post(JOBS, json={"id": "c1"}).json()["id"]
+    shown = {"id": job_id, **jobs.source(job_id)}
+    assert http.get(f"{JOBS}/{job_id}").json() == shown
+    assert http.get(JOBS).json() == {"count": 1, "results": [shown]}
+
+
+def test_the_snapshot_is_frozen(http: Http, connectors: Stored, jobs: Stored) -> None:
+    connectors.put("c1", a_connector(language="de"))
+    job_id = http.post(JOBS, json={"id": "c1"}).json()["id"]
+    connectors.put("c1", a_connector(language="fr"))
+    assert jobs.source(job_id)["connector"]["language"] == "de"
+    assert created(http, jobs)["connector"]["language"] == "fr"
+
+
+def test_decision_20_a_create_that_a_client_sends_twice_makes_two_jobs(
+    http: Http, connectors: Stored, jobs: Stored
+) -> None:
+    """Nothing guards against a second job of a connector that has one."""
+    connectors.put("c1", a_connector())
+    made = {http.post(JOBS, json={"id": "c1"}).json()["id"] for _ in range(3)}
+    assert jobs.ids() == made
+    assert len(made) == 3
+
+
+@pytest.mark.parametrize("sent", ["full", "incremental", "access_control", "FULL", "Access_Control"])
+def test_job_types_in_any_case(http: Http, connectors: Stored, jobs: Stored, sent: str) -> None:
+    connectors.put("c1", a_connector())
+    assert created(http, jobs, job_type=sent)["job_type"] == sent.lower()
+
+
+@pytest.mark.parametrize("sent", ["on_demand", "scheduled", "SCHEDULED", "On_Demand"])
+def test_trigger_methods_in_any_case(http: Http, connectors: Stored, jobs: Stored, sent: str) -> None:
+    connectors.put("c1", a_connector())
+    assert created(http, jobs, trigger_method=sent)["trigger_method"] == sent.lower()
+
+
+@pytest.mark.parametrize(
+    ("job_type", "index_name"),
+    [("full", "search-x"), ("incremental", "search-x"), ("access_control", ".search-acl-filter-search-x")],
+)
+def test_an_access_control_job_has_an_index_of_its_own(
+    http: Http, connectors: Stored, jobs: Stored, job_type: str, index_name: str
+) -> None:
+    connectors.put("c1", a_connector())
+    assert created(http, jobs, job_type=job_type)["connector"]["index_name"] == index_name
+
+
+BARE = {"id": "c1", "index_name": "search-x", "service_type": "mysql"}
+
+
+@pytest.mark.parametrize("field", ["configuration", "filtering", "language", "pipeline"])
+@pytest.mark.parametrize("how", ["absent", "null"])
+def test_what_the_connector_lacks_is_left_out(
+    http: Http, connectors: Stored, jobs: Stored, field: str, how: str
+) -> None:
+    connector = {"index_name": "search-x", "service_type": "mysql"} | ({field: None} if how == "null" else {})
+    connectors.put("c1", connector)
+    snapshot = created(http, jobs)["connector"]
+    assert field not in snapshot
+    assert snapshot.items() >= BARE.items()
+
+
+def test_an_empty_list_of_filtering_is_left_out(http: Http, connectors: Stored, jobs: Stored) -> None:
+    connectors.put("c1", a_connector(filtering=[]))
+    assert "filtering" not in created(http, jobs)["connector"]
+
+
+@pytest.mark.parametrize(
+    "filtering",
+    [
+        [{"active": half({}), "domain": "DEFAULT", "draft": half({"draft": 1})}],
+        {"active": half({}), "domain": "DEFAULT", "draft": half({"draft": 1})},
+        [{"active": half({}) | {"unknown": 1}, "domain": "DEFAULT", "draft": half({"draft": 1}), "unknown": 1}],
+    ],
+    ids=["a list", "not in a list", "unknown keys"],
+)
+def test_filtering_is_the_active_half_as_an_object(
+    http: Http, connectors: Stored, jobs: Stored, filtering: object
+) -> None:
+    connectors.put("c1", a_connector(filtering=filtering))
+    assert created(http, jobs)["connector"]["filtering"] == half({})
+
+
+def test_an_empty_configuration_stays(http: Http, connectors: Stored, jobs: Stored) -> None:
+    connectors.put("c1", a_connector(configuration={}))
+    assert created(http, jobs)["connector"]["configuration"] == {}
+
+
+NEVER_ABSENT = {"default_value": None, "label": "L", "required": False, "sensitive": False, "value": None}
+OPTIONAL = {
+    "category": "c",
+    "depends_on": [{"field": "f", "value": True}],
+    "display": "dropdown",
+    "options": [{"label": "o", "value": "v"}],
+    "order": 3,
+    "placeholder": "p",
+    "tooltip": "t",
+    "type": "str",
+    "ui_restrictions": ["advanced"],
+    "validations": [{"type": "less_than", "constraint": 5}],
+}
+WHOLE = ITEM | OPTIONAL
+
+
+@pytest.mark.parametrize(
+    ("stored", "frozen"),
+    named(
+        [
+            ("a label alone", {"label": "L"}, NEVER_ABSENT),
+            ("a whole item", WHOLE, WHOLE),
+            ("unknown keys go", WHOLE | {"unknown": 1, "name": "n"}, WHOLE),
+            ("optional nulls go", {"label": "L"} | dict.fromkeys(OPTIONAL), NEVER_ABSENT),
+            ("nulls that stay", {"label": "L", "value": None, "default_value": None}, NEVER_ABSENT),
+            *(
+                (f"a value {value!r}", {"label": "L", "value": value}, NEVER_ABSENT | {"value": value})
+                for value in ("", "x", 0, 2**40, 1.5, True, False, {"a": [1]})
+            ),
+        ]
+    ),
+)
+def test_configuration_items_are_normalised(
+    http: Http, connectors: Stored, jobs: Stored, stored: dict[str, Any], frozen: dict[str, Any]
+) -> None:
+    connectors.put("c1", a_connector(configuration={"a": stored, "b.c": stored}))
+    assert created(http, jobs)["connector"]["configuration"] == {"a": frozen, "b.c": frozen}
+
+
+def without(pipeline_key: str) -> dict[str, Any]:
+    return {key: value for key, value in PIPELINE.items() if key != pipeline_key}
+
+
+def test_a_pipeline_is_frozen_without_unknown_keys(http: Http, connectors: Stored, jobs: Stored) -> None:
+    connectors.put("c1", a_connector(pipeline=PIPELINE | {"unknown": 1}))
+    assert created(http, jobs)["connector"]["pipeline"] == PIPELINE
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    named(
+        [
+            ("a configuration that is a list", "configuration", [{"a": 1}]),
+            ("an item that is a text", "configuration", {"a": "x"}),
+            ("an item that is null", "configuration", {"a": None}),
+            ("an item without a label", "configuration", {"a": {"value": SECRET}}),
+            ("a label that is null", "configuration", {"a": {"label": None}}),
+            ("a value that is a list", "configuration", {"a": {"label": "L", "value": [SECRET]}}),
+            ("filtering without an active half", "filtering", [{"domain": "DEFAULT"}]),
+            ("filtering whose active half is null", "filtering", [{"active": None}]),
+            ("a pipeline that is empty", "pipeline", {}),
+            *((f"a pipeline without {key}", "pipeline", without(key)) for key in PIPELINE),
+            ("an index name that is a number", "index_name", 5),
+            ("an index name that is a list", "index_name", ["search-x"]),
+            ("a service type that is a number", "service_type", 5),
+            ("a language that is a number", "language", 5),
+        ]
+    ),
+)
+@pytest.mark.parametrize("job_type", ["full", "access_control"])
+def test_a_connector_that_cannot_be_read_is_a_bad_request(
+    http: Http, connectors: Stored, jobs: Stored, field: str, value: object, job_type: str
+) -> None:
+    connectors.put("c1", a_connector(**{field: value}))
+    answer = http.post(JOBS, json={"id": "c1", "job_type": job_type})
+    assert answer.status_code == 400
+    assert told(answer)["error"]["type"] == "x_content_parse_exception"
+    assert SECRET not in answer.text
+    assert jobs.ids() == set()
+
+
+NO_INDEX = refused(
+    400,
+    "status_exception",
+    "Cannot start a sync for connector [c1] with no index attached. "
+    "Set the [index_name] property for the connector to enable syncing data.",
+)
+NO_SERVICE_TYPE = refused(
+    400,
+    "status_exception",
+    "Cannot start a sync for connector [c1] with [service_type] not defined. "
+    "Set the service type of your connector before starting the sync.",
+)
+
+
+@pytest.mark.parametrize("job_type", ["full", "incremental", "access_control"])
+@pytest.mark.parametrize("lack", [{}, {"index_name": None}, {"index_name": ""}], ids=["absent", "null", "empty"])
+def test_decision_17_no_job_of_any_type_without_an_index(
+    http: Http, connectors: Stored, jobs: Stored, job_type: str, lack: dict[str, Any]
+) -> None:
+    connectors.put("c1", {"service_type": "mysql", "configuration": {}, **lack})
+    assert told(http.post(JOBS, json={"id": "c1", "job_type": job_type})) == NO_INDEX
+    assert jobs.ids() == set()
+
+
+@pytest.mark.parametrize(
+    "lack", [{}, {"service_type": None}, {"service_type": ""}], ids=["absent", "null", "empty"]
+)
+def test_no_job_without_a_service_type(
+    http: Http, connectors: Stored, jobs: Stored, lack: dict[str, Any]
+) -> None:
+    connectors.put("c1", {"index_name": "search-x", "configuration": {}, **lack})
+    assert told(http.post(JOBS, json={"id": "c1"})) == NO_SERVICE_TYPE
+    assert jobs.ids() == set()
+
+
+def test_the_index_is_asked_for_first(http: Http, connectors: Stored) -> None:
+    connectors.put("c1", {"configuration": {}})
+    assert told(http.post(JOBS, json={"id": "c1"})) == NO_INDEX
+
+
+@pytest.mark.parametrize("status", ["created", "needs_configuration", "error", "resting", None])
+def test_the_status_of_the_connector_does_not_matter(
+    http: Http, connectors: Stored, jobs: Stored, status: str | None
+) -> None:
+    connectors.put("c1", a_connector(status=status))
+    assert created(http, jobs)["status"] == "pending"
+
+
+def test_a_missing_connector(http: Http, jobs: Stored) -> None:
+    assert told(http.post(JOBS, json={"id": "c1"})) == missing("Connector with id 'c1' does not exist.")
+    assert jobs.ids() == set()
+
+
+def test_decision_18_a_soft_deleted_connector_is_a_missing_one(
+    http: Http, connectors: Stored, jobs: Stored
+) -> None:
+    connectors.put("c1", deepcopy(EVERYTHING) | {"deleted": True})
+    assert told(http.post(JOBS, json={"id": "c1"})) == missing("Connector with id 'c1' does not exist.")
+    assert jobs.ids() == set()
+
+
+def test_a_missing_index_of_connectors(http: Http, elasticsearch: Elasticsearch) -> None:
+    elasticsearch.indices.delete(index=CONNECTORS.name)
+    answer = http.post(JOBS, json={"id": "c1"})
+    error = told(answer)["error"]
+    assert answer.status_code == 404
+    assert error["type"] == error["root_cause"][0]["type"] == "index_not_found_exception"
+    assert error["reason"] == error["root_cause"][0]["reason"] == f"no such index [{CONNECTORS.name}]"
+    assert not elasticsearch.indices.exists(index=CONNECTORS.alias)
+
+
+def test_a_missing_index_of_jobs_comes_back_by_itself(
+    http: Http, connectors: Stored, jobs: Stored, elasticsearch: Elasticsearch
+) -> None:
+    connectors.put("c1", a_connector())
+    elasticsearch.indices.delete(index=SYNC_JOBS.name)
+    assert created(http, jobs)["status"] == "pending"
+    [(index, state)] = elasticsearch.indices.get(index=SYNC_JOBS.alias).items()
+    assert index == SYNC_JOBS.name
+    assert state["aliases"] == {SYNC_JOBS.alias: {}}
+    assert state["mappings"]["properties"]["status"] == {"type": "keyword"}
+
+
+NOT_BUILT = f"Failed to build [{PARSER}] after last required field arrived"
+JOB_TYPE = ("illegal_argument_exception", "Unknown ConnectorSyncJobType [x].")
+TRIGGER = ("illegal_argument_exception", "Unknown ConnectorSyncJobTriggerMethod [x].")
+
+
+def nested(last: str, cause: tuple[str, str]) -> dict[str, Any]:
+    """An unknown word in a body with all three fields."""
+    inner = ("x_content_parse_exception", NOT_BUILT)
+    return unreadable(f"[l:c] [{PARSER}] failed to parse field [{last}]", inner, cause, root=inner)
+
+
+def wrong_type(field: str, token: str) -> dict[str, Any]:
+    return unreadable(f"[l:c] [{PARSER}] {field} doesn't support values of type: {token}")
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ({}, illegal("Required [id]")),
+        ({"job_type": "full"}, illegal("Required [id]")),
+        ({"id": ""}, invalid("[id] of the connector cannot be null or empty")),
+        ({"id": None}, wrong_type("id", "VALUE_NULL")),
+        ({"id": 5}, wrong_type("id", "VALUE_NUMBER")),
+        ({"id": ["c1"]}, wrong_type("id", "START_ARRAY")),
+        ({"id": "c1", "job_type": None}, wrong_type("job_type", "VALUE_NULL")),
+        ({"id": "c1", "trigger_method": {}}, wrong_type("trigger_method", "START_OBJECT")),
+        ({"id": "c1", "job_type": "x"}, unreadable(NOT_BUILT, JOB_TYPE)),
+        ({"id": "c1", "job_type": ""}, unreadable(NOT_BUILT, (JOB_TYPE[0], "Unknown ConnectorSyncJobType []."))),
+        ({"id": "c1", "trigger_method": "x"}, unreadable(NOT_BUILT, TRIGGER)),
+        ({"id": "c1", "job_type": "x", "trigger_method": "x"}, nested("trigger_method", JOB_TYPE)),
+        ({"job_type": "full", "trigger_method": "x", "id": "c1"}, nested("id", TRIGGER)),
+        ({"trigger_method": "x", "id": "c1", "job_type": "full"}, nested("job_type", TRIGGER)),
+        (
+            {"id": "c1", "jobtype": "full"},
+            unreadable(f"[l:c] [{PARSER}] unknown field [jobtype] did you mean [job_type]?"),
+        ),
+        ({"id": "c1", "status": "pending"}, unreadable(f"[l:c] [{PARSER}] unknown field [status]")),
+    ],
+    ids=str,
+)
+def test_bad_bodies(http: Http, connectors: Stored, jobs: Stored, body: object, answer: object) -> None:
+    connectors.put("c1", a_connector())
+    assert told(http.post(JOBS, json=body)) == answer
+    assert jobs.ids() == set()
+
+
+def test_no_body(http: Http) -> None:
+    assert told(http.post(JOBS)) == refused(400, "parse_exception", "request body is required")
+
+
+def test_unknown_parameters_come_after_the_body_and_before_validation(http: Http) -> None:
+    unknown = illegal(f"request [{JOBS}] contains unrecognized parameters: [refresh], [timeout]")
+    assert told(http.post(f"{JOBS}?timeout=1s&refresh=true", json={"id": ""})) == unknown
+    assert told(http.post(f"{JOBS}?timeout=1s", json={})) == illegal("Required [id]")
+
+
+@pytest.mark.parametrize("connector", ["a/b", "ü €", "a+b", "%25", "c" * 512, "c" * 513, "'quoted'"])
+def test_a_connector_may_have_any_id(http: Http, connectors: Stored, jobs: Stored, connector: str) -> None:
+    reason = f"Connector with id '{connector}' does not exist."
+    assert told(http.post(JOBS, json={"id": connector})) == missing(reason)
+    if len(connector) <= 512:
+        connectors.put(connector, a_connector())
+        assert created(http, jobs, connector)["connector"]["id"] == connector
