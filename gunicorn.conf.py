@@ -18,7 +18,7 @@ bind = (
 )
 
 # Two processes use two cores, and a thread waits for Elasticsearch most of its time.
-worker_class = "gthread"
+worker_class = "app.wire.gunicorn_worker.Worker"  # threads, and refusals in our envelope
 workers = _settings.workers
 threads = _settings.threads
 

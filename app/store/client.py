@@ -1,10 +1,11 @@
-"""The one Elasticsearch client of a process, and the health of what it is connected to."""
+"""The one Elasticsearch client of a process."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from elastic_transport import JsonSerializer
+from elastic_transport import HttpHeaders, JsonSerializer, Transport, TransportApiResponse
 from elasticsearch import Elasticsearch
 
 from app import json_codec, logs
@@ -23,6 +24,19 @@ class ExactJsonSerializer(JsonSerializer):
         return json_codec.loads(data)
 
 
+class TracedTransport(Transport):
+    """Sends the id of the request under way as `X-Opaque-Id`, so that Elasticsearch's own logs name it."""
+
+    def perform_request(  # type: ignore[override]
+        self, method: str, target: str, *, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> TransportApiResponse:
+        """As the client's own, with the header."""
+        sent = HttpHeaders(headers or {})
+        if request_id := logs.request_id.get():
+            sent["x-opaque-id"] = request_id
+        return super().perform_request(method, target, headers=sent, **options)
+
+
 def connect(settings: Settings) -> Elasticsearch:
     """A client with a connection for each thread. Create it after the fork: one a process, shared by its threads.
 
@@ -35,6 +49,7 @@ def connect(settings: Settings) -> Elasticsearch:
         security["ca_certs"] = settings.elasticsearch_ca_certs
     return Elasticsearch(
         list(settings.elasticsearch_urls),
+        transport_class=TracedTransport,
         **security,
         request_timeout=settings.elasticsearch_timeout,
         connections_per_node=settings.threads,
@@ -44,9 +59,3 @@ def connect(settings: Settings) -> Elasticsearch:
             "application/vnd.elasticsearch+json": ExactJsonSerializer(),
         },
     )
-
-
-def for_this_request(client: Elasticsearch) -> Elasticsearch:
-    """The client with the request's id as `X-Opaque-Id`, so that Elasticsearch's own logs name it."""
-    current = logs.request_id.get()
-    return client.options(opaque_id=current) if current else client

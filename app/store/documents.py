@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from elasticsearch import Elasticsearch
 
 from app.errors import unavailable
-from app.store.client import for_this_request
 from app.store.failures import UNREACHABLE, DocumentExists, DocumentMissing, IndexMissing, translated
 from app.store.index_definitions import IndexDefinition
 from app.store.indices import Indices
@@ -58,7 +57,7 @@ class Documents:
         def request(_again: bool) -> None:
             try:
                 with translated():
-                    self._elasticsearch.create(
+                    self._client.create(
                         index=self._alias,
                         id=document_id,
                         document=document,
@@ -75,7 +74,7 @@ class Documents:
         """The document as it is now (not as searches see it), or None. `IndexMissing` where there is no index."""
 
         def request(_again: bool) -> dict[str, Any]:
-            return dict(self._elasticsearch.get(index=self._alias, id=document_id)["_source"])
+            return dict(self._client.get(index=self._alias, id=document_id)["_source"])
 
         try:
             return send(request)
@@ -88,7 +87,7 @@ class Documents:
         def request(again: bool) -> bool:
             try:
                 with translated():
-                    self._elasticsearch.delete(
+                    self._client.delete(
                         index=self._alias, id=document_id, refresh=self._refresh_writes
                     )
             except DocumentMissing:
@@ -119,8 +118,8 @@ class Documents:
 
         def request(_again: bool) -> Page:
             if not self._refresh_writes:
-                self._elasticsearch.indices.refresh(index=self._alias, ignore_unavailable=True)
-            answer = self._elasticsearch.search(
+                self._client.indices.refresh(index=self._alias, ignore_unavailable=True)
+            answer = self._client.search(
                 index=self._alias, body=search.body(), ignore_unavailable=True
             )
             hits = answer["hits"]
@@ -132,15 +131,11 @@ class Documents:
 
         return send(request)
 
-    @property
-    def _elasticsearch(self) -> Elasticsearch:
-        return for_this_request(self._client)
-
     def _update(
         self, document_id: str, script: Script, params: Mapping[str, Any], upsert: Mapping[str, Any] | None
     ) -> Outcome:
         def request(again: bool) -> Outcome:
-            answer = self._elasticsearch.update(
+            answer = self._client.update(
                 index=self._alias,
                 id=document_id,
                 script={"lang": "painless", "source": script.source, "params": {**params, "again": again}},

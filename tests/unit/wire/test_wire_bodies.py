@@ -179,3 +179,12 @@ def test_a_body_shorter_than_it_says_is_not_taken(client: Any, terminated: bool)
         environ["wsgi.input_terminated"] = True
     answered = client.open("/things", method="POST", environ_overrides=environ, **JSON)
     assert reason(answered)[:2] == (400, "illegal_argument_exception")
+
+
+def test_a_body_that_says_it_is_too_long_is_not_even_read(client: Any) -> None:
+    class Untouched(io.RawIOBase):
+        def read(self, size: int = -1) -> bytes:
+            raise AssertionError("read")
+
+    environ = {"wsgi.input": Untouched(), "CONTENT_LENGTH": str(LIMIT + 1), "wsgi.input_terminated": True}
+    assert client.open("/things", method="POST", environ_overrides=environ, **JSON).status_code == 413

@@ -42,7 +42,8 @@ def test_an_empty_segment_reaches_its_route(send: Send) -> None:
     "target",
     [
         "/nope",
-        "/nope/a%2Fb%20c/", "/things//abc",
+        "/nope/a%2Fb%20c/",
+        "/things//abc",
         "//things/abc",
         "/%74hings/abc",
         "http://localhost/things/abc?x=1",
