@@ -22,7 +22,7 @@ PIP_INSTALL = $(PYTHON) -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(VENV)/.runtime ## Run the service, with an Elasticsearch unless ELASTICSEARCH_URL names one (HOST, PORT, WORKERS, THREADS)
@@ -55,6 +55,14 @@ lock: .venv/lock/.uv ## Pin all requirements anew (ARGS=--upgrade for newer ones
 	    $(COMPILE) --group dev pyproject.toml -c requirements/runtime-$$major.txt -o requirements/dev-$$major.txt \
 	    || exit 1; \
 	done
+
+.PHONY: secrets-key
+secrets-key: $(VENV)/.runtime ## Print a new key for SECRETS_KEYS
+	@exec $(PYTHON) -m scripts.secrets key
+
+.PHONY: secrets-rotate
+secrets-rotate: $(VENV)/.runtime ## Encrypt all stored secrets with the first key of SECRETS_KEYS
+	@exec $(PYTHON) -m scripts.secrets rotate
 
 .PHONY: clean
 clean: ## Remove the environments and every cache (not the data of `make run`)

@@ -6,6 +6,7 @@ from flask import Flask
 
 from app import health, logs, settings, wire
 from app.connectors.views import blueprint as connectors
+from app.secrets.views import blueprint as secrets
 from app.store import Store
 from app.sync_jobs.views import blueprint as sync_jobs
 
@@ -22,7 +23,7 @@ def create_app(configuration: settings.Settings | None = None) -> Flask:
     app.extensions["settings"] = configuration
     app.extensions["store"] = Store(configuration)
     wire.install(app, max_body_bytes=configuration.max_body_bytes)
-    for blueprint in (sync_jobs, connectors, health.blueprint):
+    for blueprint in (sync_jobs, connectors, secrets, health.blueprint):
         app.register_blueprint(blueprint)
     app.extensions["store"].prepare()
     return app

@@ -29,13 +29,21 @@ class ApiError(Exception):
     """An answer in Elasticsearch's error envelope.
 
     `cause` is the outermost error; `root_cause` is what `root_cause[0]` shows and is the same as `cause` unless given.
+    `headers` go out with the answer; a name may come several times.
     """
 
-    def __init__(self, status: int, cause: Cause, root_cause: Cause | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        cause: Cause,
+        root_cause: Cause | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> None:
         super().__init__(f"{status} {cause.type}: {cause.reason}")
         self.status = status
         self.cause = cause
         self.root_cause = root_cause or cause
+        self.headers = tuple(headers)
 
 
 class PlainError(Exception):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from environs import Env, EnvError, validate
+
+_KEY_BYTES = 32  # of AES-256
 
 
 class SettingsError(Exception):
@@ -27,6 +31,7 @@ class Settings:
     elasticsearch_api_key: str | None = field(repr=False)
     elasticsearch_ca_certs: str | None
     elasticsearch_timeout: float
+    secrets_keys: tuple[bytes, ...] = field(repr=False)
     refresh: str
     claim_resend_window: float
     max_body_bytes: int
@@ -55,6 +60,8 @@ def load() -> Settings:
             elasticsearch_ca_certs=env.str("ELASTICSEARCH_CA_CERTS", None) or None,
             # Seconds to wait for one answer of Elasticsearch before the client gets a 503.
             elasticsearch_timeout=env.float("ELASTICSEARCH_TIMEOUT", 10.0, validate=validate.Range(0.1, 300)),
+            # The keys of secrets, separated by commas: the first encrypts, all decrypt. None: no secrets.
+            secrets_keys=_keys(env.str("SECRETS_KEYS", "")),
             # `search`: searches refresh first, writes are cheap. `write`: every write refreshes, as in the original.
             refresh=env.str("REFRESH", "search", validate=validate.OneOf(["search", "write"])),
             # Seconds within which a worker may send the claim that it won once more. 0: never.
@@ -95,6 +102,25 @@ def _urls(text: str) -> tuple[str, ...]:
             "ELASTICSEARCH_URL is empty: name at least one address, such as http://127.0.0.1:9200."
         )
     return urls
+
+
+def _keys(text: str) -> tuple[bytes, ...]:
+    keys: list[bytes] = []
+    for part in text.split(",") if text.strip() else ():
+        try:
+            key = base64.b64decode(part.strip(), validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        # Which key it is must do: what is wrong with a key is as secret as the key.
+        if len(key) != _KEY_BYTES:
+            raise SettingsError(
+                f"SECRETS_KEYS must be keys of {_KEY_BYTES} bytes in base64, separated by commas; number "
+                f"{len(keys) + 1} is none. `make secrets-key` prints a new one."
+            )
+        if key in keys:
+            raise SettingsError(f"SECRETS_KEYS names the same key twice: number {len(keys) + 1} is not new.")
+        keys.append(key)
+    return tuple(keys)
 
 
 def _check_credentials(settings: Settings) -> None:

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.settings import SettingsError, load
-from scripts.elasticsearch import Source, Unavailable, for_run
+from app.settings import Settings, SettingsError, load
+from scripts.elasticsearch import Source, Unavailable, folders, for_run
 from scripts.elasticsearch.source import ask
 from scripts.lifeline import follow_parent, tied
+from scripts.secrets import kept_key
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _GRACE_SECONDS = 40  # longer than gunicorn itself waits for requests under way
@@ -55,7 +56,7 @@ def main() -> int:
         follow_parent()
         settings = load()
         port = _free_port(settings.host, settings.port)
-        with for_run() as source, _service(source, port) as service:
+        with for_run() as source, _service(source, port, _key(settings)) as service:
             if source.version:  # not a cluster that was named: its address may hold a password
                 _say(f"Elasticsearch {source.version} answers at {source.url}")
             _wait(source, service, settings.host, port)
@@ -99,14 +100,33 @@ def _free_port(host: str, port: int) -> int:
         ) from why
 
 
+def _key(settings: Settings) -> dict[str, str]:
+    """Give an Elasticsearch of our own a key for secrets, which stays beside its data.
+
+    Returns:
+        The setting; empty for a cluster that was named, and where there is a key already.
+    """
+    if settings.secrets_keys or os.environ.get("ELASTICSEARCH_URL"):
+        return {}
+    file = folders.make(folders.data_folder()) / "secrets.key"
+    try:
+        key = kept_key(file)
+    except OSError as why:
+        raise _Ended(
+            f"Secrets have no key, since {file} cannot be read or made ({why.strerror}).", 1
+        ) from why
+    _say(f"Secrets are encrypted with the key in {file}")
+    return {"SECRETS_KEYS": key}
+
+
 @contextmanager
-def _service(source: Source, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def _service(source: Source, port: int, key: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run gunicorn; at the end let it answer the requests under way, while Elasticsearch still runs."""
     # In a session of its own, since gunicorn takes the Ctrl-C of a terminal as "at once".
     service = subprocess.Popen(
         tied([sys.executable, "-m", "gunicorn"]),
         cwd=_REPOSITORY,
-        env={**os.environ, "ELASTICSEARCH_URL": source.url, "PORT": str(port)},
+        env={**os.environ, "ELASTICSEARCH_URL": source.url, "PORT": str(port), **key},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )

@@ -11,8 +11,9 @@ from app.errors import ApiError
 from app.settings import Settings
 from app.store.client import connect
 from app.store.documents import Documents
-from app.store.index_definitions import CONNECTORS, SYNC_JOBS
+from app.store.index_definitions import CONNECTORS, DEFINITIONS, SECRETS, SYNC_JOBS
 from app.store.indices import Indices
+from app.store.pipelines import Pipelines
 from app.store.retries import send
 
 log = structlog.get_logger(__name__)
@@ -21,23 +22,29 @@ _PAUSE_BETWEEN_PREPARATIONS = 2.0  # seconds
 
 
 class Store:
-    """The two indices and their documents, through one client. Make one in each process, after the fork."""
+    """The indices and their documents, through one client. Make one in each process, after the fork.
+
+    The index of secrets is only made, and only required, where the settings name a key for them.
+    """
 
     def __init__(self, settings: Settings) -> None:
         client = connect(settings)
         refresh_writes = settings.refresh == "write"
-        self.indices = Indices(client)
+        self.indices = Indices(client, (*DEFINITIONS, SECRETS) if settings.secrets_keys else DEFINITIONS)
+        self.pipelines = Pipelines(client)
         self.connectors = Documents(client, self.indices, CONNECTORS, refresh_writes=refresh_writes)
         self.sync_jobs = Documents(client, self.indices, SYNC_JOBS, refresh_writes=refresh_writes)
+        self.secrets = Documents(client, self.indices, SECRETS, refresh_writes=refresh_writes)
 
     def prepare(self) -> None:
-        """Bring up the indices in the background, as soon as Elasticsearch answers; returns at once."""
+        """Bring up the indices and the pipeline in the background, as soon as Elasticsearch answers; returns at once."""
         Thread(target=self._prepare, name="prepare-indices", daemon=True).start()
 
     def _prepare(self) -> None:
         while True:
             try:
                 send(lambda _again: self.indices.ensure())
+                send(lambda _again: self.pipelines.ensure())
             except ApiError as error:
                 log.warning("indices_not_prepared", reason=error.cause.reason)
                 time.sleep(_PAUSE_BETWEEN_PREPARATIONS)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import random
 import secrets
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from elasticsearch import ApiError as ElasticsearchError
 from elasticsearch import Elasticsearch
 
-from app.errors import unavailable
-from app.store.failures import UNREACHABLE, DocumentExists, DocumentMissing, IndexMissing, translated
+from app.errors import ApiError, Cause, unavailable
+from app.store.failures import (
+    UNREACHABLE,
+    DocumentExists,
+    DocumentMissing,
+    IndexMissing,
+    TransientFailure,
+    translated,
+)
 from app.store.index_definitions import IndexDefinition
 from app.store.indices import Indices
 from app.store.painless import VERDICT_FIELD, Script
@@ -21,6 +31,10 @@ T = TypeVar("T")
 
 # Collisions inside Elasticsearch are retried there first: that costs no round trip.
 RETRY_ON_CONFLICT = 5
+# Documents that one delete-by-query removes: few enough to be done before the client gives up waiting.
+DELETION_BATCH = 1000
+# Seconds for removing everything that meets a filter, while others may be writing it.
+DELETION_PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +84,24 @@ class Documents:
 
         self._with_index(lambda: send(request))
 
+    def put(self, document_id: str, document: Mapping[str, Any]) -> str:
+        """Store the document in place of the one of that id, if there is one: `updated` or else `created`.
+
+        Makes the index where it is missing.
+        """
+
+        def request(_again: bool) -> str:
+            answer = self._client.index(
+                index=self._alias,
+                id=document_id,
+                document=document,
+                refresh=self._refresh_writes,
+                require_alias=True,
+            )
+            return str(answer["result"])
+
+        return self._with_index(lambda: send(request))
+
     def get(self, document_id: str) -> dict[str, Any] | None:
         """The document as it is now (not as searches see it), or None. `IndexMissing` where there is no index."""
 
@@ -87,14 +119,25 @@ class Documents:
         def request(again: bool) -> bool:
             try:
                 with translated():
-                    self._client.delete(
-                        index=self._alias, id=document_id, refresh=self._refresh_writes
-                    )
+                    self._client.delete(index=self._alias, id=document_id, refresh=self._refresh_writes)
             except DocumentMissing:
                 return again
             return True
 
         return send(request)
+
+    def delete_all(self, filters: Sequence[Mapping[str, Any]]) -> None:
+        """Remove every document that meets all `filters`, of those that were answered before this call.
+
+        A document that somebody changes meanwhile is met again, until none is left. Nothing to do where there is no index.
+        """
+        deadline = time.monotonic() + DELETION_PATIENCE
+        while send(lambda _again: self._delete_some(filters)):
+            if time.monotonic() >= deadline:
+                raise unavailable(
+                    "Not all documents could be deleted in time. The request can be sent again."
+                )
+            time.sleep(random.uniform(0, 0.02))  # noqa: S311
 
     def transition(self, document_id: str, script: Script, params: Mapping[str, Any]) -> Outcome | None:
         """Let `script` decide on the document and change it, in one atomic step; None where there is no document.
@@ -119,9 +162,7 @@ class Documents:
         def request(_again: bool) -> Page:
             if not self._refresh_writes:
                 self._client.indices.refresh(index=self._alias, ignore_unavailable=True)
-            answer = self._client.search(
-                index=self._alias, body=search.body(), ignore_unavailable=True
-            )
+            answer = self._client.search(index=self._alias, body=search.body(), ignore_unavailable=True)
             hits = answer["hits"]
             return Page(
                 # No shard, no total: the index is missing.
@@ -130,6 +171,23 @@ class Documents:
             )
 
         return send(request)
+
+    def _delete_some(self, filters: Sequence[Mapping[str, Any]]) -> bool:
+        """Remove a batch of documents; whether there may be more."""
+        if not self._refresh_writes:
+            self._client.indices.refresh(index=self._alias, ignore_unavailable=True)
+        try:
+            answer = self._client.delete_by_query(
+                index=self._alias,
+                query={"bool": {"filter": list(filters)}},
+                max_docs=DELETION_BATCH,
+                conflicts="proceed",
+                refresh=self._refresh_writes,
+                ignore_unavailable=True,
+            )
+        except ElasticsearchError as error:
+            raise _first_failure(error) or error from None
+        return bool(answer["version_conflicts"]) or answer["total"] >= DELETION_BATCH
 
     def _update(
         self, document_id: str, script: Script, params: Mapping[str, Any], upsert: Mapping[str, Any] | None
@@ -165,3 +223,12 @@ class Documents:
         except IndexMissing:
             # It cannot be made, for instance because an index bears the alias's name.
             raise unavailable(" ".join(self._indices.readiness()) or UNREACHABLE) from None
+
+
+def _first_failure(error: ElasticsearchError) -> TransientFailure | None:
+    """What a delete-by-query says that got through, but could not delete; its status is that of its first failure."""
+    failures = error.body.get("failures") if isinstance(error.body, Mapping) else None
+    if not failures:
+        return None
+    cause = failures[0]["cause"]
+    return TransientFailure(ApiError(503, Cause(str(cause["type"]), cause.get("reason"))))

@@ -1,4 +1,4 @@
-"""The two indices as the files in `mappings/` describe them: names, settings, mapping and templates."""
+"""The indices as the files in `mappings/` describe them: names, settings, mapping and templates."""
 
 from __future__ import annotations
 
@@ -18,15 +18,19 @@ _FOLDER = Path(__file__).resolve().parents[2] / "mappings"
 class IndexDefinition:
     """What one index should be. Requests go to `alias`, always; `name` is the index that is made behind it.
 
-    `queried` are the dotted names of the fields that searches filter or sort by.
+    `queried` are the dotted names of the fields that searches filter or sort by. `setting` is the setting that asks for
+    the index, None where it is always needed. An index that nobody else makes has no templates.
     """
 
+    file: str
     alias: str
     name: str
-    template: str
-    template_priority: int
-    settings_component: str
-    mappings_component: str
+    alias_options: dict[str, Any]
+    setting: str | None
+    template: str | None
+    template_priority: int | None
+    settings_component: str | None
+    mappings_component: str | None
     queried: tuple[str, ...]
     settings: dict[str, Any]
     mappings: dict[str, Any]
@@ -35,14 +39,17 @@ class IndexDefinition:
     def load(cls, file: str) -> IndexDefinition:
         """Read one file of `mappings/`. Raises `OSError`, `ValueError` or `KeyError` on a file that is not whole."""
         content = json.loads((_FOLDER / file).read_text("utf-8"))
-        template = content["template"]
+        template: dict[str, Any] = content.get("template", {})
         return cls(
+            file=f"mappings/{file}",
             alias=content["alias"],
             name=content["index"],
-            template=template["name"],
-            template_priority=template["priority"],
-            settings_component=template["settings_component"],
-            mappings_component=template["mappings_component"],
+            alias_options=content.get("alias_options", {}),
+            setting=content.get("setting"),
+            template=template.get("name"),
+            template_priority=template.get("priority"),
+            settings_component=template.get("settings_component"),
+            mappings_component=template.get("mappings_component"),
             queried=tuple(content["queried"]),
             settings=content["settings"],
             mappings=content["mappings"],
@@ -56,10 +63,11 @@ class IndexDefinition:
     @cached_property
     def component_templates(self) -> dict[str, dict[str, Any]]:
         """The bodies of the component templates, by name."""
-        return {
+        parts = {
             self.settings_component: {"settings": self.settings},
             self.mappings_component: {"mappings": self.mappings},
         }
+        return {name: body for name, body in parts.items() if name is not None}
 
     def type_of(self, field: str) -> str:
         """The type that our mapping gives to the field of that dotted name. Raises `KeyError` if it gives none."""
@@ -71,4 +79,6 @@ class IndexDefinition:
 
 CONNECTORS = IndexDefinition.load("connectors.json")
 SYNC_JOBS = IndexDefinition.load("sync_jobs.json")
+SECRETS = IndexDefinition.load("secrets.json")
 DEFINITIONS = (CONNECTORS, SYNC_JOBS)
+"""The indices that every service needs."""

@@ -22,8 +22,10 @@ class Problem:
 
 def absent(definition: IndexDefinition) -> Problem:
     """There is neither an index nor an alias of that name."""
+    asked = f", which the setting {definition.setting} asks for" if definition.setting else ""
     return Problem(
-        f"There is no index behind the alias [{definition.alias}]: {_by_itself(definition)}.", curable=True
+        f"There is no index behind the alias [{definition.alias}]{asked}: {_by_itself(definition)}.",
+        curable=True,
     )
 
 
@@ -87,10 +89,11 @@ def _types(kinds: Mapping[str, Any]) -> str:
 
 
 def _unusable(definition: IndexDefinition, index: str, field: str, found: str, wanted: str) -> Problem:
+    template = definition.mappings_component
+    described = f"the component template [{template}]" if template else f"[{definition.file}]"
     return Problem(
         f"The field [{field}] of [{index}] is {found}, but must be [{wanted}]: reindex it into an index with the mapping "
-        f"of the component template [{definition.mappings_component}] and move the alias [{definition.alias}] there, "
-        "or delete it if its documents can be spared."
+        f"of {described} and move the alias [{definition.alias}] there, or delete it if its documents can be spared."
     )
 
 

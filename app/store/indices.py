@@ -1,8 +1,8 @@
-"""Bringing up the two indices, and telling whether they can be used."""
+"""Bringing up the indices, and telling whether they can be used."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,13 +25,14 @@ _LOOKS = 3
 
 
 class Indices:
-    """The connector and sync job indices, with their aliases and templates. Safe to use from several processes at once.
+    """The indices of `definitions`, with their aliases and templates. Safe to use from several processes at once.
 
     Nothing is ever overwritten, reindexed or deleted; an index that exists is only added to.
     """
 
-    def __init__(self, client: Elasticsearch) -> None:
+    def __init__(self, client: Elasticsearch, definitions: Sequence[IndexDefinition] = DEFINITIONS) -> None:
         self._client = client
+        self._definitions = definitions
         self._patient = client.options(request_timeout=_PATIENCE)
 
     def ensure(self) -> None:
@@ -42,7 +43,7 @@ class Indices:
         """
         steps: list[Callable[[], None]] = [
             self._put_templates,
-            *(partial(self._bring_up, definition) for definition in DEFINITIONS),
+            *(partial(self._bring_up, definition) for definition in self._definitions),
         ]
         refused: list[AuthorizationException] = []
         for step in steps:
@@ -86,7 +87,7 @@ class Indices:
         return self._problems()
 
     def _problems(self) -> list[Problem]:
-        return [problem for definition in DEFINITIONS for problem in self._problems_of(definition)]
+        return [problem for definition in self._definitions for problem in self._problems_of(definition)]
 
     def _problems_of(self, definition: IndexDefinition) -> list[Problem]:
         try:
@@ -102,15 +103,15 @@ class Indices:
     def _put_templates(self) -> None:
         """Templates under the names that Elasticsearch itself would use: whoever creates the indices gets them right."""
         present = self._component_templates()
-        for definition in DEFINITIONS:
+        for definition in self._definitions:
             for name, template in definition.component_templates.items():
                 if name not in present:
                     self._put_component_template(name, template, definition.own_meta)
                     present.add(name)
         present = self._index_templates()
-        for definition in DEFINITIONS:
-            if definition.template not in present:
-                self._put_index_template(definition)
+        for definition in self._definitions:
+            if definition.template is not None and definition.template not in present:
+                self._put_index_template(definition.template, definition)
 
     def _component_templates(self) -> set[str]:
         try:
@@ -133,13 +134,13 @@ class Indices:
             if name not in self._component_templates():
                 log.warning("template_refused", template=name, reason=_reason(error))
 
-    def _put_index_template(self, definition: IndexDefinition) -> None:
+    def _put_index_template(self, name: str, definition: IndexDefinition) -> None:
         try:
             self._patient.indices.put_index_template(
-                name=definition.template,
+                name=name,
                 index_patterns=[definition.name],
                 composed_of=list(definition.component_templates),
-                template={"aliases": {definition.alias: {}}},
+                template={"aliases": {definition.alias: definition.alias_options}},
                 priority=definition.template_priority,
                 allow_auto_create=True,
                 meta=definition.own_meta,
@@ -147,8 +148,8 @@ class Indices:
             )
         except BadRequestError as error:
             # Somebody else's template for the same name is no obstacle: the index is made with our own mapping.
-            if definition.template not in self._index_templates():
-                log.warning("template_refused", template=definition.template, reason=_reason(error))
+            if name not in self._index_templates():
+                log.warning("template_refused", template=name, reason=_reason(error))
 
     def _bring_up(self, definition: IndexDefinition) -> None:
         for look in range(1, _LOOKS + 1):
@@ -170,7 +171,7 @@ class Indices:
                 index=definition.name,
                 settings=definition.settings,
                 mappings=definition.mappings,
-                aliases={definition.alias: {}},
+                aliases={definition.alias: definition.alias_options},
             )
             log.info("index_created", index=definition.name)
         elif len(found) == 1 and definition.alias not in found:
@@ -187,7 +188,8 @@ class Indices:
 
     def _add(self, definition: IndexDefinition, index: str, state: Mapping[str, Any]) -> None:
         if definition.alias not in state["aliases"]:
-            self._patient.indices.put_alias(index=index, name=definition.alias)
+            added = {"index": index, "alias": definition.alias, **definition.alias_options}
+            self._patient.indices.update_aliases(actions=[{"add": added}])
             log.info("alias_added", index=index, alias=definition.alias)
         changes = mapping_changes.missing(state["mappings"], definition.mappings)
         if not changes:

@@ -17,16 +17,16 @@ JOB_TYPES = ("full", "incremental", "access_control")
 TRIGGER_METHODS = ("on_demand", "scheduled")
 
 
-def existing_sync_job_id(sync_job_id: str) -> list[str]:
+def existing_sync_job_id(connector_sync_job_id: str) -> list[str]:
     """What is wrong with the id of a job that is read."""
-    if not sync_job_id:
+    if not connector_sync_job_id:
         return ["[connector_sync_job_id] of the connector sync job cannot be null or empty."]
     return []
 
 
-def written_sync_job_id(sync_job_id: str) -> list[str]:
+def written_sync_job_id(connector_sync_job_id: str) -> list[str]:
     """What is wrong with the id of a job that is written. Elasticsearch writes no id of over 512 bytes, but looks for it."""
-    return existing_sync_job_id(sync_job_id) or too_long(sync_job_id)
+    return existing_sync_job_id(connector_sync_job_id) or too_long(connector_sync_job_id)
 
 
 class CreateBody(RequestBody):

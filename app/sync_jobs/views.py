@@ -47,42 +47,42 @@ def list_(query: dict[str, Any]) -> Response:
     return answer(shown)
 
 
-@blueprint.get("/<segment:sync_job_id>")
+@blueprint.get("/<segment:connector_sync_job_id>")
 @endpoint(validate_path=existing_sync_job_id)
-def get(sync_job_id: str) -> Response:
+def get(connector_sync_job_id: str) -> Response:
     """Show a job."""
-    return answer(operations.get(_store(), sync_job_id))
+    return answer(operations.get(_store(), connector_sync_job_id))
 
 
-@blueprint.delete("/<segment:sync_job_id>")
+@blueprint.delete("/<segment:connector_sync_job_id>")
 @endpoint(validate_path=written_sync_job_id)
-def delete(sync_job_id: str) -> Response:
+def delete(connector_sync_job_id: str) -> Response:
     """Remove a job."""
-    operations.delete(_store(), sync_job_id)
+    operations.delete(_store(), connector_sync_job_id)
     return answer({"acknowledged": True})
 
 
-@blueprint.put("/<segment:sync_job_id>/_cancel")
+@blueprint.put("/<segment:connector_sync_job_id>/_cancel")
 @endpoint(validate_path=written_sync_job_id)
-def cancel(sync_job_id: str) -> Response:
+def cancel(connector_sync_job_id: str) -> Response:
     """End a waiting job, ask a running one to stop."""
-    return answer({"result": operations.cancel(_store(), sync_job_id)})
+    return answer({"result": operations.cancel(_store(), connector_sync_job_id)})
 
 
-@blueprint.put("/<segment:sync_job_id>/_check_in")
+@blueprint.put("/<segment:connector_sync_job_id>/_check_in")
 @endpoint(validate_path=written_sync_job_id)
-def check_in(sync_job_id: str) -> Response:
+def check_in(connector_sync_job_id: str) -> Response:
     """Take a heartbeat of the job's worker."""
-    return answer({"result": operations.check_in(_store(), sync_job_id)})
+    return answer({"result": operations.check_in(_store(), connector_sync_job_id)})
 
 
-@blueprint.put("/<segment:sync_job_id>/_claim")
+@blueprint.put("/<segment:connector_sync_job_id>/_claim")
 @endpoint(body=ClaimBody, validate_path=written_sync_job_id)
-def claim(sync_job_id: str, body: dict[str, Any]) -> Response:
+def claim(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
     """Give a waiting job to one worker."""
     result = operations.claim(
         _store(),
-        sync_job_id,
+        connector_sync_job_id,
         body["worker_hostname"],
         body.get("sync_cursor"),
         current_app.extensions["settings"].claim_resend_window,
@@ -90,19 +90,19 @@ def claim(sync_job_id: str, body: dict[str, Any]) -> Response:
     return answer({"result": result})
 
 
-@blueprint.put("/<segment:sync_job_id>/_error")
+@blueprint.put("/<segment:connector_sync_job_id>/_error")
 @endpoint(body=ErrorBody, validate_path=written_sync_job_id)
-def error(sync_job_id: str, body: dict[str, Any]) -> Response:
+def error(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
     """End a running job with an error."""
-    return answer({"result": operations.fail(_store(), sync_job_id, body["error"])})
+    return answer({"result": operations.fail(_store(), connector_sync_job_id, body["error"])})
 
 
-@blueprint.put("/<segment:sync_job_id>/_stats")
+@blueprint.put("/<segment:connector_sync_job_id>/_stats")
 @endpoint(body=StatsBody, validate_path=written_sync_job_id)
-def stats(sync_job_id: str, body: dict[str, Any]) -> Response:
+def stats(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
     """Take the counters of the job's worker."""
     counters = {key: value for key, value in body.items() if key not in ("last_seen", "metadata")}
     result = operations.report_stats(
-        _store(), sync_job_id, counters, body.get("last_seen"), body.get("metadata")
+        _store(), connector_sync_job_id, counters, body.get("last_seen"), body.get("metadata")
     )
     return answer({"result": result})

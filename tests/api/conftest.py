@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 import requests
-from elasticsearch import Elasticsearch
+from elasticsearch import Elasticsearch, NotFoundError
 
 from app.store.index_definitions import CONNECTORS, DEFINITIONS, SYNC_JOBS, IndexDefinition
 from tests.service import Service
 
 JOBS = "/_connector/_sync_job"
+BOTH = [definition.alias for definition in DEFINITIONS]
 SECRET = "hunter2-the-secret"  # stands in every configuration here, and must stand in no error
 STATUSES = ("pending", "in_progress", "suspended", "canceling", "canceled", "completed", "error")
 FINISHED = ("canceled", "completed", "error")
@@ -63,20 +64,24 @@ class Stored:
 @pytest.fixture
 def service(running_service: Service, elasticsearch: Elasticsearch) -> Service:
     """The running service, ready, with no documents, those included that no search has seen yet."""
-    running_service.wait_until_ready()
-    empty(elasticsearch)
+    try:
+        empty(elasticsearch)
+    except NotFoundError:  # a test took an index away
+        running_service.wait_until_ready()
+        empty(elasticsearch)
     return running_service
 
 
 def empty(client: Elasticsearch) -> None:
     """Remove all documents. Searches of the service's will know at once, raw ones once somebody refreshes."""
-    both = [definition.alias for definition in DEFINITIONS]
-    client.indices.refresh(index=both)
-    found = client.search(index=both, size=1000, source=False)["hits"]
+    client.indices.refresh(index=BOTH)
+    found = client.search(index=BOTH, size=1000, source=False)["hits"]
     if found["total"]["value"] > len(found["hits"]):
-        client.delete_by_query(index=both, query={"match_all": {}}, refresh=True)
+        client.delete_by_query(index=BOTH, query={"match_all": {}}, refresh=True)
     elif found["hits"]:
-        client.bulk(operations=[{"delete": {"_index": hit["_index"], "_id": hit["_id"]}} for hit in found["hits"]])
+        client.bulk(
+            operations=[{"delete": {"_index": hit["_index"], "_id": hit["_id"]}} for hit in found["hits"]]
+        )
 
 
 @pytest.fixture
@@ -90,12 +95,12 @@ def connectors(service: Service, elasticsearch: Elasticsearch) -> Stored:
 
 
 @pytest.fixture
-def writes(service: Service, elasticsearch: Elasticsearch) -> Callable[[], int]:
-    """How many writes both indices have ever seen: an equal number before and after means that nothing was written."""
+def writes(elasticsearch: Elasticsearch) -> Callable[[], int]:
+    """How many writes both indices have ever seen: the same number before and after means that nothing was written."""
 
     def count() -> int:
         answer = elasticsearch.indices.stats(
-            index=[CONNECTORS.alias, SYNC_JOBS.alias],
+            index=BOTH,
             level="shards",
             metric="indexing",
             filter_path="indices.*.shards.*.seq_no.max_seq_no",
@@ -167,7 +172,10 @@ def refused(
     for cause_type, cause_reason in reversed(causes):
         nested = {"caused_by": caused_by} if caused_by else {}
         caused_by = {"type": cause_type, "reason": cause_reason, **nested}
-    error = {"root_cause": [dict(zip(("type", "reason"), root, strict=True)) if root else described], **described}
+    error = {
+        "root_cause": [dict(zip(("type", "reason"), root, strict=True)) if root else described],
+        **described,
+    }
     return {"error": error | ({"caused_by": caused_by} if caused_by else {}), "status": status}
 
 

@@ -87,7 +87,9 @@ def test_decision_15_a_missing_index_is_told_in_a_sentence(http: Http, elasticse
 def test_bad_requests_change_nothing(http: Http, jobs: Stored) -> None:
     jobs.put("j1", a_job())
     before = jobs.version("j1")
-    assert told(http.put(CANCEL, json={})) == illegal(f"request [PUT {CANCEL}] does not support having a body")
+    assert told(http.put(CANCEL, json={})) == illegal(
+        f"request [PUT {CANCEL}] does not support having a body"
+    )
     assert told(http.put(f"{CANCEL}?if_seq_no=1")) == illegal(
         f"request [{CANCEL}] contains unrecognized parameter: [if_seq_no]"
     )

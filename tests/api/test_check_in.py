@@ -52,7 +52,14 @@ def test_decision_5_a_finished_job_takes_no_more_heartbeats(http: Http, jobs: St
 
 @pytest.mark.parametrize(
     "stored",
-    ["2999-01-01T00:00:00Z", "2999-01-01T00:00:00+02:00", "32472144000000", 32472144000000, None, ["2024-01-01"]],
+    [
+        "2999-01-01T00:00:00Z",
+        "2999-01-01T00:00:00+02:00",
+        "32472144000000",
+        32472144000000,
+        None,
+        ["2024-01-01"],
+    ],
 )
 def test_decision_5_a_future_or_unreadable_last_seen_is_overwritten(
     http: Http, jobs: Stored, stored: object

@@ -206,7 +206,14 @@ def test_an_empty_list_of_filtering_is_left_out(http: Http, connectors: Stored, 
     [
         [{"active": half({}), "domain": "DEFAULT", "draft": half({"draft": 1})}],
         {"active": half({}), "domain": "DEFAULT", "draft": half({"draft": 1})},
-        [{"active": half({}) | {"unknown": 1}, "domain": "DEFAULT", "draft": half({"draft": 1}), "unknown": 1}],
+        [
+            {
+                "active": half({}) | {"unknown": 1},
+                "domain": "DEFAULT",
+                "draft": half({"draft": 1}),
+                "unknown": 1,
+            }
+        ],
     ],
     ids=["a list", "not in a list", "unknown keys"],
 )
@@ -318,7 +325,9 @@ NO_SERVICE_TYPE = refused(
 
 
 @pytest.mark.parametrize("job_type", ["full", "incremental", "access_control"])
-@pytest.mark.parametrize("lack", [{}, {"index_name": None}, {"index_name": ""}], ids=["absent", "null", "empty"])
+@pytest.mark.parametrize(
+    "lack", [{}, {"index_name": None}, {"index_name": ""}], ids=["absent", "null", "empty"]
+)
 def test_decision_17_no_job_of_any_type_without_an_index(
     http: Http, connectors: Stored, jobs: Stored, job_type: str, lack: dict[str, Any]
 ) -> None:
@@ -413,7 +422,10 @@ def wrong_type(field: str, token: str) -> dict[str, Any]:
         ({"id": "c1", "job_type": None}, wrong_type("job_type", "VALUE_NULL")),
         ({"id": "c1", "trigger_method": {}}, wrong_type("trigger_method", "START_OBJECT")),
         ({"id": "c1", "job_type": "x"}, unreadable(NOT_BUILT, JOB_TYPE)),
-        ({"id": "c1", "job_type": ""}, unreadable(NOT_BUILT, (JOB_TYPE[0], "Unknown ConnectorSyncJobType []."))),
+        (
+            {"id": "c1", "job_type": ""},
+            unreadable(NOT_BUILT, (JOB_TYPE[0], "Unknown ConnectorSyncJobType [].")),
+        ),
         ({"id": "c1", "trigger_method": "x"}, unreadable(NOT_BUILT, TRIGGER)),
         ({"id": "c1", "job_type": "x", "trigger_method": "x"}, nested("trigger_method", JOB_TYPE)),
         ({"job_type": "full", "trigger_method": "x", "id": "c1"}, nested("id", TRIGGER)),

@@ -33,7 +33,9 @@ PARSER = "connector_sync_job_error_request"
 def test_decision_6_a_running_job_ends_with_the_error_and_an_end_time(
     http: Http, jobs: Stored, status: str
 ) -> None:
-    before = jobs.put("j1", a_running_job(status, error=None, cancelation_requested_at="2024-01-01T00:00:00Z"))
+    before = jobs.put(
+        "j1", a_running_job(status, error=None, cancelation_requested_at="2024-01-01T00:00:00Z")
+    )
     since = datetime.now(UTC)
     answer = http.put(ERROR, json={"error": "ValueError: it broke"})
     assert (answer.status_code, answer.json()) == (200, {"result": "updated"})

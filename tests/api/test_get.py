@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import SYNC_JOBS
@@ -26,7 +27,13 @@ def test_get_sees_a_write_that_searches_do_not_see_yet(http: Http, jobs: Stored)
 
 
 def test_numbers_keep_their_digits(http: Http, jobs: Stored) -> None:
-    numbers = {"big": 2**70, "negative": -(2**63) - 1, "float": 1.0, "tiny": 5e-324, "long": 0.1234567890123456}
+    numbers = {
+        "big": 2**70,
+        "negative": -(2**63) - 1,
+        "float": 1.0,
+        "tiny": 5e-324,
+        "long": 0.1234567890123456,
+    }
     jobs.put("j1", {"status": "pending", "metadata": numbers})
     shown = http.get(f"{JOBS}/j1").json()["metadata"]
     assert shown == numbers
@@ -75,3 +82,14 @@ def test_a_body_is_refused(http: Http, jobs: Stored) -> None:
 
 def test_a_missing_job_with_an_unknown_parameter_is_a_bad_request_first(http: Http) -> None:
     assert http.get(f"{JOBS}/j1?foo").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "query", ["pretty", "human=false", "error_trace=true", "format=json", "filter_path=*"]
+)
+def test_parameters_that_every_endpoint_takes(http: Http, jobs: Stored, query: str) -> None:
+    document = jobs.put("j1", a_job())
+    assert http.get(f"{JOBS}/j1?{query}").json() == {"id": "j1", **document}
+    assert http.put(f"{JOBS}/j1/_check_in?{query}").json() == {"result": "updated"}
+    assert http.get(f"{JOBS}?{query}").json()["count"] == 1
+    assert told(http.get(f"{JOBS}/j2?{query}")) == missing("j2")

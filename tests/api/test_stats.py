@@ -16,7 +16,6 @@ from tests.api.conftest import (
     SECRET,
     STATUSES,
     Stored,
-    a_job,
     a_running_job,
     illegal,
     invalid,

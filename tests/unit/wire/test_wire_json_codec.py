@@ -68,3 +68,4 @@ def test_what_is_not_json_is_a_value_error(text: bytes) -> None:
 
 def test_output_is_compact_utf_8() -> None:
     assert dumps({"é": ["😀", 1.0, 2**64 - 1]}) == '{"é":["😀",1.0,18446744073709551615]}'.encode()
+    assert dumps({"é": [2**64, 1]}) == b'{"\\u00e9":[18446744073709551616,1]}'

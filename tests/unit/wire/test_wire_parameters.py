@@ -172,6 +172,7 @@ def test_suggestions(word: str, text: str) -> None:
 
 
 def test_half_alike_is_not_near() -> None:
-    assert near("di", ["id"]) == []
+    """`/_scripts/abc?i` and `?di` suggest nothing, `?idx` does."""
+    assert near("i", ["id"]) == near("di", ["id"]) == near("xd", ["id"]) == []
     assert near("idx", ["id"]) == ["id"]
     assert near("", [""]) == [""]

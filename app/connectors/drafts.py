@@ -1,0 +1,72 @@
+"""Editing a connector's filtering: a draft, a connector service's verdict on it, and its activation.
+
+Each returns `updated`, or `noop` for no change, and raises `ApiError` 404 where the connector is missing or deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app import clock
+from app.connectors import updates
+from app.connectors.filtering import EDITED, dated, default_filtering, entry, in_order
+from app.connectors.transitions import result, transition
+from app.errors import illegal_argument, status_error
+from app.store import Store
+from app.store.documents import Outcome
+from app.store.painless import Script, load
+
+DRAFT = load(__package__, "filtering_draft", uses=("first_filtering", "unchanged"))
+ACTIVATE = load(__package__, "filtering_activate", uses=("permits", "first_filtering", "unchanged"))
+
+
+def replace(store: Store, connector_id: str, filtering: Sequence[Mapping[str, Any]]) -> str:
+    """Replace all of the filtering, both halves, as it was sent."""
+    now = clock.now()
+    return updates.replace(store, connector_id, {"filtering": [entry(each, now) for each in filtering]})
+
+
+def edit(
+    store: Store,
+    connector_id: str,
+    rules: Sequence[Mapping[str, Any]] | None,
+    advanced_snippet: Mapping[str, Any] | None,
+) -> str:
+    """Replace the draft's rules, its advanced snippet, or both; the draft then waits for a verdict."""
+    now = clock.now()
+    draft: dict[str, Any] = {"validation": EDITED}
+    if rules is not None:
+        draft["rules"] = in_order(rules, now)
+    if advanced_snippet is not None:
+        draft["advanced_snippet"] = dated(advanced_snippet, now)
+    return result(_transition(store, connector_id, DRAFT, {"draft": draft}, now))
+
+
+def judge(store: Store, connector_id: str, validation: Mapping[str, Any]) -> str:
+    """Note a connector service's verdict on the draft."""
+    params = {"draft": {"validation": validation}}
+    return result(_transition(store, connector_id, DRAFT, params, clock.now()))
+
+
+def activate(store: Store, connector_id: str) -> str:
+    """Make the draft the active half. Raises `ApiError` 400 unless it was found valid."""
+    outcome = _transition(store, connector_id, ACTIVATE, {}, clock.now())
+    if outcome.verdict.get("outcome") == "refused":
+        state = outcome.verdict.get("state")
+        raise status_error(
+            400,
+            "Filtering draft needs to be validated by the connector service before activation. "
+            f"Current filtering draft validation state [{'null' if state is None else state}] is not equal to [valid].",
+        )
+    return result(outcome)
+
+
+def _transition(
+    store: Store, connector_id: str, script: Script, params: Mapping[str, Any], now: str
+) -> Outcome:
+    otherwise = default_filtering(now)[0]
+    outcome = transition(store, connector_id, script, {**params, "otherwise": otherwise})
+    if outcome.verdict.get("outcome") == "unreadable":
+        raise illegal_argument("Required [filtering]")
+    return outcome

@@ -1,0 +1,123 @@
+"""Bodies that make a connector, or set its plain properties."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow
+from marshmallow import validate
+
+from app.connectors.index_names import MANAGED_PREFIX, unmanageable, violation
+from app.connectors.states import TRANSITIONS
+from app.wire.fields import Boolean, EnumText, String
+from app.wire.schema import RequestBody
+
+
+class PutBody(RequestBody):
+    """`PUT /_connector/{id}` and `POST /_connector`."""
+
+    parser_name = "connector_put_request"
+
+    description = String()
+    index_name = String(allow_none=True)
+    is_native = Boolean()
+    language = String()
+    name = String()
+    service_type = String()
+
+    @marshmallow.validates_schema(skip_on_field_errors=False)
+    def _index_name(self, data: dict[str, Any], **_: Any) -> None:
+        name = data.get("index_name")
+        if name is None:
+            return
+        messages = [violation(name)]
+        if data.get("is_native") and not name.startswith(MANAGED_PREFIX):
+            messages.append(unmanageable(name))
+        if found := [message for message in messages if message]:
+            raise marshmallow.ValidationError(found)
+
+
+class ApiKeyIdBody(RequestBody):
+    """`PUT /_connector/{id}/_api_key_id`."""
+
+    parser_name = "connector_update_api_key_id_request"
+
+    api_key_id = String(allow_none=True)
+    api_key_secret_id = String(allow_none=True)
+
+    @marshmallow.validates_schema(skip_on_field_errors=False)
+    def _one_at_least(self, data: dict[str, Any], **_: Any) -> None:
+        _require_one(data, "api_key_id", "api_key_secret_id")
+
+
+class NameBody(RequestBody):
+    """`PUT /_connector/{id}/_name`."""
+
+    parser_name = "connector_update_name_request"
+
+    name = String(allow_none=True)
+    description = String(allow_none=True)
+
+    @marshmallow.validates_schema(skip_on_field_errors=False)
+    def _one_at_least(self, data: dict[str, Any], **_: Any) -> None:
+        _require_one(data, "name", "description")
+
+
+class IndexNameBody(RequestBody):
+    """`PUT /_connector/{id}/_index_name`. Null detaches the index."""
+
+    parser_name = "connector_update_index_name_request"
+
+    index_name = String(required=True, allow_none=True)
+
+    @marshmallow.validates_schema(skip_on_field_errors=False)
+    def _syntax(self, data: dict[str, Any], **_: Any) -> None:
+        name = data.get("index_name")
+        if name is not None and (found := violation(name)):
+            raise marshmallow.ValidationError(found)
+
+
+class NativeBody(RequestBody):
+    """`PUT /_connector/{id}/_native`."""
+
+    parser_name = "connector_update_native_request"
+
+    is_native = Boolean(required=True)
+
+
+class ServiceTypeBody(RequestBody):
+    """`PUT /_connector/{id}/_service_type`."""
+
+    parser_name = "connector_update_service_type_request"
+
+    service_type = String(
+        required=True, validate=validate.Length(min=1, error='[service_type] cannot be [null] or [""].')
+    )
+
+
+class StatusBody(RequestBody):
+    """`PUT /_connector/{id}/_status`."""
+
+    parser_name = "connector_update_status_request"
+
+    status = EnumText(TRANSITIONS, enum="ConnectorStatus")
+
+    @marshmallow.validates_schema(skip_on_field_errors=False)
+    def _given(self, data: dict[str, Any], **_: Any) -> None:
+        if "status" not in data:
+            raise marshmallow.ValidationError("[status] cannot be [null].")
+
+
+class ErrorBody(RequestBody):
+    """`PUT /_connector/{id}/_error`. Null or an empty text ends the error."""
+
+    parser_name = "connector_update_error_request"
+
+    error = String(required=True, allow_none=True)
+
+
+def _require_one(data: dict[str, Any], first: str, second: str) -> None:
+    if data.get(first) is None and data.get(second) is None:
+        raise marshmallow.ValidationError(
+            f"[{first}] and [{second}] cannot both be [null]. Please provide a value for at least one of them."
+        )

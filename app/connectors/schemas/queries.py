@@ -1,0 +1,43 @@
+"""The query parameters of the connector endpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.errors import illegal_argument
+from app.wire import parameters
+
+_LONGEST_QUERY = 256
+
+
+class GetParameters(parameters.QueryParameters):
+    """`GET /_connector/{id}`."""
+
+    include_deleted = parameters.Boolean(load_default=False)
+
+
+class DeleteParameters(parameters.QueryParameters):
+    """`DELETE /_connector/{id}`."""
+
+    hard = parameters.Boolean(load_default=False)
+    delete_sync_jobs = parameters.Boolean(load_default=False)
+
+
+class ListParameters(parameters.QueryParameters):
+    """`GET /_connector`. Read in this order; ranges are looked at last."""
+
+    offset = parameters.Integer(data_key="from", load_default=0)
+    size = parameters.Integer(load_default=100)
+    index_names = parameters.CommaList(data_key="index_name", load_default=())
+    connector_names = parameters.CommaList(data_key="connector_name", load_default=())
+    service_types = parameters.CommaList(data_key="service_type", load_default=())
+    query = parameters.String(load_default="")
+    include_deleted = parameters.Boolean(load_default=False)
+
+    def check(self, values: dict[str, Any]) -> None:
+        """The ranges of numbers and the length of the query."""
+        for name, value in (("from", values["offset"]), ("size", values["size"])):
+            if value < 0:
+                raise illegal_argument(f"Parameter [{name}] cannot be < 0")
+        if len(values["query"]) > _LONGEST_QUERY:
+            raise illegal_argument(f"Parameter [query] cannot be longer than [{_LONGEST_QUERY}] characters")

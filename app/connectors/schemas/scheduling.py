@@ -1,0 +1,57 @@
+"""The body that sets a connector's schedules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow
+
+from app.connectors import cron
+from app.wire.fields import Boolean, String
+from app.wire.nested_fields import ObjectOf
+from app.wire.parse_failure import refuse_build
+from app.wire.schema import RequestBody
+
+
+class Schedule(RequestBody):
+    """When one type of job runs: `interval` in Quartz's cron syntax, stored as it was sent."""
+
+    parser_name = "schedule_config"
+    lenient = True
+
+    enabled = Boolean(required=True)
+    interval = String(required=True)
+
+    def build(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The schedule, if its interval is one."""
+        found = cron.violation(values["interval"])
+        if found:
+            raise refuse_build(found)
+        return values
+
+
+class Schedules(RequestBody):
+    """A schedule for each type of job; those that are not sent stay as they are."""
+
+    parser_name = "connector_scheduling"
+    lenient = True
+
+    access_control = ObjectOf(Schedule)
+    full = ObjectOf(Schedule)
+    incremental = ObjectOf(Schedule)
+
+
+class SchedulingBody(RequestBody):
+    """`PUT /_connector/{id}/_scheduling`."""
+
+    parser_name = "connector_update_scheduling_request"
+
+    scheduling = ObjectOf(Schedules, required=True)
+
+    @marshmallow.validates_schema(skip_on_field_errors=False)
+    def _one_at_least(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("scheduling") == {}:
+            raise marshmallow.ValidationError(
+                "[scheduling] object needs to define at least one schedule type: "
+                "[full | incremental | access_control]"
+            )

@@ -1,0 +1,1 @@
+"""Connector secrets: texts kept for connectors, encrypted before they reach Elasticsearch."""

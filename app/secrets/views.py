@@ -1,0 +1,50 @@
+"""The endpoints of secrets: read the request, call one operation, render its result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app
+
+from app.secrets import operations
+from app.secrets.schemas import PostBody, PutBody, deleted_secret_id, existing_secret_id, written_secret_id
+from app.wire.endpoint import endpoint
+from app.wire.rendering import answer
+
+blueprint = Blueprint("secrets", __name__, url_prefix="/_connector/_secret")
+
+
+def _vault() -> operations.Vault:
+    """Raises `ApiError` 501 where the settings name no key."""
+    extensions = current_app.extensions
+    return operations.open_vault(extensions["store"], extensions["settings"].secrets_keys)
+
+
+@blueprint.post("")
+@endpoint(body=PostBody)
+def create(body: dict[str, Any]) -> Response:
+    """Keep a value under an id of ours."""
+    return answer({"id": operations.create(_vault(), body["value"])})
+
+
+@blueprint.put("/<segment:secret_id>")
+@endpoint(body=PutBody, validate_path=written_secret_id)
+def put(secret_id: str, body: dict[str, Any]) -> Response:
+    """Keep a value under an id, in place of the one before."""
+    result = operations.put(_vault(), secret_id, body["value"])
+    return answer({"result": result}, 201 if result == "created" else 200)
+
+
+@blueprint.get("/<segment:secret_id>")
+@endpoint(validate_path=existing_secret_id)
+def get(secret_id: str) -> Response:
+    """Show a value."""
+    return answer({"id": secret_id, "value": operations.get(_vault(), secret_id)})
+
+
+@blueprint.delete("/<segment:secret_id>")
+@endpoint(validate_path=deleted_secret_id)
+def delete(secret_id: str) -> Response:
+    """Forget a value."""
+    operations.delete(_vault(), secret_id)
+    return answer({"deleted": True})

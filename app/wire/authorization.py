@@ -1,0 +1,95 @@
+"""Callers' credentials and privileges, checked for every request in the order in which Elasticsearch does.
+
+Who calls is asked first of all, before methods, media types and unknown paths are looked at (401). What they may do is said
+last, after everything else about the request has been found right (403), and before any document is touched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import Flask, current_app, g, request
+
+from app.errors import ApiError, Cause
+from app.store.security import HAS_PRIVILEGES, Caller, Credentials, Security
+from app.wire.uri import TARGET
+
+# Probes come without credentials, and learn nothing but whether the service can be used.
+_OPEN = frozenset({"/healthz", "/readyz"})
+
+_READING = ("monitor_connector", "manage_connector")
+_PRIVILEGES = {
+    "get": _READING,
+    "list": _READING,
+    "sync_job/get": _READING,
+    "sync_job/list": _READING,
+    "secret/get": ("read_connector_secrets",),
+    "secret/post": ("write_connector_secrets",),
+    "secret/put": ("write_connector_secrets",),
+    "secret/delete": ("write_connector_secrets",),
+}
+_ALL_ELSE = ("manage_connector",)
+# What grants the same on a cluster without the connector privileges.
+_INDEX_PRIVILEGES = {"monitor_connector": "read", "manage_connector": "write"}
+
+
+def install(app: Flask) -> None:
+    """Authenticate every request but the probes. Call before any hook that may end a request."""
+    app.before_request(_authenticate)
+
+
+def require(action: str) -> None:
+    """Raise `ApiError` 403 unless the caller may do this: `action` is the last part of Elasticsearch's action name."""
+    needed = _PRIVILEGES.get(action, _ALL_ELSE)
+    credentials, security = _credentials(), _security()
+    caller: Caller = g.caller
+    if not caller.granted & frozenset(needed):
+        # What is remembered may be out of date; a refusal never is.
+        caller = g.caller = security.caller(credentials, frozenset(needed))
+    if caller.granted & frozenset(needed):
+        return
+    name = f"cluster:admin/xpack/connector/{action}"
+    if caller.refused is not None:
+        reason = (caller.refused.cause.reason or "").partition("]")[2]
+        raise ApiError(403, replace(caller.refused.cause, reason=f"action [{name}]{reason}"))
+    if caller.by_index and needed[0] in _INDEX_PRIVILEGES:
+        kind, grants = "index", [_INDEX_PRIVILEGES[needed[0]], "all"]
+    else:
+        kind, grants = "cluster", [*needed, "manage", "all"]
+    raise ApiError(
+        403,
+        Cause(
+            "security_exception",
+            f"action [{name}] is unauthorized {security.subject(credentials)}, "
+            f"this action is granted by the {kind} privileges [{','.join(grants)}]",
+        ),
+    )
+
+
+def may_manage() -> bool:
+    """Whether the caller of this request, whom `require` has let through, may also change connectors."""
+    caller: Caller = g.caller
+    return "manage_connector" in caller.granted
+
+
+def _authenticate() -> None:
+    if request.path in _OPEN:
+        return
+    try:
+        g.caller = _security().caller(_credentials(), frozenset())
+    except ApiError as error:
+        if error.status != 401:
+            raise
+        # Elasticsearch names the request that it saw; the caller sent another one.
+        target = request.environ.get(TARGET) or request.full_path.rstrip("?")
+        reason = (error.cause.reason or "").replace(f"[{HAS_PRIVILEGES}]", f"[{target}]")
+        raise ApiError(401, replace(error.cause, reason=reason), headers=error.headers) from None
+
+
+def _credentials() -> Credentials:
+    return Credentials(request.headers.get("Authorization"), request.headers.get("es-security-runas-user"))
+
+
+def _security() -> Security:
+    security: Security = current_app.extensions["store"].security
+    return security

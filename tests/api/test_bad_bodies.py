@@ -1,0 +1,311 @@
+"""Bodies that no endpoint takes: a 4xx in the envelope, and nothing is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from app.store.index_definitions import CONNECTORS, SYNC_JOBS
+from tests.api.conftest import (
+    JOBS,
+    SECRET,
+    Stored,
+    a_connector,
+    a_job,
+    a_running_job,
+    empty,
+    illegal,
+    named,
+    told,
+    unreadable,
+)
+from tests.service import Http, Service
+
+JSON = {"Content-Type": "application/json"}
+COUNTERS = ["deleted_document_count", "indexed_document_count", "indexed_document_volume"]
+
+
+@dataclass(frozen=True)
+class Taker:
+    """An endpoint that takes a body, a body that it takes, and the kind of each of its fields."""
+
+    name: str
+    method: str
+    path: str
+    parser: str
+    good: dict[str, Any]
+    kinds: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def first(self) -> str:
+        return next(iter(self.good))
+
+    @property
+    def members(self) -> str:
+        """The good body without its braces."""
+        return json.dumps(self.good)[1:-1]
+
+    def send(self, http: Http, body: bytes | str) -> Any:
+        data = body.encode() if isinstance(body, str) else body
+        return http.request(self.method, self.path, data=data, headers=JSON)
+
+
+CONNECTOR_KINDS = {
+    **dict.fromkeys(["description", "language", "name", "service_type"], "string"),
+    "index_name": "string or null",
+    "is_native": "boolean",
+}
+TAKERS = [
+    Taker(
+        "create",
+        "POST",
+        JOBS,
+        "connector_sync_job_post_request",
+        {"id": "c1"},
+        dict.fromkeys(["id", "job_type", "trigger_method"], "string"),
+    ),
+    Taker(
+        "claim",
+        "PUT",
+        f"{JOBS}/pending/_claim",
+        "claim_connector_sync_job",
+        {"worker_hostname": "w"},
+        {"worker_hostname": "string", "sync_cursor": "object"},
+    ),
+    Taker(
+        "error",
+        "PUT",
+        f"{JOBS}/running/_error",
+        "connector_sync_job_error_request",
+        {"error": "x"},
+        {"error": "string"},
+    ),
+    Taker(
+        "stats",
+        "PUT",
+        f"{JOBS}/running/_stats",
+        "connector_sync_job_update_ingestion_stats",
+        dict.fromkeys(COUNTERS, 9),
+        {
+            **dict.fromkeys([*COUNTERS, "total_document_count"], "long"),
+            "last_seen": "instant",
+            "metadata": "object",
+        },
+    ),
+    Taker("put connector", "PUT", "/_connector/c1", "connector_put_request", {"name": "n"}, CONNECTOR_KINDS),
+    Taker("post connector", "POST", "/_connector", "connector_put_request", {"name": "n"}, CONNECTOR_KINDS),
+]
+EVERYWHERE = pytest.mark.parametrize("taker", TAKERS, ids=lambda taker: taker.name)
+# Where a body holds an object of the caller's own.
+WITH_OBJECTS = pytest.mark.parametrize(
+    ("taker", "key"),
+    [(TAKERS[1], "sync_cursor"), (TAKERS[3], "metadata")],
+    ids=["sync_cursor", "metadata"],
+)
+
+TOKENS = {
+    "VALUE_NULL": "null",
+    "VALUE_NUMBER": "5",
+    "VALUE_BOOLEAN": "true",
+    "VALUE_STRING": '"x"',
+    "START_ARRAY": "[]",
+    "START_OBJECT": "{}",
+}
+ACCEPTED = {
+    "string": ["VALUE_STRING"],
+    "string or null": ["VALUE_STRING", "VALUE_NULL"],
+    "boolean": ["VALUE_STRING", "VALUE_BOOLEAN"],
+    "long": ["VALUE_STRING", "VALUE_NUMBER"],
+    "instant": ["VALUE_STRING", "START_OBJECT"],
+    "object": ["START_OBJECT"],
+}
+
+
+def write_all(client: Elasticsearch) -> None:
+    Stored(client, CONNECTORS).put("c1", a_connector(name="old"))
+    Stored(client, SYNC_JOBS).put("pending", a_job())
+    Stored(client, SYNC_JOBS).put("running", a_running_job())
+
+
+@pytest.fixture(scope="module")
+def http(running_service: Service, elasticsearch: Elasticsearch) -> Http:
+    """Requests beside documents that stand for the whole module: nothing here changes them."""
+    running_service.wait_until_ready()
+    empty(elasticsearch)
+    write_all(elasticsearch)
+    return running_service.http
+
+
+@pytest.fixture(autouse=True)
+def nothing_written(http: Http, writes: Callable[[], int]) -> Iterator[None]:
+    before = writes()
+    yield
+    assert writes() == before
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    named(
+        [
+            ("cut off after the brace", "{", "x_content_e_o_f_exception"),
+            ("cut off in a key", '{"FIRST', "x_content_e_o_f_exception"),
+            ("cut off in a text", '{"FIRST":"x', "x_content_e_o_f_exception"),
+            ("cut off before the end", "{MEMBERS", "x_content_e_o_f_exception"),
+            ("no JSON", "garbage", "x_content_parse_exception"),
+            ("a form", "FIRST=x", "x_content_parse_exception"),
+            ("a comma at the end", "{MEMBERS,}", "x_content_parse_exception"),
+            ("no comma", '{MEMBERS "x":1}', "x_content_parse_exception"),
+            ("single quotes", "{'FIRST':1}", "x_content_parse_exception"),
+            ("a comment", "{/* */MEMBERS}", "x_content_parse_exception"),
+            ("the wrong brace", "{MEMBERS]", "x_content_parse_exception"),
+            ("a line break in a text", '{"FIRST":"a\nb"}', "x_content_parse_exception"),
+            ("a bad escape", '{"FIRST":"\\x"}', "x_content_parse_exception"),
+            ("half a character", '{"FIRST":"\\ud800"}', "x_content_parse_exception"),
+            ("halves in the wrong order", '{"FIRST":"\\udc00\\ud800"}', "x_content_parse_exception"),
+            ("half a character in a key", '{MEMBERS,"\\udfff":1}', "x_content_parse_exception"),
+            ("a key twice", "{MEMBERS,MEMBERS}", "x_content_parse_exception"),
+            ("a key twice in escapes", '{MEMBERS,"\\u00ESCAPED":1}', "x_content_parse_exception"),
+            ("NaN", '{"FIRST":NaN}', "x_content_parse_exception"),
+            ("infinity", '{"FIRST":-Infinity}', "x_content_parse_exception"),
+            ("1e400", '{"FIRST":1e400}', "x_content_parse_exception"),
+            ("an integer of 400 digits", '{"FIRST":' + "9" * 400 + "}", "x_content_parse_exception"),
+            ("a leading zero", '{"FIRST":01}', "x_content_parse_exception"),
+            ("deep lists", '{"FIRST":' + "[" * 2000 + "]" * 2000 + "}", "x_content_parse_exception"),
+            ("very deep lists", '{"FIRST":' + "[" * 100_000, "x_content_parse_exception"),
+            ("deep objects", '{"FIRST":' + '{"a":' * 2000, "x_content_parse_exception"),
+            ("an empty key", '{MEMBERS,"":1}', "x_content_parse_exception"),
+            ("a key of dots", '{MEMBERS,"a..b":1}', "x_content_parse_exception"),
+        ]
+    ),
+)
+@EVERYWHERE
+def test_texts(http: Http, taker: Taker, body: str, kind: str) -> None:
+    escaped = f"{ord(taker.first[0]):02x}{taker.first[1:]}"
+    body = body.replace("FIRST", taker.first).replace("MEMBERS", taker.members).replace("ESCAPED", escaped)
+    answer = taker.send(http, body)
+    error = told(answer)["error"]
+    assert answer.status_code == 400
+    assert error["type"] == kind
+    assert error["root_cause"][0].keys() >= {"type", "reason"}
+    assert error["reason"]
+
+
+@pytest.mark.parametrize("sequence", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xc0\x80", b"\xf5\x80\x80\x80"])
+@EVERYWHERE
+def test_bytes_that_are_no_utf_8(http: Http, taker: Taker, sequence: bytes) -> None:
+    for body in (
+        b'{"' + taker.first.encode() + b'":"' + sequence + b'"}',
+        b'{"' + sequence + b'":1}',
+        sequence,
+    ):
+        answer = taker.send(http, body)
+        assert answer.status_code == 400
+        kinds = ("x_content_parse_exception", "x_content_e_o_f_exception")
+        assert told(answer)["error"]["type"] in kinds
+
+
+@EVERYWHERE
+def test_values_that_are_no_object(http: Http, taker: Taker) -> None:
+    for token, text in TOKENS.items():
+        if token != "START_OBJECT":
+            assert told(taker.send(http, text)) == unreadable(
+                f"[l:c] [{taker.parser}] Expected START_OBJECT but was: {token}"
+            )
+    assert told(taker.send(http, " \n")) == unreadable(
+        f"[l:c] [{taker.parser}] Expected START_OBJECT but was: null"
+    )
+
+
+@pytest.mark.parametrize(
+    ("taker", "name"),
+    [pytest.param(taker, name, id=f"{taker.name}-{name}") for taker in TAKERS for name in taker.kinds],
+)
+def test_fields_of_a_wrong_type_and_null(http: Http, taker: Taker, name: str) -> None:
+    for token, text in TOKENS.items():
+        if token not in ACCEPTED[taker.kinds[name]]:
+            assert told(taker.send(http, f'{{"{name}":{text}}}')) == unreadable(
+                f"[l:c] [{taker.parser}] {name} doesn't support values of type: {token}"
+            )
+
+
+@EVERYWHERE
+def test_unknown_fields(http: Http, taker: Taker) -> None:
+    for name in ("zzz", "refresh", "error_trace", "_id", "verdict", taker.first.upper()):
+        reason = told(taker.send(http, f'{{{taker.members},"{name}":1}}'))["error"]["reason"]
+        assert reason.startswith(f"[l:c] [{taker.parser}] unknown field [{name}]")
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        '{"":1}',
+        '{"a..b":1}',
+        '{".":1}',
+        '{" ":1}',
+        '{"a":1,"a":2}',
+        '{"a":{"b":1,"b":2}}',
+        '{"a":NaN}',
+        '{"a":1e400}',
+        '{"a":-1e400}',
+        '{"a":' + "9" * 1001 + "}",
+        '{"a":"\\ud800"}',
+        '{"\\udc00":1}',
+        '{"a":' + "[" * 1001 + "]" * 1001 + "}",
+        '{"a":' * 1001 + "1" + "}" * 1001,
+        '{"a":1',
+        '{"a":}',
+    ],
+    ids=lambda inner: inner if len(inner) < 30 else f"{inner[:10]}... {len(inner)}",
+)
+@WITH_OBJECTS
+def test_objects_of_the_callers(http: Http, taker: Taker, key: str, inner: str) -> None:
+    answer = taker.send(http, f'{{{taker.members},"{key}":{inner}}}')
+    assert answer.status_code == 400
+    assert told(answer)["error"]["reason"]
+    assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize(
+    "number", ["9223372036854775808", "-9223372036854775809", "9" * 400, "1e19", "1e400"]
+)
+def test_counters_beyond_64_bits(http: Http, number: str) -> None:
+    stats = TAKERS[3]
+    for name in COUNTERS:
+        others = "".join(f',"{other}":1' for other in COUNTERS if other != name)
+        for text in (number, f'"{number}"'):
+            answer = stats.send(http, f'{{"{name}":{text}{others}}}')
+            assert answer.status_code == 400
+            assert told(answer)["error"]["type"] == "x_content_parse_exception"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", JOBS),
+        ("GET", f"{JOBS}/pending"),
+        ("DELETE", f"{JOBS}/pending"),
+        ("PUT", f"{JOBS}/pending/_cancel"),
+        ("PUT", f"{JOBS}/running/_check_in"),
+        ("GET", "/_connector/c1"),
+    ],
+)
+@pytest.mark.parametrize("body", ["{}", "[]", "garbage", '{"a":'])
+def test_a_body_that_nobody_asked_for(http: Http, method: str, path: str, body: str) -> None:
+    assert told(http.request(method, path, data=body, headers=JSON)) == illegal(
+        f"request [{method} {path}] does not support having a body"
+    )
+
+
+@EVERYWHERE
+def test_a_body_of_an_unknown_type(http: Http, taker: Taker) -> None:
+    body = json.dumps(taker.good).encode()
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "nonsense"):
+        answer = http.request(taker.method, taker.path, data=body, headers={"Content-Type": kind})
+        assert 400 <= answer.status_code < 500
+    answer = http.request(taker.method, taker.path, data=body)
+    assert answer.json() == {"error": "Content-Type header [] is not supported", "status": 406}

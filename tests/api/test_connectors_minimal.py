@@ -1,0 +1,403 @@
+"""`PUT`, `POST` and `GET` of a connector: as much of them as sync jobs need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from app.store.index_definitions import CONNECTORS
+from tests.api.conftest import (
+    OWN_ID,
+    Stored,
+    a_connector,
+    illegal,
+    invalid,
+    is_now,
+    missing,
+    named,
+    only_changes,
+    refused,
+    told,
+    unreadable,
+)
+from tests.service import Http
+
+ROOT = "/_connector"
+C1 = f"{ROOT}/c1"
+PARSER = "connector_put_request"
+
+FIELDS = {
+    "description": "d",
+    "index_name": "search-x",
+    "is_native": False,
+    "language": "de",
+    "name": "n",
+    "service_type": "mysql",
+}
+
+
+def initial(now: str, **fields: Any) -> dict[str, Any]:
+    """The document of a new connector."""
+    half = {
+        "advanced_snippet": {"created_at": now, "updated_at": now, "value": {}},
+        "rules": [
+            {
+                "created_at": now,
+                "field": "_",
+                "id": "DEFAULT",
+                "order": 0,
+                "policy": "include",
+                "rule": "regex",
+                "updated_at": now,
+                "value": ".*",
+            }
+        ],
+        "validation": {"errors": [], "state": "valid"},
+    }
+    never = {"enabled": False, "interval": "0 0 0 * * ?"}
+    return {
+        "configuration": {},
+        "custom_scheduling": {},
+        "deleted": False,
+        "filtering": [{"active": half, "domain": "DEFAULT", "draft": half}],
+        "is_native": False,
+        "name": "",
+        "scheduling": {"access_control": never, "full": never, "incremental": never},
+        "status": "created",
+        "sync_now": False,
+        **fields,
+    }
+
+
+def created_at(document: dict[str, Any]) -> str:
+    instant = document["filtering"][0]["active"]["rules"][0]["created_at"]
+    assert isinstance(instant, str)
+    return instant
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    named(
+        [
+            ("no body", None, {}),
+            ("an empty body", {}, {}),
+            ("all fields", FIELDS, FIELDS),
+            ("no index", {"index_name": None}, {}),
+            ("an index in upper case", {"index_name": "Search-X"}, {"index_name": "Search-X"}),
+            ("native", {"is_native": True}, {"is_native": True, "status": "needs_configuration"}),
+            ("native as a text", {"is_native": "true"}, {"is_native": True, "status": "needs_configuration"}),
+            ("not native as a text", {"is_native": "false"}, {}),
+            (
+                "native with an index",
+                {"is_native": True, "index_name": "content-x"},
+                {"is_native": True, "index_name": "content-x", "status": "needs_configuration"},
+            ),
+            ("empty texts", {"name": "", "language": ""}, {"name": "", "language": ""}),
+        ]
+    ),
+)
+@pytest.mark.parametrize(("method", "path"), [("PUT", C1), ("POST", ROOT), ("PUT", ROOT)])
+def test_a_new_connector_is_exactly_that(
+    http: Http, connectors: Stored, method: str, path: str, body: object, fields: dict[str, Any]
+) -> None:
+    since = datetime.now(UTC)
+    answer = http.request(method, path, **({} if body is None else {"json": body}))
+    assert answer.status_code == 201, answer.text
+    connector_id = answer.json()["id"]
+    assert answer.json() == {"id": connector_id, "result": "created"}
+    assert "Location" not in answer.headers
+    assert connector_id == "c1" if path == C1 else OWN_ID.fullmatch(connector_id)
+    document = connectors.source(connector_id)
+    assert is_now(created_at(document), since)
+    assert document == initial(created_at(document), **fields)
+    assert http.get(f"{ROOT}/{connector_id}").json() == {"id": connector_id, **document}
+
+
+def test_decision_20_a_connector_that_a_client_sends_twice_is_two(http: Http, connectors: Stored) -> None:
+    made = {http.post(ROOT, json={"name": "same"}).json()["id"] for _ in range(2)}
+    assert connectors.ids() == made
+    assert len(made) == 2
+
+
+CHANGED = a_connector(
+    api_key_id="k",
+    configuration={"a": {"label": "L", "value": 1}},
+    filtering=[{"active": {}}],
+    is_native=False,
+    last_synced="2024-01-01T00:00:00+00:00",
+    name="old",
+    scheduling={"full": {"enabled": True}},
+    deleted=False,
+    unknown_to_the_service=1,
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "changes"),
+    [
+        ({"name": "new"}, {"name": "new"}),
+        ({"description": "d", "language": "fr"}, {"description": "d", "language": "fr"}),
+        ({"index_name": "search-y"}, {"index_name": "search-y"}),
+        ({"index_name": None}, {"index_name": None}),
+        ({"service_type": "s3"}, {"service_type": "s3"}),
+        ({"is_native": "false", "name": "new"}, {"name": "new"}),
+        ({"name": "old"}, {}),
+        ({}, {}),
+        (None, {}),
+    ],
+    ids=str,
+)
+def test_decision_21_put_on_a_connector_changes_only_what_was_sent(
+    http: Http, connectors: Stored, body: object, changes: dict[str, Any]
+) -> None:
+    before = connectors.put("c1", CHANGED)
+    answer = http.put(C1, **({} if body is None else {"json": body}))
+    assert (answer.status_code, answer.json()) == (200, {"id": "c1", "result": "updated"})
+    assert only_changes(before, connectors.source("c1")) == changes
+
+
+@pytest.mark.parametrize(
+    ("stored", "body", "name"),
+    [
+        ({"index_name": "search-x", "is_native": False}, {"is_native": True}, "search-x"),
+        ({"index_name": "content-x", "is_native": True}, {"index_name": "search-x"}, "search-x"),
+        ({"index_name": None, "is_native": True}, {"index_name": "search-x"}, "search-x"),
+    ],
+)
+def test_decision_21_the_prefix_rule_looks_at_the_merged_document(
+    http: Http, connectors: Stored, stored: dict[str, Any], body: dict[str, Any], name: str
+) -> None:
+    connectors.put("c1", CHANGED | stored)
+    before = connectors.version("c1")
+    assert told(http.put(C1, json=body)) == invalid(must_be_managed(name))
+    assert connectors.version("c1") == before
+
+
+@pytest.mark.parametrize(
+    ("stored", "body"),
+    [
+        ({"index_name": "search-x", "is_native": False}, {"is_native": True, "index_name": "content-x"}),
+        ({"index_name": "search-x", "is_native": False}, {"is_native": True, "index_name": None}),
+        ({"index_name": "content-x", "is_native": True}, {"is_native": False, "index_name": "search-x"}),
+        ({"index_name": None, "is_native": False}, {"is_native": True}),
+    ],
+)
+def test_decision_21_what_the_prefix_rule_allows(
+    http: Http, connectors: Stored, stored: dict[str, Any], body: dict[str, Any]
+) -> None:
+    connectors.put("c1", CHANGED | stored)
+    assert http.put(C1, json=body).json() == {"id": "c1", "result": "updated"}
+    assert connectors.source("c1").items() >= body.items()
+
+
+def test_decision_21_a_soft_deleted_connector_starts_afresh(http: Http, connectors: Stored) -> None:
+    connectors.put("c1", CHANGED | {"deleted": True, "is_native": True, "index_name": "content-x"})
+    since = datetime.now(UTC)
+    answer = http.put(C1, json={"name": "new", "index_name": "search-x"})
+    assert (answer.status_code, answer.json()) == (200, {"id": "c1", "result": "updated"})
+    document = connectors.source("c1")
+    assert is_now(created_at(document), since)
+    assert document == initial(created_at(document), name="new", index_name="search-x")
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", f"{ROOT}/c2"), ("POST", ROOT), ("PUT", ROOT)])
+def test_an_index_has_one_connector(http: Http, connectors: Stored, method: str, path: str) -> None:
+    connectors.put("c1", a_connector())
+    used = refused(400, "status_exception", "Index name [search-x] is used by another connector.")
+    assert told(http.request(method, path, json={"index_name": "search-x"})) == used
+    assert connectors.ids() == {"c1"}
+
+
+def test_a_connector_keeps_its_own_index(http: Http, connectors: Stored) -> None:
+    connectors.put("c1", a_connector())
+    assert http.put(C1, json={"index_name": "search-x"}).status_code == 200
+
+
+def test_a_soft_deleted_connector_frees_its_index(http: Http, connectors: Stored) -> None:
+    connectors.put("c1", a_connector(deleted=True))
+    assert http.put(f"{ROOT}/c2", json={"index_name": "search-x"}).status_code == 201
+
+
+def test_a_name_that_differs_in_case_is_another_index(http: Http, connectors: Stored) -> None:
+    connectors.put("c1", a_connector())
+    assert http.put(f"{ROOT}/c2", json={"index_name": "Search-x"}).status_code == 201
+
+
+def bad_name(name: str, rule: str) -> str:
+    wrapped = "org.elasticsearch.indices.InvalidIndexNameException"
+    return f"[{name}] {wrapped}: Invalid index name [{name}], {rule}"
+
+
+def must_be_managed(name: str) -> str:
+    return (
+        f"Index [{name}] is invalid. "
+        "Index attached to an Elastic-managed connector must start with the prefix: [content-]"
+    )
+
+
+CHARACTERS = r"""must not contain the following characters [' ','"','*',',','/','<','>','?','\','|']"""
+START = "must not start with '_', '-', or '+'"
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        *((f"a{character}b", CHARACTERS) for character in ' "*,/<>?\\|'),
+        ("", "must not be empty"),
+        ("a#b", "must not contain '#'"),
+        ("a:b", "must not contain ':'"),
+        ("#:", "must not contain '#'"),
+        ("_a", START),
+        ("-a", START),
+        ("+a", START),
+        ("_a,b", CHARACTERS),
+        ("a" * 256, "index name is too long, (256 > 255)"),
+        ("ä" * 128, "index name is too long, (256 > 255)"),
+        (".", "must not be '.' or '..'"),
+        ("..", "must not be '.' or '..'"),
+    ],
+)
+def test_names_that_no_index_has(http: Http, name: str, rule: str) -> None:
+    for answer in (http.put(C1, json={"index_name": name}), http.post(ROOT, json={"index_name": name})):
+        assert told(answer) == invalid(bad_name(name, rule))
+    assert http.get(C1).status_code == 404
+
+
+def test_all_that_is_wrong_with_a_name_is_told_at_once(http: Http) -> None:
+    answer = http.put(C1, json={"index_name": "_a", "is_native": True})
+    assert told(answer) == invalid(bad_name("_a", START), must_be_managed("_a"))
+
+
+def wrong_type(field: str, token: str) -> dict[str, Any]:
+    return unreadable(f"[l:c] [{PARSER}] {field} doesn't support values of type: {token}")
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        *(
+            ({field: None}, wrong_type(field, "VALUE_NULL"))
+            for field in ("description", "is_native", "language", "name", "service_type")
+        ),
+        *(({field: 5}, wrong_type(field, "VALUE_NUMBER")) for field in FIELDS),
+        *(({field: []}, wrong_type(field, "START_ARRAY")) for field in FIELDS),
+        (
+            {"is_native": "yes"},
+            unreadable(
+                f"[l:c] [{PARSER}] failed to parse field [is_native]",
+                (
+                    "illegal_argument_exception",
+                    "Failed to parse value [yes] as only [true] or [false] are allowed.",
+                ),
+            ),
+        ),
+        ({"nam": "x"}, unreadable(f"[l:c] [{PARSER}] unknown field [nam] did you mean [name]?")),
+        ({"configuration": {}}, unreadable(f"[l:c] [{PARSER}] unknown field [configuration]")),
+    ],
+    ids=str,
+)
+def test_bad_bodies(http: Http, body: object, answer: object) -> None:
+    assert told(http.put(C1, json=body)) == answer
+    assert told(http.post(ROOT, json=body)) == answer
+    assert http.get(C1).status_code == 404
+
+
+def test_the_longest_id(http: Http, connectors: Stored) -> None:
+    longest, too_long = "ü" * 256, "ü" * 256 + "x"
+    assert http.put(f"{ROOT}/{'%C3%BC' * 256}").status_code == 201
+    assert http.get(f"{ROOT}/{'%C3%BC' * 256}").json()["id"] == longest
+    reason = f"id [{too_long}] is too long, must be no longer than 512 bytes but was: 513"
+    assert told(http.put(f"{ROOT}/{'%C3%BC' * 256}x")) == invalid(reason)
+    assert told(http.get(f"{ROOT}/{'%C3%BC' * 256}x")) == missing(f"connector [{too_long}] not found")
+    assert connectors.ids() == {longest}
+
+
+@pytest.mark.parametrize(
+    ("segment", "connector_id"),
+    [("a%2Fb", "a/b"), ("a+b", "a+b"), ("%25", "%"), ("a%252Fb", "a%2Fb"), ("%20", " "), ("_x", "_x")],
+)
+def test_ids_are_decoded_once(http: Http, connectors: Stored, segment: str, connector_id: str) -> None:
+    assert http.put(f"{ROOT}/{segment}").json() == {"id": connector_id, "result": "created"}
+    assert connectors.ids() == {connector_id}
+    assert http.get(f"{ROOT}/{segment}").json()["id"] == connector_id
+
+
+@pytest.mark.parametrize("path", ["_secret", "_sync_job"])
+def test_decision_33_names_of_other_parts_are_no_ids(http: Http, connectors: Stored, path: str) -> None:
+    answer = http.put(f"{ROOT}/{path}", json={"name": "n"})
+    assert answer.status_code == 405
+    assert connectors.ids() == set()
+
+
+@pytest.mark.parametrize("path", ["_%73ecret", "%5Fsync_job", "_sync_job/", "_sync%5Fjob/"])
+def test_decision_33_nor_are_they_in_other_spellings(http: Http, connectors: Stored, path: str) -> None:
+    assert 400 <= http.put(f"{ROOT}/{path}", json={"name": "n"}).status_code < 500
+    assert connectors.ids() == set()
+
+
+def test_get_shows_the_document_as_it_is_stored(http: Http, connectors: Stored) -> None:
+    document = connectors.put("c1", CHANGED | {"error": None, "index_name": None, "big": 2**70})
+    answer = http.get(C1)
+    assert (answer.status_code, answer.json()) == (200, {"id": "c1", **document})
+    assert next(iter(answer.json())) == "id"
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 404),
+        ("?include_deleted=false", 404),
+        ("?include_deleted=true", 200),
+        ("?include_deleted", 200),
+        ("?include_deleted=", 200),
+    ],
+)
+def test_decision_22_a_soft_deleted_connector_is_shown_to_who_asks_for_it(
+    http: Http, connectors: Stored, query: str, status: int
+) -> None:
+    document = connectors.put("c1", CHANGED | {"deleted": True})
+    shown = {"id": "c1", **document} if status == 200 else missing("connector [c1] not found")
+    answer = http.get(C1 + query)
+    assert (answer.status_code, answer.json()) == (status, shown)
+
+
+def test_decision_23_a_missing_connector_has_one_shape(http: Http, elasticsearch: Elasticsearch) -> None:
+    assert told(http.get(C1)) == missing("connector [c1] not found")
+    assert told(http.get(f"{C1}?include_deleted=true")) == missing("connector [c1] not found")
+    elasticsearch.indices.delete(index=CONNECTORS.name)
+    assert told(http.get(C1)) == missing("connector [c1] not found")
+    assert not elasticsearch.indices.exists(index=CONNECTORS.name)
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", C1), ("POST", ROOT)])
+def test_a_missing_index_comes_back_by_itself(
+    http: Http, elasticsearch: Elasticsearch, method: str, path: str
+) -> None:
+    elasticsearch.indices.delete(index=CONNECTORS.name)
+    assert http.request(method, path, json={"index_name": "search-x"}).status_code == 201
+    [(index, state)] = elasticsearch.indices.get(index=CONNECTORS.alias).items()
+    assert (index, state["aliases"]) == (CONNECTORS.name, {CONNECTORS.alias: {}})
+
+
+@pytest.mark.parametrize("value", ["yes", "TRUE", "1"])
+def test_include_deleted_is_true_or_false(http: Http, value: str) -> None:
+    assert told(http.get(f"{C1}?include_deleted={value}")) == illegal(
+        f"Failed to parse value [{value}] as only [true] or [false] are allowed."
+    )
+
+
+def test_bad_requests_write_nothing(http: Http, connectors: Stored, writes: Callable[[], int]) -> None:
+    connectors.put("c1", a_connector())
+    before = writes()
+    assert told(http.put(f"{C1}?refresh=true", json={"name": "n"})) == illegal(
+        f"request [{C1}] contains unrecognized parameter: [refresh]"
+    )
+    assert told(http.request("GET", C1, json={})) == illegal(
+        f"request [GET {C1}] does not support having a body"
+    )
+    assert http.post(f"{ROOT}?x=1").status_code == 400
+    assert writes() == before

@@ -1,0 +1,112 @@
+"""Ids of jobs in paths: any text, decoded once, up to 512 bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.api.conftest import JOBS, Stored, a_job, ids_of, invalid, missing, told
+from tests.service import Http
+
+STATS = dict.fromkeys(["deleted_document_count", "indexed_document_count", "indexed_document_volume"], 9)
+WRITES: list[tuple[str, str, object]] = [
+    ("PUT", "/_claim", {"worker_hostname": "w"}),
+    ("PUT", "/_stats", STATS),
+    ("PUT", "/_check_in", None),
+    ("PUT", "/_cancel", None),
+    ("PUT", "/_error", {"error": "x"}),
+    ("DELETE", "", None),
+]
+
+SEGMENTS = [
+    ("a%2Fb", "a/b"),
+    ("%2F", "/"),
+    ("%2f%2F_cancel", "//_cancel"),
+    ("j%201%2Fx", "j 1/x"),
+    ("%20", " "),
+    ("a+b", "a+b"),
+    ("%2B", "+"),
+    ("%25", "%"),
+    ("%2525", "%25"),
+    ("a%252Fb", "a%2Fb"),
+    ("%C3%BC%E2%82%AC", "ü€"),
+    ("%F0%9F%94%A5", "\U0001f525"),
+    ("e%CC%81", "e\u0301"),
+    ("a%3Fb%23c%26d%3De", "a?b#c&d=e"),
+    ("a;b,c*", "a;b,c*"),
+    ("..%2F..", "../.."),
+    ("%2e%2e", ".."),
+    ("_all", "_all"),
+    ("_search", "_search"),
+    ("%22%5C%3C", '"\\<'),
+    ("%00", "\x00"),
+    ("x" * 512, "x" * 512),
+    ("%C3%BC" * 256, "ü" * 256),
+]
+
+
+@pytest.mark.parametrize(("segment", "job_id"), SEGMENTS)
+def test_every_endpoint_finds_the_job(http: Http, jobs: Stored, segment: str, job_id: str) -> None:
+    jobs.put(job_id, a_job())
+    jobs.put("other", a_job(created_at="2025-01-01T00:00:00Z"))
+    untouched = jobs.version("other")
+    assert http.get(f"{JOBS}/{segment}").json() == {"id": job_id, **a_job()}
+    assert ids_of(http.get(JOBS)) == [job_id, "other"]
+    for method, path, body in WRITES:
+        answer = http.request(method, f"{JOBS}/{segment}{path}", **({"json": body} if body else {}))
+        assert answer.status_code == 200, (path, answer.text)
+    assert jobs.ids() == {"other"}
+    assert jobs.version("other") == untouched
+
+
+@pytest.mark.parametrize("segment", ["x" * 513, "%C3%BC" * 256 + "x", "%F0%9F%94%A5" * 129])
+def test_an_id_that_is_too_long(http: Http, segment: str, writes: Callable[[], int]) -> None:
+    decoded = segment.replace("%C3%BC", "ü").replace("%F0%9F%94%A5", "\U0001f525")
+    size = len(decoded.encode())
+    before = writes()
+    assert told(http.get(f"{JOBS}/{segment}")) == missing(decoded)
+    for method, path, body in WRITES:
+        answer = http.request(method, f"{JOBS}/{segment}{path}", **({"json": body} if body else {}))
+        assert told(answer) == invalid(
+            f"id [{decoded}] is too long, must be no longer than 512 bytes but was: {size}"
+        )
+    assert writes() == before
+
+
+@pytest.mark.parametrize(("method", "path", "body"), [row for row in WRITES if row[0] == "PUT"])
+def test_an_empty_id(http: Http, method: str, path: str, body: object) -> None:
+    answer = http.request(method, f"{JOBS}/{path}", **({"json": body} if body else {}))
+    reason = "[connector_sync_job_id] of the connector sync job cannot be null or empty."
+    assert told(answer) == invalid(reason)
+
+
+def test_a_slash_at_the_end_makes_no_difference(http: Http, jobs: Stored) -> None:
+    jobs.put("j1", a_job())
+    assert ids_of(http.get(f"{JOBS}/")) == ["j1"]
+    assert http.get(f"{JOBS}/j1/").json()["id"] == "j1"
+    assert http.put(f"{JOBS}/j1/_check_in/").json() == {"result": "updated"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("DELETE", JOBS, 405),
+        ("DELETE", f"{JOBS}/", 405),
+        ("POST", f"{JOBS}/j1/_cancel", 405),
+        ("POST", f"{JOBS}/j1", 405),
+        ("PUT", f"{JOBS}/j1", 405),
+        ("GET", f"{JOBS}/j1/_claim", 405),
+        ("PUT", f"{JOBS}/j1/_pause", 400),
+        ("GET", f"{JOBS}/j1/_claim/x", 400),
+    ],
+)
+def test_what_has_no_route_does_nothing(
+    http: Http, jobs: Stored, writes: Callable[[], int], method: str, path: str, status: int
+) -> None:
+    jobs.put("j1", a_job())
+    before = writes()
+    answer = http.request(method, path)
+    assert answer.status_code == status
+    assert isinstance(answer.json()["error"], str)
+    assert writes() == before

@@ -1,0 +1,152 @@
+"""Decision 11: who refreshes when, so that lists see everything that was answered before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from app.store.index_definitions import CONNECTORS, SYNC_JOBS
+from tests.api.conftest import BOTH, JOBS, Stored, a_connector, a_job, ids_of
+from tests.service import Http, Service
+
+STATS = dict.fromkeys(["deleted_document_count", "indexed_document_count", "indexed_document_volume"], 9)
+
+
+@pytest.fixture(scope="module")
+def other(node_url: str) -> Iterator[Service]:
+    """The same service, in processes of its own."""
+    with Service(node_url, WORKERS="1") as service:
+        service.wait_until_ready()
+        yield service
+
+
+@pytest.fixture(scope="module")
+def eager(node_url: str) -> Iterator[Service]:
+    """A service whose writes refresh, as the original's."""
+    with Service(node_url, WORKERS="1", REFRESH="write") as service:
+        service.wait_until_ready()
+        yield service
+
+
+@pytest.fixture(autouse=True)
+def no_refresh_by_itself(service: Service, elasticsearch: Elasticsearch) -> Iterator[None]:
+    """Elasticsearch refreshes only when it is told to."""
+    elasticsearch.indices.refresh(index=BOTH)
+    elasticsearch.indices.put_settings(index=BOTH, settings={"refresh_interval": "-1"})
+    yield
+    elasticsearch.indices.put_settings(index=BOTH, settings={"refresh_interval": None})
+
+
+@pytest.fixture
+def refreshes(elasticsearch: Elasticsearch) -> Callable[[], int]:
+    """How often what searches see was brought up to date so far."""
+
+    def count() -> int:
+        answer = elasticsearch.indices.stats(index=BOTH, metric="refresh")
+        return int(answer["_all"]["primaries"]["refresh"]["external_total"])
+
+    return count
+
+
+@pytest.fixture
+def raw(elasticsearch: Elasticsearch) -> Callable[..., list[dict[str, Any]]]:
+    """What a plain search of Elasticsearch's finds, without a refresh."""
+
+    def search(index: str = SYNC_JOBS.alias) -> list[dict[str, Any]]:
+        found = elasticsearch.search(index=index)
+        return [{"id": hit["_id"], **hit["_source"]} for hit in found["hits"]["hits"]]
+
+    return search
+
+
+def lifecycle(http: Http) -> Iterator[dict[str, Any] | None]:
+    """One write after the other; after each the job as it must be found, None for no job."""
+    assert http.put("/_connector/c1", json={"index_name": "search-x", "service_type": "s"}).status_code == 201
+    job = http.post(JOBS, json={"id": "c1"}).json()["id"]
+    yield http.get(f"{JOBS}/{job}").json()
+    for path, body in (
+        ("_claim", {"worker_hostname": "w"}),
+        ("_check_in", None),
+        ("_stats", STATS),
+        ("_cancel", None),
+        ("_error", {"error": "x"}),
+    ):
+        assert http.put(f"{JOBS}/{job}/{path}", **({"json": body} if body else {})).status_code == 200
+        yield http.get(f"{JOBS}/{job}").json()
+    assert http.delete(f"{JOBS}/{job}").status_code == 200
+    yield None
+
+
+def test_a_list_sees_every_write_of_another_process(http: Http, other: Service) -> None:
+    for job in lifecycle(other.http):
+        expected = [job] if job else []
+        assert http.get(JOBS).json() == {"count": len(expected), "results": expected}
+
+
+def test_a_filter_sees_every_write_of_another_process(http: Http, jobs: Stored, other: Service) -> None:
+    jobs.put("j1", a_job())
+    assert ids_of(http.get(f"{JOBS}?status=pending")) == ["j1"]
+    other.http.put(f"{JOBS}/j1/_claim", json={"worker_hostname": "w"})
+    assert ids_of(http.get(f"{JOBS}?status=pending")) == []
+    assert ids_of(http.get(f"{JOBS}?status=in_progress")) == ["j1"]
+
+
+def test_the_check_of_index_names_sees_every_write_of_another_process(http: Http, other: Service) -> None:
+    assert other.http.put("/_connector/c1", json={"index_name": "search-x"}).status_code == 201
+    assert http.put("/_connector/c2", json={"index_name": "search-x"}).status_code == 400
+    assert other.http.put("/_connector/c1", json={"index_name": "search-y"}).status_code == 200
+    assert http.put("/_connector/c2", json={"index_name": "search-x"}).status_code == 201
+
+
+def test_writes_do_not_refresh(
+    http: Http, jobs: Stored, connectors: Stored, refreshes: Callable[[], int], raw: Callable[..., Any]
+) -> None:
+    connectors.put("c1", a_connector())
+    jobs.put("j1", a_job())
+    before = refreshes()
+    for _ in range(10):
+        assert http.put(f"{JOBS}/j1/_check_in").status_code == 200
+        assert http.put(f"{JOBS}/j1/_stats", json=STATS).status_code == 200
+    assert http.put(f"{JOBS}/j1/_claim", json={"worker_hostname": "w"}).status_code == 200
+    assert http.put(f"{JOBS}/j1/_cancel").status_code == 200
+    assert http.put(f"{JOBS}/j1/_error", json={"error": "x"}).status_code == 200
+    assert http.delete(f"{JOBS}/j1").status_code == 200
+    assert http.post(JOBS, json={"id": "c1"}).status_code == 201
+    assert http.put("/_connector/c1", json={"name": "n"}).status_code == 200
+    assert refreshes() == before
+    assert raw() == []
+
+
+def test_reading_one_job_does_not_refresh(http: Http, jobs: Stored, refreshes: Callable[[], int]) -> None:
+    before = refreshes()
+    jobs.put("j1", a_job())
+    for _ in range(3):
+        assert http.get(f"{JOBS}/j1").status_code == 200
+        assert http.get("/_connector/c1").status_code == 404
+    assert refreshes() == before
+
+
+def test_with_refresh_write_each_write_is_found_at_once(eager: Service, raw: Callable[..., Any]) -> None:
+    for job in lifecycle(eager.http):
+        assert raw() == ([job] if job else [])
+
+
+def test_with_refresh_write_each_connector_is_found_at_once(eager: Service, raw: Callable[..., Any]) -> None:
+    assert eager.http.put("/_connector/c1", json={"name": "n"}).status_code == 201
+    assert [connector["name"] for connector in raw(CONNECTORS.alias)] == ["n"]
+    assert eager.http.put("/_connector/c1", json={"name": "m"}).status_code == 200
+    assert [connector["name"] for connector in raw(CONNECTORS.alias)] == ["m"]
+    made = eager.http.post("/_connector").json()["id"]
+    assert {connector["id"] for connector in raw(CONNECTORS.alias)} == {"c1", made}
+
+
+def test_with_refresh_write_searches_do_not_refresh(
+    eager: Service, jobs: Stored, refreshes: Callable[[], int]
+) -> None:
+    before = refreshes()
+    jobs.put("j1", a_job())
+    assert eager.http.get(JOBS).json()["count"] == 0
+    assert refreshes() == before

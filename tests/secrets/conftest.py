@@ -1,0 +1,65 @@
+"""A service with a key for secrets, and the same secrets past it: under other keys, and as they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from app import settings
+from app.secrets import operations
+from app.secrets.encryption import new_key
+from app.secrets.operations import Vault
+from app.store import Store
+from app.store.index_definitions import SECRETS
+from tests.service import Http, Service
+
+KEY = new_key()  # of the service
+
+
+@pytest.fixture(scope="session")
+def running_service(node_url: str) -> Iterator[Service]:
+    with Service(node_url, SECRETS_KEYS=KEY, LOG_FORMAT="json", LOG_LEVEL="debug") as service:
+        yield service
+
+
+@pytest.fixture
+def service(running_service: Service, elasticsearch: Elasticsearch) -> Service:
+    """The running service, ready, with no secrets."""
+    running_service.wait_until_ready()
+    elasticsearch.indices.refresh(index=SECRETS.alias)
+    elasticsearch.delete_by_query(index=SECRETS.alias, query={"match_all": {}}, refresh=True)
+    return running_service
+
+
+@pytest.fixture
+def http(service: Service) -> Http:
+    return service.http
+
+
+@pytest.fixture(scope="session")
+def open_vault(node_url: str) -> Callable[..., Vault]:
+    """The vault as a process with those settings has it."""
+
+    def open_it(*keys: str) -> Vault:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("ELASTICSEARCH_URL", node_url)
+            environment.setenv("SECRETS_KEYS", ",".join(keys))
+            loaded = settings.load()
+        return operations.open_vault(Store(loaded), loaded.secrets_keys)
+
+    return open_it
+
+
+@pytest.fixture
+def stored(elasticsearch: Elasticsearch) -> Callable[[str], dict[str, Any]]:
+    return lambda secret_id: dict(elasticsearch.get(index=SECRETS.alias, id=secret_id)["_source"])
+
+
+@pytest.fixture(scope="session")
+def keyless(node_url: str) -> Iterator[Service]:
+    """A service without a key."""
+    with Service(node_url, SECRETS_KEYS="", WORKERS="1") as service:
+        yield service

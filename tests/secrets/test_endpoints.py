@@ -1,0 +1,216 @@
+"""The four endpoints over HTTP: statuses, bodies, and the words for what cannot be."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from app.secrets.schemas import deleted_secret_id, existing_secret_id, written_secret_id
+from app.store.index_definitions import CONNECTORS, SECRETS
+from tests.races.crowd import rush
+from tests.service import Http
+
+SECRETS_PATH = "/_connector/_secret"
+LONG_ID = "é" * 256 + "x"  # 513 bytes
+TOO_LONG = f"Validation Failed: 1: id [{LONG_ID}] is too long, must be no longer than 512 bytes but was: 513;"
+
+
+def told(answer) -> tuple[int, str, str]:
+    body = answer.json()
+    assert body["status"] == answer.status_code
+    reason = re.sub(r"^\[\d+:\d+\] ", "", body["error"]["reason"])
+    return answer.status_code, body["error"]["type"], reason
+
+
+def missing(secret_id: str) -> tuple[int, str, str]:
+    return 404, "resource_not_found_exception", f"No secret with id [{secret_id}]"
+
+
+def test_post_keeps_a_value_under_an_id_of_ours(http):
+    answer = http.post(SECRETS_PATH, json={"value": "hunter2"})
+
+    assert answer.status_code == 200
+    assert list(answer.json()) == ["id"]
+    secret_id = answer.json()["id"]
+    assert re.fullmatch(r"[A-Za-z0-9_-]{20}", secret_id)
+    shown = http.get(f"{SECRETS_PATH}/{secret_id}")
+    assert (shown.status_code, shown.json()) == (200, {"id": secret_id, "value": "hunter2"})
+
+
+def test_put_creates_and_then_updates(http):
+    path = f"{SECRETS_PATH}/mine"
+    created = http.put(path, json={"value": "one"})
+    updated = http.put(path, json={"value": "two"})
+
+    assert (created.status_code, created.json()) == (201, {"result": "created"})
+    assert (updated.status_code, updated.json()) == (200, {"result": "updated"})
+    assert http.get(path).json() == {"id": "mine", "value": "two"}
+
+
+def test_delete_forgets(http):
+    path = f"{SECRETS_PATH}/mine"
+    http.put(path, json={"value": "one"})
+
+    deleted = http.delete(path)
+
+    assert (deleted.status_code, deleted.json()) == (200, {"deleted": True})
+    assert told(http.delete(path)) == told(http.get(path)) == missing("mine")
+
+
+def test_one_of_many_puts_at_once_creates(http):
+    clients = [Http(http.url) for _ in range(8)]
+
+    def put(member: int, round_: int) -> str:
+        answer = clients[member].put(f"{SECRETS_PATH}/{round_}", json={"value": str(member)})
+        return str(answer.json()["result"])
+
+    for results in rush(8, range(10), put):
+        assert sorted(results) == ["created"] + ["updated"] * 7
+
+
+@pytest.mark.parametrize(
+    "value", ['ü€𝄞 \u0000\n"\\', " ", "x" * 1_000_000], ids=["signs", "blank", "a million characters"]
+)
+def test_any_text_comes_back_as_it_was(http, value):
+    assert http.put(f"{SECRETS_PATH}/a", json={"value": value}).status_code == 201
+    assert http.get(f"{SECRETS_PATH}/a").json()["value"] == value
+
+
+@pytest.mark.parametrize(
+    ("sent", "secret_id"),
+    [
+        ("a%2Fb", "a/b"),
+        ("%252F", "%2F"),
+        ("a+b%20c", "a+b c"),
+        ("%E2%82%AC", "€"),
+        ("%2E%2E", ".."),
+        ("_check_in", "_check_in"),
+        ("_secret", "_secret"),
+        ("%C3%A9" * 256, "é" * 256),
+    ],
+)
+def test_ids_are_decoded_once(http, elasticsearch, sent, secret_id):
+    path = f"{SECRETS_PATH}/{sent}"
+    assert http.put(path, json={"value": "v"}).status_code == 201
+    assert http.get(path).json() == {"id": secret_id, "value": "v"}
+    elasticsearch.indices.refresh(index=SECRETS.alias)
+    [hit] = elasticsearch.search(index=SECRETS.alias)["hits"]["hits"]
+    assert hit["_id"] == secret_id
+    assert http.delete(path).status_code == 200
+
+
+def test_an_id_of_over_512_bytes_is_not_written_but_looked_for(http):
+    path = f"{SECRETS_PATH}/{'%C3%A9' * 256}x"
+    assert told(http.put(path, json={"value": "v"})) == (400, "action_request_validation_exception", TOO_LONG)
+    assert told(http.delete(path)) == (400, "action_request_validation_exception", TOO_LONG)
+    assert told(http.get(path)) == missing(LONG_ID)
+
+
+def test_an_empty_id_is_refused_in_three_wordings():
+    """No path leads there under the production server, which drops slashes at the end."""
+    assert existing_secret_id("") == ["[id] of the connector secret cannot be null or empty."]
+    assert deleted_secret_id("") == ["[id] of the connector secret cannot be null or empty."]
+    assert written_secret_id("") == ['[id] cannot be [null] or [""]']
+
+
+PARSE = "x_content_parse_exception"
+VALIDATION = "action_request_validation_exception"
+NO_POST_VALUE = 'Validation Failed: 1: [value] of the connector secret cannot be [null] or [""];'
+NO_PUT_VALUE = 'Validation Failed: 1: [value] cannot be [null] or [""];'
+POST_PARSER, PUT_PARSER = "[post_secret_request]", "[connector_secret_put_request]"
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "expected"),
+    [
+        ("POST", b"", ("parse_exception", "request body is required")),
+        ("POST", b"{}", (VALIDATION, NO_POST_VALUE)),
+        ("POST", b'{"value": ""}', (VALIDATION, NO_POST_VALUE)),
+        (
+            "POST",
+            b'{"value": null}',
+            (PARSE, f"{POST_PARSER} value doesn't support values of type: VALUE_NULL"),
+        ),
+        (
+            "POST",
+            b'{"value": 1}',
+            (PARSE, f"{POST_PARSER} value doesn't support values of type: VALUE_NUMBER"),
+        ),
+        ("POST", b'{"valu": "x"}', (PARSE, f"{POST_PARSER} unknown field [valu] did you mean [value]?")),
+        ("POST", b"[]", (PARSE, f"{POST_PARSER} Expected START_OBJECT but was: START_ARRAY")),
+        ("PUT", b"", ("parse_exception", "request body is required")),
+        ("PUT", b"{}", ("illegal_argument_exception", "Required [value]")),
+        ("PUT", b'{"value": ""}', (VALIDATION, NO_PUT_VALUE)),
+        (
+            "PUT",
+            b'{"value": null}',
+            (PARSE, f"{PUT_PARSER} value doesn't support values of type: VALUE_NULL"),
+        ),
+        (
+            "PUT",
+            b'{"value": {}}',
+            (PARSE, f"{PUT_PARSER} value doesn't support values of type: START_OBJECT"),
+        ),
+        ("PUT", b'{"value": "x", "id": 1}', (PARSE, f"{PUT_PARSER} unknown field [id]")),
+    ],
+)
+def test_bodies_that_are_refused(http, elasticsearch, method, body, expected):
+    path = SECRETS_PATH if method == "POST" else f"{SECRETS_PATH}/x"
+    answer = http.request(method, path, data=body, headers={"Content-Type": "application/json"})
+    assert told(answer) == (400, *expected)
+    elasticsearch.indices.refresh(index=SECRETS.alias)
+    assert elasticsearch.count(index=SECRETS.alias)["count"] == 0
+
+
+def test_a_long_id_and_an_empty_value_are_told_together(http):
+    answer = http.put(f"{SECRETS_PATH}/{'x' * 513}", json={"value": ""})
+    assert told(answer)[2].endswith('was: 513;2: [value] cannot be [null] or [""];')
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_reading_takes_no_body(http, method):
+    answer = http.request(method, f"{SECRETS_PATH}/a%20b", json={"value": "v"})
+    expected = f"request [{method} {SECRETS_PATH}/a b] does not support having a body"
+    assert told(answer) == (400, "illegal_argument_exception", expected)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", SECRETS_PATH),
+        ("GET", SECRETS_PATH),
+        ("DELETE", SECRETS_PATH),
+        ("PUT", f"{SECRETS_PATH}/"),
+        ("POST", f"{SECRETS_PATH}/x"),
+    ],
+)
+def test_other_methods_are_405_and_make_no_connector(http, elasticsearch, method, path):
+    answer = http.request(method, path, json={"name": "a connector"})
+    assert answer.status_code == 405
+    assert "Incorrect HTTP method for uri" in answer.json()["error"]
+    assert not elasticsearch.exists(index=CONNECTORS.alias, id="_secret")
+
+
+def test_the_name_in_escapes_is_no_connector_either(http, elasticsearch):
+    assert http.put("/_connector/%5Fsecret", json={"name": "a connector"}).status_code == 400
+    assert not elasticsearch.exists(index=CONNECTORS.alias, id="_secret")
+
+
+def test_filter_path_and_unknown_parameters(http):
+    http.put(f"{SECRETS_PATH}/a", json={"value": "v"})
+    assert http.get(f"{SECRETS_PATH}/a?filter_path=id").json() == {"id": "a"}
+    assert "unrecognized parameter: [value]" in told(http.get(f"{SECRETS_PATH}/a?value=v"))[2]
+
+
+def test_a_missing_index_is_a_missing_secret_and_comes_back_with_the_next_write(http, elasticsearch):
+    for write in (
+        lambda: http.put(f"{SECRETS_PATH}/a", json={"value": "v"}),
+        lambda: http.post(SECRETS_PATH, json={"value": "v"}),
+    ):
+        elasticsearch.indices.delete(index=SECRETS.name)
+        assert told(http.get(f"{SECRETS_PATH}/a")) == missing("a")
+        assert told(http.delete(f"{SECRETS_PATH}/a")) == missing("a")
+        assert not elasticsearch.indices.exists(index=SECRETS.name)
+        assert write().status_code in (200, 201)
+        assert elasticsearch.indices.exists_alias(index=SECRETS.name, name=SECRETS.alias)

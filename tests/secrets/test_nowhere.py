@@ -1,0 +1,124 @@
+"""A value stands in the answer of its GET, and nowhere else: not in a log, not in an error, not in Elasticsearch."""
+
+from __future__ import annotations
+
+import json
+import traceback
+
+import pytest
+import requests
+
+from app.secrets.encryption import CannotOpen, Keyring, new_key
+from app.store.index_definitions import CONNECTORS, SECRETS, SYNC_JOBS
+from tests.secrets.conftest import KEY
+from tests.secrets.test_endpoints import SECRETS_PATH
+
+MARKER = "Zm4rk3rZ"
+JSON = {"Content-Type": "application/json"}
+
+FAILING_BODIES = [
+    f'{{"value": {MARKER}}}',
+    f'{{"value": "x" {MARKER}}}',
+    f'{{"value": "{MARKER}',
+    f'{{"value": "{MARKER}"',
+    f'{{"value": "{MARKER}\\q"}}',
+    f'{{"value": "{MARKER}\\ud800"}}',
+    f'{{"value": "{MARKER}\n"}}',
+    f'{{"value": "{MARKER}", "value": "{MARKER}"}}',
+    f'{{"value": "{MARKER}", "other": "{MARKER}"}}',
+    f'{{"value": ["{MARKER}"]}}',
+    f'{{"value": {{"value": "{MARKER}"}}}}',
+    f'["{MARKER}"]',
+    f'"{MARKER}"',
+    MARKER,
+]
+
+
+def send_everywhere(http) -> list[requests.Response]:
+    """Every endpoint with the marker as a value, right and wrong; the answers that may not show it."""
+    answers = [
+        http.post(SECRETS_PATH, json={"value": MARKER}),
+        http.put(f"{SECRETS_PATH}/a", json={"value": MARKER}),
+    ]
+    for body in FAILING_BODIES:
+        for method, path in (("POST", SECRETS_PATH), ("PUT", f"{SECRETS_PATH}/a")):
+            answers.append(http.request(method, path, data=body.encode(), headers=JSON))
+            answers.append(
+                http.request(method, path, data=body.encode(), headers={"Content-Type": "text/plain"})
+            )
+    whole = {"json": {"value": MARKER}}
+    answers += [
+        http.get(f"{SECRETS_PATH}/a", **whole),
+        http.delete(f"{SECRETS_PATH}/a", **whole),
+        http.put(SECRETS_PATH, **whole),
+        http.get(f"{SECRETS_PATH}/none?value={MARKER}"),
+        http.put(f"{SECRETS_PATH}/a?value={MARKER}", **whole),
+        http.put(f"{SECRETS_PATH}/{'x' * 600}", **whole),
+        http.post(f"{SECRETS_PATH}?refresh={MARKER}", **whole),
+    ]
+    return answers
+
+
+def test_a_value_is_in_no_answer_but_its_own_and_in_no_log(service, elasticsearch):
+    http = service.http
+    answers = send_everywhere(http)
+    shown = http.get(f"{SECRETS_PATH}/a")
+    assert shown.json()["value"] == MARKER  # it was there, and the marker is one that would be found
+    assert MARKER in shown.text
+    elasticsearch.indices.put_settings(index=SECRETS.alias, settings={"index.blocks.write": True})
+    try:
+        answers += [http.put(f"{SECRETS_PATH}/a", json={"value": MARKER}), http.delete(f"{SECRETS_PATH}/a")]
+    finally:
+        elasticsearch.indices.put_settings(index=SECRETS.alias, settings={"index.blocks.write": None})
+    assert answers[-1].status_code == 503
+    answers.append(http.get("/readyz"))
+
+    for answer in answers:
+        assert MARKER not in answer.text
+        assert not any(MARKER in value for value in answer.headers.values())
+    assert MARKER not in service.log()
+    assert KEY not in service.log()
+    assert SECRETS_PATH in service.log()
+
+
+def test_a_value_is_in_no_document(service, elasticsearch):
+    send_everywhere(service.http)
+    indices = [SECRETS.alias, CONNECTORS.alias, SYNC_JOBS.alias]
+    elasticsearch.indices.refresh(index=indices)
+    found = elasticsearch.search(index=indices, size=10_000)["hits"]["hits"]
+    assert SECRETS.name in {hit["_index"] for hit in found}
+    assert MARKER not in json.dumps([dict(hit) for hit in found])
+
+
+def test_neither_value_nor_ciphertext_is_in_the_error_of_a_value_that_stays_closed(
+    service, elasticsearch, stored
+):
+    service.http.put(f"{SECRETS_PATH}/a", json={"value": MARKER})
+    document = stored("a")
+    elasticsearch.index(index=SECRETS.alias, id="b", document=document)
+    answer = service.http.get(f"{SECRETS_PATH}/b")
+    assert answer.status_code == 500
+    for text in (answer.text, service.log()):
+        assert document["value"] not in text
+        assert MARKER not in text
+
+
+def test_neither_values_nor_keys_are_in_representations_and_tracebacks():
+    key = bytes(range(32))
+    ring = Keyring([key])
+    document = ring.seal("a", MARKER)
+    with pytest.raises(CannotOpen) as raised:
+        ring.open("b", document)
+    shown = "".join(traceback.format_exception(raised.value)) + repr(ring) + str(vars(ring))
+    for secret in (MARKER, document["value"], repr(key), key.hex(), new_key()):
+        assert secret not in shown
+
+
+def test_a_syntax_error_still_says_where_and_what(service):
+    answer = service.http.post(SECRETS_PATH, data=b'{"value": bare}', headers=JSON)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"]) == (400, "x_content_parse_exception")
+    assert error["reason"].startswith("[1:16] Unrecognized token [not shown]: was expecting (JSON String, ")
+    assert error["caused_by"]["reason"].startswith("Unrecognized token [not shown]: was expecting")
+    answer = service.http.post(SECRETS_PATH, data=b'{"value": 12345e999}', headers=JSON)
+    assert answer.json()["error"]["reason"] == "[1:20] Numeric value [not shown] out of range of double"

@@ -1,0 +1,179 @@
+"""Everything under a new key: while the service writes, again and again, and with values that stay closed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from app.secrets import operations
+from app.secrets.encryption import new_key
+from app.secrets.rotation import rotate
+from app.store.index_definitions import SECRETS
+from tests.secrets.conftest import KEY
+from tests.service import REPOSITORY
+
+NEW = new_key()
+
+
+@pytest.fixture
+def old(service, open_vault):
+    return open_vault(KEY)
+
+
+@pytest.fixture
+def both(service, open_vault):
+    return open_vault(NEW, KEY)
+
+
+def test_all_secrets_page_by_page_and_nothing_the_second_time(old, both, open_vault):
+    values = {f"secret-{number}": f"value {number}" for number in range(130)}
+    for secret_id, value in values.items():
+        operations.put(old, secret_id, value)
+    already = operations.create(both, "under the new key")
+
+    first, second = rotate(both), rotate(both)
+
+    assert (first.reencrypted, first.untouched, first.closed) == (130, 1, {})
+    assert (second.reencrypted, second.untouched, second.closed) == (0, 131, {})
+    new = open_vault(NEW)
+    assert {secret_id: operations.get(new, secret_id) for secret_id in values} == values
+    assert operations.get(new, already) == "under the new key"
+
+
+def test_no_index_is_no_secrets(both, elasticsearch):
+    elasticsearch.indices.delete(index=SECRETS.name)
+    assert rotate(both).untouched == 0
+
+
+def interrupt(monkeypatch, vault, act) -> None:
+    """`act` between the reading of a secret and its writing, once."""
+    transition = vault.documents.transition
+    pending = [act]
+
+    def late(*arguments):
+        if pending:
+            pending.pop()()
+        return transition(*arguments)
+
+    monkeypatch.setattr(vault.documents, "transition", late)
+
+
+def test_a_put_in_between_wins(old, both, open_vault, monkeypatch):
+    operations.put(old, "a", "before")
+    interrupt(monkeypatch, both, lambda: operations.put(both, "a", "meanwhile"))
+    rotation = rotate(both)
+    assert (rotation.reencrypted, rotation.untouched) == (0, 1)
+    assert operations.get(open_vault(NEW), "a") == "meanwhile"
+
+
+def test_a_put_in_between_under_the_old_key_wins_and_is_reencrypted(old, both, open_vault, monkeypatch):
+    operations.put(old, "a", "before")
+    interrupt(monkeypatch, both, lambda: operations.put(old, "a", "meanwhile"))
+    rotation = rotate(both)
+    assert (rotation.reencrypted, rotation.untouched) == (1, 0)
+    assert operations.get(open_vault(NEW), "a") == "meanwhile"
+
+
+def test_a_delete_in_between_wins(old, both, monkeypatch, elasticsearch):
+    operations.put(old, "a", "before")
+    interrupt(monkeypatch, both, lambda: operations.delete(both, "a"))
+    assert rotate(both).reencrypted == 0
+    assert not elasticsearch.exists(index=SECRETS.alias, id="a")
+
+
+def test_an_index_deleted_in_between_is_no_failure(old, both, monkeypatch, elasticsearch):
+    operations.put(old, "a", "before")
+    interrupt(monkeypatch, both, lambda: elasticsearch.indices.delete(index=SECRETS.name))
+    assert rotate(both).reencrypted == 0
+
+
+def test_values_that_stay_closed_are_named_and_the_others_go_on(old, both, open_vault):
+    operations.put(open_vault(new_key()), "b-lost", "lost")
+    for secret_id in ("a", "c"):
+        operations.put(old, secret_id, "v")
+    rotation = rotate(both)
+    assert rotation.reencrypted == 2
+    assert list(rotation.closed) == ["b-lost"]
+
+
+def test_no_write_is_lost_beside_a_busy_service(old, both, service):
+    """Workers go on writing under the old key while everything is encrypted anew."""
+    stop = threading.Event()
+    last: dict[str, str] = {}
+
+    def write(secret_id: str) -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            operations.put(old, secret_id, f"{secret_id} {number}")
+            last[secret_id] = f"{secret_id} {number}"
+
+    writers = [threading.Thread(target=write, args=(f"s{number}",)) for number in range(4)]
+    for writer in writers:
+        writer.start()
+    try:
+        service.wait_for(lambda: len(last) == 4)
+        while not rotate(both).reencrypted:
+            pass
+        for _ in range(10):
+            rotate(both)
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join(30)
+    rotate(both)
+    assert {secret_id: operations.get(both, secret_id) for secret_id in last} == last
+
+
+def command(node_url: str, *keys: str) -> subprocess.CompletedProcess[str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("ELASTICSEARCH_")}
+    return subprocess.run(
+        [sys.executable, "-m", "scripts.secrets", "rotate"],
+        cwd=REPOSITORY,
+        env={**inherited, "ELASTICSEARCH_URL": node_url, "SECRETS_KEYS": ",".join(keys)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_the_command_counts(old, both, node_url, http):
+    for secret_id in ("a", "b"):
+        operations.put(old, secret_id, "v")
+    done = command(node_url, NEW, KEY)
+    again = command(node_url, NEW)
+    said = f"Secrets under the key [{both.keyring.first}]: 2, "
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{said}2 of them encrypted anew.\n", "")
+    assert (again.returncode, again.stdout) == (0, f"{said}0 of them encrypted anew.\n")
+    # The service has only the old key still.
+    assert http.get("/_connector/_secret/a").status_code == 500
+
+
+def test_the_command_names_what_stays_closed_and_fails(both, node_url, open_vault):
+    lost = open_vault(new_key())
+    operations.put(lost, "a", "v")
+    ended = command(node_url, NEW, KEY)
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "The secret [a] cannot be decrypted: "
+        f"it is encrypted with the key [{lost.keyring.first}], which is none of SECRETS_KEYS.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "url", "sentence"),
+    [
+        ((), None, "this service has no key"),
+        (("x",), None, "SECRETS_KEYS must be keys"),
+        ((NEW,), "http://127.0.0.1:9", "Elasticsearch cannot be reached"),
+    ],
+)
+def test_the_command_fails_with_a_sentence(node_url, keys, url, sentence):
+    ended = command(url or node_url, *keys)
+    assert ended.returncode == 1
+    assert sentence in ended.stderr
+    assert "Traceback" not in ended.stderr
