@@ -12,7 +12,8 @@ the name together with a mark of its own, and looks again:
 
 So the mark goes only after a look that showed nobody else. Of two requests, the one whose write ended later sees the
 other's, since every look refreshes: never do both find themselves alone. And the last rival is refused by nobody, so one
-stays. Undoing goes by the mark, so it never touches what somebody else has written since.
+stays. Undoing goes by the mark, so it never touches what somebody else has written since. The index that the connector had
+before is attached anew, by the same rule: while it was free, another connector may have taken it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.errors import ApiError, status_error, unavailable
@@ -73,13 +74,13 @@ def attach(store: Store, wish: Attachment, write: Write) -> Outcome:
         return write({})
     if _others(store, wish):
         raise _used(wish)
-    outcome = _write_in_turn(write, {MARK: {"token": wish.token, "at": wish.at}})
-    if outcome.result == "noop" and outcome.verdict.get("outcome") != "done":
-        return outcome
     try:
-        _settle(store, wish)
+        outcome = _write_in_turn(write, {MARK: {"token": wish.token, "at": wish.at}})
+        if outcome.result != "noop" or outcome.verdict.get("outcome") == "done":
+            _settle(store, wish)
     except ApiError:
-        _finish(store, wish, DETACH)
+        with suppress(ApiError, IndexMissing):
+            _undo(store, wish)
         raise
     return outcome
 
@@ -109,10 +110,21 @@ def _finish(store: Store, wish: Attachment, script: Script) -> None:
         store.connectors.transition(wish.connector_id, script, params)
 
 
+def _undo(store: Store, wish: Attachment) -> None:
+    """Take back what the request wrote. The index that the connector had before is attached anew, if it is still free."""
+    _finish(store, wish, DETACH)
+    connector = store.connectors.get(wish.connector_id) or {}
+    mark = connector.get(MARK)
+    if isinstance(mark, Mapping) and mark.get("token") == wish.token:
+        earlier = replace(wish, fields={"index_name": connector.get("index_name")}, fresh=None)
+        try:
+            _settle(store, earlier)
+        except ApiError:
+            _finish(store, earlier, DETACH)
+
+
 def _gives_way(other: Hit, wish: Attachment) -> bool:
-    mark = other.source.get(MARK)
-    at = mark.get("at") if isinstance(mark, Mapping) else None
-    return isinstance(at, int) and abs(wish.at - at) < PATIENCE * 1000 and other.id > wish.connector_id
+    return isinstance(other.source.get(MARK), Mapping) and other.id > wish.connector_id
 
 
 def _others(store: Store, wish: Attachment) -> list[Hit]:

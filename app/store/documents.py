@@ -50,6 +50,11 @@ def new_id() -> str:
     return secrets.token_urlsafe(15)
 
 
+def identified(document_id: str, source: Mapping[str, Any]) -> dict[str, Any]:
+    """A document as answers show it: its id first, then all that is stored. (Some programs stored an `id`, too.)"""
+    return {"id": document_id} | {key: value for key, value in source.items() if key != "id"}
+
+
 class Documents:
     """The documents behind one alias.
 

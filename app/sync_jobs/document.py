@@ -52,19 +52,26 @@ def new_sync_job(
 
 
 def _snapshot(connector_id: str, connector: Mapping[str, Any], job_type: str) -> dict[str, Any]:
-    index_name = connector["index_name"]
+    index_name = _text(connector, "index_name")
     if job_type == ACCESS_CONTROL:
-        index_name = ACCESS_CONTROL_INDEX_PREFIX + index_name
+        index_name = f"{ACCESS_CONTROL_INDEX_PREFIX}{index_name}"
     snapshot = {
         "id": connector_id,
         "filtering": _active_filtering(connector.get("filtering")),
         "index_name": index_name,
-        "language": connector.get("language"),
+        "language": _text(connector, "language"),
         "pipeline": _pipeline(connector.get("pipeline")),
-        "service_type": connector["service_type"],
+        "service_type": _text(connector, "service_type"),
         "configuration": _configuration(connector.get("configuration")),
     }
     return {key: value for key, value in snapshot.items() if value is not None}
+
+
+def _text(connector: Mapping[str, Any], field: str) -> str | None:
+    value = connector.get(field)
+    if value is not None and not isinstance(value, str):
+        raise _unreadable(field)
+    return value
 
 
 def _active_filtering(filtering: Any) -> dict[str, Any] | None:
@@ -81,27 +88,29 @@ def _active_filtering(filtering: Any) -> dict[str, Any] | None:
 def _pipeline(pipeline: Any) -> dict[str, Any] | None:
     if pipeline is None:
         return None
-    if not isinstance(pipeline, Mapping):
+    if not isinstance(pipeline, Mapping) or any(pipeline.get(key) is None for key in _PIPELINE_KEYS):
         raise _unreadable("pipeline")
-    return {key: pipeline[key] for key in _PIPELINE_KEYS if key in pipeline}
+    return {key: pipeline[key] for key in _PIPELINE_KEYS}
 
 
-def _configuration(configuration: Any) -> dict[str, Any]:
+def _configuration(configuration: Any) -> dict[str, Any] | None:
     if configuration is None:
-        return {}
+        return None
     if not isinstance(configuration, Mapping):
         raise _unreadable("configuration")
     return {name: _item(item) for name, item in configuration.items()}
 
 
 def _item(item: Any) -> dict[str, Any]:
-    if not isinstance(item, Mapping):
+    if (
+        not isinstance(item, Mapping)
+        or not isinstance(item.get("label"), str)
+        or isinstance(item.get("value"), list)
+    ):
         raise _unreadable("configuration")
-    known = {key: item.get(key, default) for key, default in _ITEM_DEFAULTS.items()}
-    return known | {key: item[key] for key in _ITEM_OPTIONAL if item.get(key) is not None}
+    always = {key: item.get(key, default) for key, default in _ITEM_DEFAULTS.items()}
+    return always | {key: item[key] for key in _ITEM_OPTIONAL if item.get(key) is not None}
 
 
 def _unreadable(field: str) -> ApiError:
-    return ApiError(
-        400, Cause("x_content_parse_exception", f"[-1:-1] [connector] failed to parse field [{field}]")
-    )
+    return ApiError(400, Cause("x_content_parse_exception", f"[-1:-1] [connector] failed to parse field [{field}]"))

@@ -13,7 +13,7 @@ from typing import Any
 from app import clock
 from app.errors import ApiError, Cause, illegal_argument, index_not_found, not_found, status_error
 from app.store import Store
-from app.store.documents import Outcome, new_id
+from app.store.documents import Outcome, identified, new_id
 from app.store.failures import IndexMissing
 from app.store.index_definitions import CONNECTORS
 from app.store.painless import Script, load
@@ -78,7 +78,7 @@ def get(store: Store, sync_job_id: str) -> dict[str, Any]:
         raise _missing(sync_job_id) from None
     if job is None:
         raise not_found(sync_job_id)
-    return {"id": sync_job_id, **job}
+    return identified(sync_job_id, job)
 
 
 def list_(
@@ -118,7 +118,7 @@ def list_(
     goes_on = search_after is not None and page.hits and len(page.hits) == size
     return SyncJobList(
         count=page.total,
-        results=[{"id": hit.id, **hit.source} for hit in page.hits],
+        results=[identified(hit.id, hit.source) for hit in page.hits],
         search_after=paging.token(order, page.hits[-1].sort_values) if goes_on else None,
     )
 

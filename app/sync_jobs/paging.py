@@ -23,10 +23,14 @@ def position(order: str, text: str) -> list[Any]:
     except (binascii.Error, ValueError):
         decoded = None
     match decoded:
-        case [str(token_order), int(created_at), str(document_id)] if token_order == order:
-            return [created_at, document_id]
-        case [str(), int(), str()]:
+        case [str(token_order), int(created_at), str(document_id)] if _is_long(created_at):
+            if token_order == order:
+                return [created_at, document_id]
             raise illegal_argument(
                 f"Parameter [search_after] comes from a list in another [order] than [{order}]"
             )
     raise illegal_argument("Parameter [search_after] is not a token of this API")
+
+
+def _is_long(number: int) -> bool:
+    return not isinstance(number, bool) and -(2**63) <= number < 2**63

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import unquote
 
 import pytest
 
@@ -21,23 +22,17 @@ WRITES: list[tuple[str, str, object]] = [
 
 SEGMENTS = [
     ("a%2Fb", "a/b"),
-    ("%2F", "/"),
     ("%2f%2F_cancel", "//_cancel"),
-    ("j%201%2Fx", "j 1/x"),
     ("%20", " "),
     ("a+b", "a+b"),
-    ("%2B", "+"),
     ("%25", "%"),
     ("%2525", "%25"),
     ("a%252Fb", "a%2Fb"),
-    ("%C3%BC%E2%82%AC", "ü€"),
-    ("%F0%9F%94%A5", "\U0001f525"),
-    ("e%CC%81", "e\u0301"),
+    ("e%CC%81%E2%82%AC%F0%9F%94%A5", "e\u0301€\U0001f525"),
     ("a%3Fb%23c%26d%3De", "a?b#c&d=e"),
     ("a;b,c*", "a;b,c*"),
     ("..%2F..", "../.."),
     ("%2e%2e", ".."),
-    ("_all", "_all"),
     ("_search", "_search"),
     ("%22%5C%3C", '"\\<'),
     ("%00", "\x00"),
@@ -62,7 +57,7 @@ def test_every_endpoint_finds_the_job(http: Http, jobs: Stored, segment: str, jo
 
 @pytest.mark.parametrize("segment", ["x" * 513, "%C3%BC" * 256 + "x", "%F0%9F%94%A5" * 129])
 def test_an_id_that_is_too_long(http: Http, segment: str, writes: Callable[[], int]) -> None:
-    decoded = segment.replace("%C3%BC", "ü").replace("%F0%9F%94%A5", "\U0001f525")
+    decoded = unquote(segment)
     size = len(decoded.encode())
     before = writes()
     assert told(http.get(f"{JOBS}/{segment}")) == missing(decoded)

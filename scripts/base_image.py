@@ -1,0 +1,184 @@
+"""make base-image: the images that the service's image is built on, made of Debian's packages where no registry is reached."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+BASE = "connector-sync-service/base"
+BUILDER = "connector-sync-service/builder"
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+_PACKAGES = "base-files bash ca-certificates coreutils dash grep libstdc++6 python3-venv sed zlib1g"
+_APT_SOURCES = ("sources.list", "sources.list.d/debian.sources", "sources.list.d/ubuntu.sources")
+
+# The packages are unpacked only; these lines are what their own scripts would have done.
+_FINISH = """
+set -e
+cd "$1"
+echo 'root:x:0:0:root:/root:/bin/sh' >etc/passwd
+echo 'root:x:0:' >etc/group
+find usr/share/ca-certificates -name '*.crt' -exec cat {} + >etc/ssl/certs/ca-certificates.crt
+rm -rf usr/share/doc usr/share/man usr/share/locale usr/share/info var/cache var/lib/apt
+"""
+
+# Beside the base's own Python: the wheels of all requirements, and no other place to look for them.
+_BUILDER = f"""
+FROM {BASE}
+COPY wheels /wheels
+COPY pip.conf /etc/pip.conf
+"""
+_PIP_CONF = b"[global]\nno-index = true\nfind-links = /wheels\n"
+
+
+class ImageError(Exception):
+    """An image cannot be made; the text is one sentence that says why."""
+
+
+def main() -> int:
+    """Make the base and the builder.
+
+    Returns:
+        The exit status.
+    """
+    parser = argparse.ArgumentParser(prog="python3 -m scripts.base_image", description=__doc__)
+    parser.parse_args()
+    major = os.environ.get("ELASTICSEARCH_MAJOR", "9")
+    try:
+        make_base()
+        make_builder(major)
+    except ImageError as why:
+        print(why, file=sys.stderr)
+        return 1
+    print(
+        f"docker build --build-arg BASE={BASE} --build-arg BUILDER={BUILDER} "
+        f"--build-arg ELASTICSEARCH_MAJOR={major} --tag connector-sync-service ."
+    )
+    return 0
+
+
+def make_base() -> None:
+    """Make a small image of the distribution that runs here, with Python; nothing is done if it is there already.
+
+    Raises:
+        ImageError: It cannot be made.
+    """
+    if exists(BASE):
+        return
+    if shutil.which("mmdebstrap") is None:
+        raise ImageError("mmdebstrap is not installed (the package mmdebstrap of Debian or Ubuntu).")
+    sources = [Path("/etc/apt") / name for name in _APT_SOURCES]
+    command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={_PACKAGES}"]
+    command += [f"--customize-hook={_FINISH}", _suite(), "-", *(str(file) for file in sources if file.is_file() and file.stat().st_size)]
+    print(f"Making {BASE} of this machine's packages", file=sys.stderr, flush=True)
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as packer:
+        imported = subprocess.run(
+            ["docker", "import", "--change", 'CMD ["python3"]', "-", BASE],
+            stdin=packer.stdout,
+            stdout=subprocess.DEVNULL,
+            check=False,
+        )
+    if packer.returncode or imported.returncode:
+        if not packer.returncode or exists(BASE):
+            subprocess.run(["docker", "rmi", BASE], capture_output=True, check=False)
+        raise ImageError(f"{BASE} cannot be made; why stands above.")
+
+
+def make_builder(major: str) -> None:
+    """Make the image that the service's requirements are installed in, without a network.
+
+    Args:
+        major: The major of the Elasticsearch client among them.
+
+    Raises:
+        ImageError: It cannot be made.
+    """
+    python = subprocess.run(
+        ["docker", "run", "--rm", BASE, "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if python.returncode:
+        raise ImageError(f"{BASE} does not run: {python.stderr.strip()}")
+    with tempfile.TemporaryDirectory() as wheels:
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+        pip += ["--require-hashes", "--only-binary=:all:", f"--python-version={python.stdout.strip()}"]
+        pip += [f"--requirement={_REPOSITORY / 'requirements' / f'runtime-{major}.txt'}", f"--dest={wheels}"]
+        if subprocess.run(pip, stdin=subprocess.DEVNULL, check=False).returncode:
+            raise ImageError("The service's requirements cannot be fetched; why stands above.")
+
+        def fill(context: tarfile.TarFile) -> None:
+            context.add(wheels, "wheels")
+            add_bytes(context, "pip.conf", _PIP_CONF)
+
+        build(BUILDER, _BUILDER, fill)
+
+
+def exists(tag: str) -> bool:
+    """Tell whether there is such an image.
+
+    Raises:
+        ImageError: Docker does not answer.
+    """
+    try:
+        listed = subprocess.run(
+            ["docker", "images", "--quiet", tag], capture_output=True, text=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as why:
+        raise ImageError(f"The docker command cannot be used ({why}).") from why
+    if listed.returncode:
+        raise ImageError(f"Docker does not answer: {listed.stderr.strip()}")
+    return bool(listed.stdout.strip())
+
+
+def build(tag: str, dockerfile: str, fill: Callable[[tarfile.TarFile], None]) -> None:
+    """Build an image from a context that never lies on a disk.
+
+    Args:
+        tag: Its name.
+        dockerfile: The text of its Dockerfile.
+        fill: Adds the files that the Dockerfile copies.
+
+    Raises:
+        ImageError: Docker could not build it.
+    """
+    command = ["docker", "build", "--quiet", "--tag", tag, "-"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as docker:
+        assert docker.stdin is not None
+        try:
+            with tarfile.open(fileobj=docker.stdin, mode="w|") as context:
+                add_bytes(context, "Dockerfile", dockerfile.encode())
+                fill(context)
+            docker.stdin.close()
+        except BrokenPipeError:  # docker ended, and has said why
+            docker.wait()
+    if docker.returncode:
+        raise ImageError(f"{tag} cannot be built; why stands above.")
+
+
+def add_bytes(context: tarfile.TarFile, name: str, content: bytes) -> None:
+    """Add a file that exists in memory only."""
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    context.addfile(entry, io.BytesIO(content))
+
+
+def _suite() -> str:
+    try:
+        return platform.freedesktop_os_release()["VERSION_CODENAME"]
+    except (OSError, KeyError) as why:
+        raise ImageError("This machine runs neither Debian nor Ubuntu.") from why
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""`_status` against every state a connector can be in, and against what is no state; expectations come from the table."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.connectors.states import TRANSITIONS
+from tests.connectors.conftest import error
+
+NO_STATES = {"absent": {}, "null": {"status": None}, "unknown": {"status": "idle"}, "a number": {"status": 7}}
+
+
+def test_the_table_is_the_protocols() -> None:
+    """As the contract has it: rows from, columns to."""
+    states = ["created", "needs_configuration", "configured", "connected", "error"]
+    assert list(TRANSITIONS) == states
+    rows = ["".join("x" if to in TRANSITIONS[start] else "." for to in states) for start in states]
+    assert rows == [".x..x", "..x.x", ".xxxx", "..xxx", "..xxx"]
+
+
+@pytest.mark.parametrize("start", TRANSITIONS)
+def test_every_transition(put, write, stored, start) -> None:
+    for target in TRANSITIONS:
+        before = {"status": start, "error": "kept", "configuration": {}}
+        write(before)
+        answer = put("_status", {"status": target.upper()})
+        if target in TRANSITIONS[start]:
+            result = "noop" if start == target else "updated"
+            assert (answer.status_code, answer.json()) == (200, {"result": result})
+            assert stored() == before | {"status": target}
+        else:
+            sentence = (
+                f"Invalid transition attempt from [{start}] to [{target}]. "
+                "Such a status transition is not supported by the Connector Protocol."
+            )
+            assert error(answer) == (400, "status_exception", sentence)
+            assert answer.json()["error"]["caused_by"] == {
+                "type": "connector_invalid_status_transition_exception",
+                "reason": sentence,
+            }
+            assert stored() == before
+
+
+@pytest.mark.parametrize("document", NO_STATES.values(), ids=NO_STATES.keys())
+def test_what_is_no_state_leads_nowhere(put, write, stored, document) -> None:
+    write(document)
+    for target in TRANSITIONS:
+        assert error(put("_status", {"status": target}))[:2] == (400, "illegal_argument_exception")
+    assert stored() == document
+
+
+@pytest.mark.parametrize("start", TRANSITIONS)
+def test_what_asks_no_table(put, write, stored, start) -> None:
+    for path, body, target in [
+        ("_configuration", {"configuration": {}}, "configured"),
+        ("_configuration", {"values": {}}, "configured"),
+        ("_error", {"error": "x"}, "error"),
+        ("_error", {"error": None}, "connected"),
+    ]:
+        write({"status": start, "configuration": {}})
+        assert put(path, body).status_code == 200
+        assert stored()["status"] == target

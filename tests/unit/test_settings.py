@@ -1,0 +1,76 @@
+"""A setting that cannot be ends the start with a sentence that names it, and shows no secret."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from app import settings
+
+KEY = base64.b64encode(b"k" * 32).decode()
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in settings.Settings.__slots__:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.delenv("ELASTICSEARCH_URL", raising=False)
+
+
+def test_without_any_the_service_listens_on_loopback() -> None:
+    loaded = settings.load()
+    assert (loaded.host, loaded.port) == ("127.0.0.1", 9280)
+    assert loaded.elasticsearch_urls == ("http://127.0.0.1:9200",)
+
+
+def test_several_addresses_of_one_cluster(monkeypatch) -> None:
+    monkeypatch.setenv("ELASTICSEARCH_URL", "http://one:9200, https://two:9200/ ,http://[::1]:9200")
+    assert settings.load().elasticsearch_urls == ("http://one:9200", "https://two:9200", "http://[::1]:9200")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "65536"),
+        ("WORKERS", "0"),
+        ("THREADS", "many"),
+        ("ELASTICSEARCH_URL", "localhost"),
+        ("ELASTICSEARCH_URL", "ftp://localhost"),
+        ("ELASTICSEARCH_URL", "http://localhost:99999"),
+        ("ELASTICSEARCH_URL", " , "),
+        ("ELASTICSEARCH_URL", "http://user:the-secret@localhost:9200"),
+        ("ELASTICSEARCH_USERNAME", "user"),
+        ("ELASTICSEARCH_PASSWORD", "the-secret"),
+        ("ELASTICSEARCH_TIMEOUT", "0"),
+        ("REFRESH", "often"),
+        ("CLAIM_RESEND_WINDOW", "-1"),
+        ("MAX_BODY_BYTES", "1"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+        ("SECRETS_KEYS", "the-secret"),
+    ],
+)
+def test_what_cannot_be_is_named(monkeypatch, variable, value) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(settings.SettingsError) as refused:
+        settings.load()
+    assert variable in str(refused.value)
+    assert "the-secret" not in str(refused.value)
+
+
+def test_user_and_api_key_exclude_each_other(monkeypatch) -> None:
+    monkeypatch.setenv("ELASTICSEARCH_USERNAME", "user")
+    monkeypatch.setenv("ELASTICSEARCH_PASSWORD", "the-secret")
+    monkeypatch.setenv("ELASTICSEARCH_API_KEY", "the-secret")
+    with pytest.raises(settings.SettingsError, match="ELASTICSEARCH_API_KEY and ELASTICSEARCH_USERNAME"):
+        settings.load()
+
+
+def test_secrets_do_not_show(monkeypatch) -> None:
+    monkeypatch.setenv("ELASTICSEARCH_API_KEY", "the-secret")
+    monkeypatch.setenv("SECRETS_KEYS", KEY)
+    shown = repr(settings.load())
+    assert "the-secret" not in shown
+    assert "kkkk" not in shown
