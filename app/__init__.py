@@ -22,7 +22,7 @@ def create_app(configuration: settings.Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.extensions["settings"] = configuration
     app.extensions["store"] = Store(configuration)
-    wire.install(app, max_body_bytes=configuration.max_body_bytes)
+    wire.install(app, max_body_bytes=configuration.max_body_bytes, security=app.extensions["store"].security)
     for blueprint in (sync_jobs, connectors, secrets, health.blueprint):
         app.register_blueprint(blueprint)
     app.extensions["store"].prepare()

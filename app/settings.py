@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -32,6 +31,7 @@ class Settings:
     elasticsearch_ca_certs: str | None
     elasticsearch_timeout: float
     secrets_keys: tuple[bytes, ...] = field(repr=False)
+    authorization_cache_seconds: float
     refresh: str
     claim_resend_window: float
     max_body_bytes: int
@@ -62,6 +62,10 @@ def load() -> Settings:
             elasticsearch_timeout=env.float("ELASTICSEARCH_TIMEOUT", 10.0, validate=validate.Range(0.1, 300)),
             # The keys of secrets, separated by commas: the first encrypts, all decrypt. None: no secrets.
             secrets_keys=_keys(env.str("SECRETS_KEYS", "")),
+            # Seconds for which what a caller may do is remembered. 0: Elasticsearch is asked for every request.
+            authorization_cache_seconds=env.float(
+                "AUTHORIZATION_CACHE_SECONDS", 5.0, validate=validate.Range(0, 3600)
+            ),
             # `search`: searches refresh first, writes are cheap. `write`: every write refreshes, as in the original.
             refresh=env.str("REFRESH", "search", validate=validate.OneOf(["search", "write"])),
             # Seconds within which a worker may send the claim that it won once more. 0: never.
@@ -137,19 +141,3 @@ def _check_credentials(settings: Settings) -> None:
         raise SettingsError(
             "ELASTICSEARCH_API_KEY and ELASTICSEARCH_USERNAME exclude each other: set one of them."
         )
-    if (key or user) and not _is_loopback(settings.host):
-        # Whoever reaches the service acts with its credentials as long as callers' own privileges are not checked.
-        raise SettingsError(
-            f"HOST [{settings.host}] is not a loopback address, but the cluster is secured: "
-            "callers' privileges are not checked yet, so the service would lend its credentials to everyone. "
-            "Use 127.0.0.1."
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

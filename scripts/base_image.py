@@ -78,7 +78,12 @@ def make_base() -> None:
         raise ImageError("mmdebstrap is not installed (the package mmdebstrap of Debian or Ubuntu).")
     sources = [Path("/etc/apt") / name for name in _APT_SOURCES]
     command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={_PACKAGES}"]
-    command += [f"--customize-hook={_FINISH}", _suite(), "-", *(str(file) for file in sources if file.is_file() and file.stat().st_size)]
+    command += [
+        f"--extract-hook={_FINISH}",
+        _suite(),
+        "-",
+        *(str(file) for file in sources if file.is_file() and file.stat().st_size),
+    ]
     print(f"Making {BASE} of this machine's packages", file=sys.stderr, flush=True)
     with subprocess.Popen(command, stdout=subprocess.PIPE) as packer:
         imported = subprocess.run(

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -91,7 +92,7 @@ class Gateway:
             "GATEWAY_LISTEN": _joined(host, port),
             "CONNECTORS_ADDRESS": _server(_checked(connectors_url)),
             # More servers than one, in a place for one.
-            "ELASTICSEARCH_ADDRESS": " max_fails=0;\n    server ".join(map(_server, self._elasticsearch)),
+            "ELASTICSEARCH_ADDRESS": ";\n    server ".join(map(_server, self._elasticsearch)),
             "ELASTICSEARCH_SCHEME": first.scheme,
         }
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -185,7 +186,11 @@ def _checked(url: str) -> SplitResult:
 
 
 def _server(url: SplitResult) -> str:
-    return _joined(url.hostname or "", url.port or {"http": 80, "https": 443}[url.scheme])
+    host, port = url.hostname or "", url.port or {"http": 80, "https": 443}[url.scheme]
+    # nginx would take turns among all addresses of a name, and nobody may listen at one of those of localhost.
+    with suppress(OSError), socket.create_connection((host, port), timeout=2) as connection:
+        host = connection.getpeername()[0]
+    return _joined(host, port)
 
 
 def _joined(host: str, port: int) -> str:

@@ -15,6 +15,7 @@ from app.store.index_definitions import CONNECTORS, DEFINITIONS, SECRETS, SYNC_J
 from app.store.indices import Indices
 from app.store.pipelines import Pipelines
 from app.store.retries import send
+from app.store.security import Security
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,7 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         client = connect(settings)
         refresh_writes = settings.refresh == "write"
+        self.security = Security(client.transport, settings.authorization_cache_seconds)
         self.indices = Indices(client, (*DEFINITIONS, SECRETS) if settings.secrets_keys else DEFINITIONS)
         self.pipelines = Pipelines(client)
         self.connectors = Documents(client, self.indices, CONNECTORS, refresh_writes=refresh_writes)

@@ -51,7 +51,7 @@ def new_id() -> str:
 
 
 def identified(document_id: str, source: Mapping[str, Any]) -> dict[str, Any]:
-    """A document as answers show it: its id first, then all that is stored. (Some programs stored an `id`, too.)"""
+    """A document as answers show it: its id first, then all that is stored; some programs stored an `id`, too."""
     return {"id": document_id} | {key: value for key, value in source.items() if key != "id"}
 
 

@@ -113,4 +113,6 @@ def _item(item: Any) -> dict[str, Any]:
 
 
 def _unreadable(field: str) -> ApiError:
-    return ApiError(400, Cause("x_content_parse_exception", f"[-1:-1] [connector] failed to parse field [{field}]"))
+    return ApiError(
+        400, Cause("x_content_parse_exception", f"[-1:-1] [connector] failed to parse field [{field}]")
+    )

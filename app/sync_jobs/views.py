@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app
 
+from app.sensitive import masked_sync_job
 from app.store import Store
 from app.sync_jobs import operations
 from app.sync_jobs.schemas import (
@@ -17,6 +18,7 @@ from app.sync_jobs.schemas import (
     existing_sync_job_id,
     written_sync_job_id,
 )
+from app.wire.authorization import may_manage
 from app.wire.endpoint import endpoint
 from app.wire.rendering import answer
 
@@ -28,8 +30,13 @@ def _store() -> Store:
     return store
 
 
+def _shown(sync_job: dict[str, Any]) -> dict[str, Any]:
+    """The job as its reader may see it."""
+    return sync_job if may_manage() else masked_sync_job(sync_job)
+
+
 @blueprint.post("")
-@endpoint(body=CreateBody)
+@endpoint(action="sync_job/post", body=CreateBody)
 def create(body: dict[str, Any]) -> Response:
     """Queue a job for a connector."""
     sync_job_id = operations.create(_store(), body["id"], body["job_type"], body["trigger_method"])
@@ -37,25 +44,25 @@ def create(body: dict[str, Any]) -> Response:
 
 
 @blueprint.get("")
-@endpoint(query=ListParameters)
+@endpoint(action="sync_job/list", query=ListParameters)
 def list_(query: dict[str, Any]) -> Response:
     """List jobs by their creation, a page at a time."""
     page = operations.list_(_store(), **query)
-    shown: dict[str, Any] = {"count": page.count, "results": page.results}
+    shown: dict[str, Any] = {"count": page.count, "results": [_shown(job) for job in page.results]}
     if page.search_after is not None:
         shown["search_after"] = page.search_after
     return answer(shown)
 
 
 @blueprint.get("/<segment:connector_sync_job_id>")
-@endpoint(validate_path=existing_sync_job_id)
+@endpoint(action="sync_job/get", validate_path=existing_sync_job_id)
 def get(connector_sync_job_id: str) -> Response:
     """Show a job."""
-    return answer(operations.get(_store(), connector_sync_job_id))
+    return answer(_shown(operations.get(_store(), connector_sync_job_id)))
 
 
 @blueprint.delete("/<segment:connector_sync_job_id>")
-@endpoint(validate_path=written_sync_job_id)
+@endpoint(action="sync_job/delete", validate_path=written_sync_job_id)
 def delete(connector_sync_job_id: str) -> Response:
     """Remove a job."""
     operations.delete(_store(), connector_sync_job_id)
@@ -63,21 +70,21 @@ def delete(connector_sync_job_id: str) -> Response:
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_cancel")
-@endpoint(validate_path=written_sync_job_id)
+@endpoint(action="sync_job/cancel", validate_path=written_sync_job_id)
 def cancel(connector_sync_job_id: str) -> Response:
     """End a waiting job, ask a running one to stop."""
     return answer({"result": operations.cancel(_store(), connector_sync_job_id)})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_check_in")
-@endpoint(validate_path=written_sync_job_id)
+@endpoint(action="sync_job/check_in", validate_path=written_sync_job_id)
 def check_in(connector_sync_job_id: str) -> Response:
     """Take a heartbeat of the job's worker."""
     return answer({"result": operations.check_in(_store(), connector_sync_job_id)})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_claim")
-@endpoint(body=ClaimBody, validate_path=written_sync_job_id)
+@endpoint(action="sync_job/claim", body=ClaimBody, validate_path=written_sync_job_id)
 def claim(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
     """Give a waiting job to one worker."""
     result = operations.claim(
@@ -91,14 +98,14 @@ def claim(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_error")
-@endpoint(body=ErrorBody, validate_path=written_sync_job_id)
+@endpoint(action="sync_job/update_error", body=ErrorBody, validate_path=written_sync_job_id)
 def error(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
     """End a running job with an error."""
     return answer({"result": operations.fail(_store(), connector_sync_job_id, body["error"])})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_stats")
-@endpoint(body=StatsBody, validate_path=written_sync_job_id)
+@endpoint(action="sync_job/update_stats", body=StatsBody, validate_path=written_sync_job_id)
 def stats(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
     """Take the counters of the job's worker."""
     counters = {key: value for key, value in body.items() if key not in ("last_seen", "metadata")}

@@ -17,6 +17,8 @@ from app.wire.uri import TARGET
 # Probes come without credentials, and learn nothing but whether the service can be used.
 _OPEN = frozenset({"/healthz", "/readyz"})
 
+_SECURITY = "wire.security"
+
 _READING = ("monitor_connector", "manage_connector")
 _PRIVILEGES = {
     "get": _READING,
@@ -33,16 +35,19 @@ _ALL_ELSE = ("manage_connector",)
 _INDEX_PRIVILEGES = {"monitor_connector": "read", "manage_connector": "write"}
 
 
-def install(app: Flask) -> None:
+def install(app: Flask, security: Security) -> None:
     """Authenticate every request but the probes. Call before any hook that may end a request."""
+    app.extensions[_SECURITY] = security
     app.before_request(_authenticate)
 
 
 def require(action: str) -> None:
     """Raise `ApiError` 403 unless the caller may do this: `action` is the last part of Elasticsearch's action name."""
     needed = _PRIVILEGES.get(action, _ALL_ELSE)
-    credentials, security = _credentials(), _security()
-    caller: Caller = g.caller
+    security: Security | None = current_app.extensions.get(_SECURITY)
+    if security is None:
+        return
+    credentials, caller = _credentials(), _caller()
     if not caller.granted & frozenset(needed):
         # What is remembered may be out of date; a refusal never is.
         caller = g.caller = security.caller(credentials, frozenset(needed))
@@ -68,15 +73,14 @@ def require(action: str) -> None:
 
 def may_manage() -> bool:
     """Whether the caller of this request, whom `require` has let through, may also change connectors."""
-    caller: Caller = g.caller
-    return "manage_connector" in caller.granted
+    return _SECURITY not in current_app.extensions or "manage_connector" in _caller().granted
 
 
 def _authenticate() -> None:
     if request.path in _OPEN:
         return
     try:
-        g.caller = _security().caller(_credentials(), frozenset())
+        g.caller = current_app.extensions[_SECURITY].caller(_credentials(), frozenset())
     except ApiError as error:
         if error.status != 401:
             raise
@@ -90,6 +94,6 @@ def _credentials() -> Credentials:
     return Credentials(request.headers.get("Authorization"), request.headers.get("es-security-runas-user"))
 
 
-def _security() -> Security:
-    security: Security = current_app.extensions["store"].security
-    return security
+def _caller() -> Caller:
+    caller: Caller = g.caller
+    return caller

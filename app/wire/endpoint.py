@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, request
 
 from app.errors import ApiError, Cause, illegal_argument, validation_failed
-from app.wire import exchange, media_types, request_body
+from app.wire import authorization, exchange, media_types, request_body
 from app.wire.parameters import QueryParameters
 from app.wire.schema import RequestBody
 from app.wire.suggestions import did_you_mean
@@ -19,19 +19,20 @@ View = Callable[..., Response]
 
 def endpoint(
     *,
+    action: str | None = None,
     query: type[QueryParameters] | None = None,
     body: type[RequestBody] | None = None,
     body_optional: bool = False,
     validate_path: Callable[..., list[str]] | None = None,
 ) -> Callable[[View], View]:
-    """Declare what an endpoint takes.
+    """Declare what an endpoint takes, and the `action` that its caller must be allowed to do (`app.wire.authorization`).
 
     The view is called with its path values and, where declared, `query` and `body` as dicts of parsed values. An optional
     body that is absent reads as `{}`. `validate_path` gets the path values as keywords and says what is wrong with them.
 
     Each request may end in `PlainError` 406, or in `ApiError` 400 or 413, in Elasticsearch's order: the body, the query
-    parameters, parameters that nobody asked for, a body that nobody asked for, and last what `validate_path` and the
-    body's own rules have to say, all at once.
+    parameters, parameters that nobody asked for, a body that nobody asked for, then what `validate_path` and the
+    body's own rules have to say, all at once; and last in `ApiError` 403.
     """
 
     def decorate(view: View) -> View:
@@ -56,6 +57,8 @@ def endpoint(
                 raise illegal_argument(message)
             if violations:
                 raise validation_failed(violations)
+            if action is not None:
+                authorization.require(action)
             return view(**arguments)
 
         return handle

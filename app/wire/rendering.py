@@ -23,6 +23,9 @@ def error_answer(error: ApiError | PlainError) -> Response:
     response = _render(envelope(error), error.status)
     if isinstance(error, PlainError):
         response.headers.update(error.headers)
+        return response
+    for name, value in error.headers:
+        response.headers.add(name, value)
     return response
 
 

@@ -10,7 +10,6 @@ import structlog
 from flask import Flask, Response, g, request
 
 from app import logs
-from app.wire import exchange
 
 _log = structlog.get_logger("app.requests")
 
@@ -39,7 +38,7 @@ def _end(response: Response) -> Response:
         "request",
         method=request.method,
         # Without the query string: nothing that a caller put there is needed to find the request again.
-        path=exchange.current().path,
+        path=request.path,
         status=response.status_code,
         milliseconds=round((time.monotonic() - g.began) * 1000, 1),
     )

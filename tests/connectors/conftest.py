@@ -10,6 +10,8 @@ import pytest
 import requests
 from elasticsearch import Elasticsearch
 
+from app import settings
+from app.store import Store
 from app.store.index_definitions import CONNECTORS, DEFINITIONS, SYNC_JOBS
 from tests.service import Http, Service
 
@@ -79,7 +81,7 @@ def put(http: Http, connector: str) -> Call:
 
 
 @pytest.fixture
-def write(service: Service, elasticsearch: Elasticsearch) -> Callable[..., None]:
+def write(elasticsearch: Elasticsearch) -> Callable[..., None]:
     """Write a connector as other programs do."""
 
     def index(document: dict[str, Any], connector_id: str = ID) -> None:
@@ -142,3 +144,19 @@ def refused(message: str) -> tuple[int, str, str]:
 
 def missing(connector_id: str = ID) -> tuple[int, str, str]:
     return 404, "resource_not_found_exception", f"connector [{connector_id}] not found"
+
+
+@pytest.fixture(scope="session")
+def session_store(node_url: str) -> Store:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("ELASTICSEARCH_URL", node_url)
+        store = Store(settings.load())
+    store.indices.ensure()
+    return store
+
+
+@pytest.fixture
+def store(session_store: Store, elasticsearch: Elasticsearch) -> Store:
+    """The store in this process, for what no request can bring about; no documents."""
+    empty(elasticsearch)
+    return session_store

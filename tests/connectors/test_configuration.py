@@ -98,14 +98,16 @@ def test_no_values(put, stored, values) -> None:
     assert stored()["status"] == "configured"
 
 
-@pytest.mark.parametrize("configuration", [{"a": {"label": "A"}}, None, [], "x"])
+@pytest.mark.parametrize("configuration", [{"a": {"label": "A"}}, None, []])
 def test_values_of_unknown_items(write, put, stored, configuration) -> None:
     write({"status": "created", "configuration": configuration})
     assert error(put("_configuration", {"values": {"z": 1, "a.b": 2, "": 3}})) == (
         400,
         "status_exception",
-        "Unknown [configuration] fields in the request payload: [, a.b, z]. "
-        "Remove them from request or register their schema first.",
+        (
+            "Unknown [configuration] fields in the request payload: [, a.b, z]. "
+            "Remove them from request or register their schema first."
+        ),
     )
     assert stored() == {"status": "created", "configuration": configuration}
 

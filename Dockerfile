@@ -1,0 +1,33 @@
+# docker build --tag connector-sync-service .
+# For an 8.x cluster: --build-arg ELASTICSEARCH_MAJOR=8
+# BASE: any image with Python 3.11 or newer. BUILDER: the same Python with venv; what it has more stays behind.
+ARG BASE=python:3.13-slim
+ARG BUILDER=${BASE}
+
+FROM ${BUILDER} AS builder
+ARG ELASTICSEARCH_MAJOR=9
+COPY requirements/runtime-${ELASTICSEARCH_MAJOR}.txt /requirements.txt
+RUN python3 -m venv /installer && \
+    python3 -m venv --without-pip /service/.venv && \
+    /installer/bin/pip --python /service/.venv/bin/python install \
+        --no-cache-dir --disable-pip-version-check --require-hashes --requirement /requirements.txt
+COPY gunicorn.conf.py /service/
+COPY mappings /service/mappings
+COPY scripts /service/scripts
+COPY app /service/app
+# The service cannot write where it stands, so it is compiled here.
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /service/app /service/scripts
+
+FROM ${BASE}
+COPY --from=builder /service /service
+WORKDIR /service
+ENV HOST=0.0.0.0 PYTHONDONTWRITEBYTECODE=1
+EXPOSE 9280
+USER 9280:9280
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 CMD ["/service/.venv/bin/python", "-c", "\
+import http.client, os; \
+probe = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 9280), timeout=2); \
+probe.request('GET', '/healthz'); \
+raise SystemExit(probe.getresponse().status != 200)"]
+# Answers requests under way for up to 30 seconds after SIGTERM: docker stop --time 40, or the like.
+CMD ["/service/.venv/bin/python", "-m", "gunicorn"]

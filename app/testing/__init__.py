@@ -1,0 +1,175 @@
+"""The service and an Elasticsearch in containers, for integration tests of whatever speaks to them.
+
+Installed, it is the package `connector_testing`; docs/testing.md shows a fixture. The service itself never imports it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Self
+from urllib.parse import urlsplit
+
+import docker
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.network import Network
+
+__all__ = ["DEFAULT_ELASTICSEARCH_IMAGE", "DEFAULT_SERVICE_IMAGE", "ConnectorService", "NotStarted"]
+
+DEFAULT_ELASTICSEARCH_IMAGE = "docker.elastic.co/elasticsearch/elasticsearch:9.4.3"
+DEFAULT_SERVICE_IMAGE = "connector-sync-service"
+
+_DAEMON_SECONDS = 5
+_LOG_LINES = 40
+_ELASTICSEARCH_SETTINGS = {
+    "discovery.type": "single-node",
+    "xpack.security.enabled": "false",
+    "cluster.routing.allocation.disk.threshold_enabled": "false",
+    # Without a limit it takes half of the machine's memory; the rest makes it start in half the time.
+    "ES_JAVA_OPTS": "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1",
+}
+
+
+class NotStarted(Exception):
+    """Docker, the Elasticsearch or the service is not there; the text says why, with the log of what died."""
+
+
+class ConnectorService:
+    """An empty Elasticsearch and the service beside it, each in a container of its own.
+
+    A context manager: both answer inside the block, and nothing is left of them after it.
+    """
+
+    url: str
+    """Where the service answers, for example `http://localhost:32771`."""
+
+    elasticsearch_url: str
+    """Where Elasticsearch itself answers. Its security is off."""
+
+    def __init__(
+        self,
+        *,
+        elasticsearch_image: str | None = None,
+        service_image: str | None = None,
+        elasticsearch_settings: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
+        start_seconds: float = 120,
+    ) -> None:
+        """Describe both; nothing is started yet.
+
+        Args:
+            elasticsearch_image: The image; None for `ES_IMAGE`, else Elastic's own.
+            service_image: The image; None for `CONNECTOR_SERVICE_IMAGE`, else `connector-sync-service`.
+            elasticsearch_settings: More environment variables of Elasticsearch.
+            settings: Environment variables of the service, such as `SECRETS_KEYS`.
+            start_seconds: How long each of the two may take until it is ready.
+        """
+        self.url = ""
+        self.elasticsearch_url = ""
+        self._elasticsearch_image = (
+            elasticsearch_image or os.environ.get("ES_IMAGE") or DEFAULT_ELASTICSEARCH_IMAGE
+        )
+        self._service_image = (
+            service_image or os.environ.get("CONNECTOR_SERVICE_IMAGE") or DEFAULT_SERVICE_IMAGE
+        )
+        self._elasticsearch_settings = {**_ELASTICSEARCH_SETTINGS, **(elasticsearch_settings or {})}
+        self._settings = {"ELASTICSEARCH_URL": "http://elasticsearch:9200", **(settings or {})}
+        self._start_seconds = start_seconds
+        self._running: ExitStack | None = None
+        self._service: DockerContainer | None = None
+
+    def start(self) -> Self:
+        """Start both and wait until the service is ready.
+
+        Raises:
+            NotStarted: One of them cannot be had, ended by itself, or is not ready in time.
+        """
+        if self._running is not None:
+            return self
+        try:
+            with docker.from_env(timeout=_DAEMON_SECONDS) as client:  # one that hangs would cost a minute
+                client.ping()
+        except (docker.errors.DockerException, OSError) as why:
+            raise NotStarted(f"Docker does not answer: {why}") from why
+        with ExitStack() as stack:
+            network = stack.enter_context(Network())
+            self.elasticsearch_url = self._run(
+                stack,
+                DockerContainer(self._elasticsearch_image, env=self._elasticsearch_settings),
+                (network, "elasticsearch", 9200),
+                "/_cluster/health?wait_for_status=yellow&timeout=1s",
+            )
+            self._service = DockerContainer(self._service_image, env=self._settings)
+            self.url = self._run(stack, self._service, (network, "service", 9280), "/readyz")
+            self._running = stack.pop_all()
+        return self
+
+    def stop(self) -> None:
+        """Remove both, with all that they hold; once is enough, twice does no harm."""
+        running, self._running, self._service = self._running, None, None
+        if running is not None:
+            running.close()
+
+    def log(self) -> str:
+        """All that the service has written so far."""
+        return _log(self._service) if self._service is not None else ""
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def _run(
+        self, stack: ExitStack, container: DockerContainer, place: tuple[Network, str, int], probe: str
+    ) -> str:
+        """Start a container and wait until it answers a probe with 200; returns its address."""
+        network, alias, port = place
+        container.with_network(network).with_network_aliases(alias).with_exposed_ports(port)
+        stack.callback(container.stop)  # also of one that was made and could not be started
+        try:
+            container.start()
+        except docker.errors.APIError as why:
+            raise NotStarted(
+                f"The image {container.image} cannot be had or started: {why.explanation or why}"
+            ) from why
+        deadline = time.monotonic() + self._start_seconds
+        url, last = "", "it has not answered yet"
+        while time.monotonic() < deadline:
+            wrapped = container.get_wrapped_container()
+            wrapped.reload()
+            if wrapped.status in ("exited", "dead"):
+                raise NotStarted(
+                    f"{container.image} ended by itself with status {wrapped.attrs['State']['ExitCode']}:\n"
+                    f"{_log(container)}"
+                )
+            url = url or f"http://{container.get_container_host_ip()}:{container.get_exposed_port(port)}"
+            status, last = _get(url, probe)
+            if status == 200:
+                return url
+            time.sleep(0.1)
+        raise NotStarted(
+            f"{container.image} was not ready within {self._start_seconds:g} s: {last}\n{_log(container)}"
+        )
+
+
+def _get(url: str, path: str) -> tuple[int, str]:
+    """Send one GET, past any proxy. Status and body; status 0 and the reason where nothing answers."""
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as why:
+        return 0, f"{type(why).__name__}: {why}"
+    finally:
+        connection.close()
+
+
+def _log(container: DockerContainer) -> str:
+    written: bytes = container.get_wrapped_container().logs(tail=_LOG_LINES)
+    return written.decode(errors="replace")

@@ -1,0 +1,157 @@
+"""The official clients, beside a service with documents to work on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from app.secrets.encryption import new_key
+from app.store.index_definitions import CONNECTORS, DEFINITIONS, SYNC_JOBS
+from scripts.elasticsearch.folders import cache_folder
+from tests.clients.calls import CONNECTOR, JOB, PUT, RUNNING
+from tests.clients.official import JavaScriptClient, Official, PythonClient
+from tests.service import Service
+
+JAVASCRIPT = Path(__file__).parent / "javascript"
+OLDEST_NODE_JS = 20
+ALIASES = [definition.alias for definition in DEFINITIONS]
+
+
+@pytest.fixture(scope="session")
+def running_service(node_url: str) -> Iterator[Service]:
+    """A service that can keep secrets too."""
+    with Service(node_url, SECRETS_KEYS=new_key(), LOG_FORMAT="json") as service:
+        yield service
+
+
+@pytest.fixture
+def service(running_service: Service, elasticsearch: Elasticsearch) -> Service:
+    """The running service, ready, with no documents, those included that no search has seen yet."""
+    running_service.wait_until_ready()
+    remove_all(elasticsearch)
+    return running_service
+
+
+@pytest.fixture(scope="session")
+def made_before(running_service: Service, elasticsearch: Elasticsearch) -> list[dict[str, Any]]:
+    """The lines of a bulk request that makes what the table of calls counts on, as the service makes it."""
+    running_service.wait_until_ready()
+    remove_all(elasticsearch)
+    http = running_service.http
+    assert http.put("/_connector/made", json=PUT).status_code == 201
+    lines: list[dict[str, Any]] = [
+        {"index": {"_index": CONNECTORS.alias, "_id": CONNECTOR}},
+        elasticsearch.get(index=CONNECTORS.alias, id="made")["_source"],
+    ]
+    for job_id in (JOB, RUNNING):
+        made = http.post("/_connector/_sync_job", json={"id": "made"}).json()["id"]
+        if job_id == RUNNING:
+            claim = http.put(f"/_connector/_sync_job/{made}/_claim", json={"worker_hostname": "worker-1"})
+            assert claim.status_code == 200
+        job = elasticsearch.get(index=SYNC_JOBS.alias, id=made)["_source"]
+        job["connector"]["id"] = CONNECTOR
+        lines += [{"index": {"_index": SYNC_JOBS.alias, "_id": job_id}}, job]
+    return lines
+
+
+@pytest.fixture
+def furnished(service: Service, elasticsearch: Elasticsearch, made_before: list[dict[str, Any]]) -> Service:
+    """The service with the documents that the table of calls counts on."""
+    assert not elasticsearch.bulk(operations=made_before)["errors"]
+    return service
+
+
+@pytest.fixture(params=["python", "python-async", "javascript-8", "javascript-9"])
+def official(request: pytest.FixtureRequest, running_service: Service) -> Iterator[Official]:
+    """Each official client in turn."""
+    language, _, variant = request.param.partition("-")
+    if language == "python":
+        client = PythonClient(running_service.url, asynchronous=variant == "async")
+        yield client
+        client.close()
+    else:
+        yield request.getfixturevalue(f"javascript_{variant}")
+
+
+@pytest.fixture(scope="session")
+def javascript_folder() -> Path:
+    """Where both majors of the JavaScript client are installed: the cache, outside the repository."""
+    lock = (JAVASCRIPT / "package-lock.json").read_bytes()
+    digest = hashlib.sha256(lock).hexdigest()[:16]
+    folder = cache_folder().with_name("javascript-clients") / digest
+    if not folder.exists():
+        _check_node_js()
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=folder.parent))
+        try:
+            _install_into(unfinished)
+            unfinished.rename(folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def javascript_8(running_service: Service, javascript_folder: Path) -> Iterator[JavaScriptClient]:
+    with JavaScriptClient(running_service.url, javascript_folder, "elasticsearch-8") as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def javascript_9(running_service: Service, javascript_folder: Path) -> Iterator[JavaScriptClient]:
+    with JavaScriptClient(running_service.url, javascript_folder, "elasticsearch-9") as client:
+        yield client
+
+
+@pytest.fixture(params=["8", "9"])
+def javascript(request: pytest.FixtureRequest) -> JavaScriptClient:
+    """The JavaScript client of each major in turn."""
+    client: JavaScriptClient = request.getfixturevalue(f"javascript_{request.param}")
+    return client
+
+
+def _check_node_js() -> None:
+    if not (shutil.which("npm") and shutil.which("node")):
+        _without_javascript("there are no `node` and `npm`")
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"v(\d+)\.", version)
+    if not found or int(found[1]) < OLDEST_NODE_JS:
+        _without_javascript(f"they need Node.js {OLDEST_NODE_JS}; `node` is {version.strip() or 'broken'}")
+
+
+def _install_into(folder: Path) -> None:
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(JAVASCRIPT / name, folder)
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
+    patience = ["--fetch-retries=1", "--fetch-timeout=20000"]
+    try:
+        done = subprocess.run(
+            [*command, *patience], cwd=folder, capture_output=True, text=True, timeout=100, check=False
+        )
+    except subprocess.TimeoutExpired:
+        _without_javascript("`npm ci` took over 100 seconds")
+    if done.returncode != 0:
+        _without_javascript(f"`npm ci` failed: {done.stderr.strip()}")
+
+
+def _without_javascript(why: str) -> None:
+    """Skip the test, or fail it where the clients have to be there."""
+    message = f"no JavaScript clients: {why}"
+    if os.environ.get("REQUIRE_NPM") == "1":
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+def remove_all(client: Elasticsearch) -> None:
+    client.indices.refresh(index=ALIASES)
+    client.delete_by_query(index=ALIASES, query={"match_all": {}}, refresh=True)

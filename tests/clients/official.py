@@ -1,0 +1,160 @@
+"""The official clients behind one face, so that one test can say what each of them has to see."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+from elasticsearch import ApiError, AsyncElasticsearch, Elasticsearch
+
+DRIVER = Path(__file__).parent / "javascript" / "driver.js"
+COMMON_PARAMETERS = {"error_trace", "filter_path", "human", "pretty"}  # of every method
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+
+@dataclass
+class Refused(Exception):
+    """What a client raised for an answer that is an error, and what it says of the answer."""
+
+    exception: str
+    message: str
+    status: int
+    body: Any
+
+
+class Official(Protocol):
+    """A client. Methods and parameters bear their names in Python."""
+
+    exceptions: Mapping[int, str]  # by status, what the client raises
+
+    def methods(self) -> Mapping[str, set[str] | None]:
+        """The public methods of `client.connector`, and the parameters of each where the client knows them."""
+
+    def call(self, method: str, **arguments: Any) -> Answer: ...
+
+    def close(self) -> None: ...
+
+
+class PythonClient:
+    """elasticsearch-py, whose warnings the tests' settings turn into errors."""
+
+    exceptions = {400: "BadRequestError", 404: "NotFoundError", 409: "ConflictError"}
+
+    def __init__(self, url: str, *, asynchronous: bool) -> None:
+        self._loop = asyncio.Runner() if asynchronous else None
+        self._client = AsyncElasticsearch(url) if asynchronous else Elasticsearch(url)
+
+    def methods(self) -> dict[str, set[str] | None]:
+        own = vars(type(self._client.connector)).items()
+        return {
+            name: set(inspect.signature(member).parameters) - {"self", "body"} - COMMON_PARAMETERS
+            for name, member in own
+            if not name.startswith("_") and callable(member)
+        }
+
+    def call(self, method: str, **arguments: Any) -> Answer:
+        try:
+            answer = self._finish(getattr(self._client.connector, method)(**arguments))
+        except ApiError as error:
+            raise Refused(type(error).__name__, error.message, error.status_code, error.body) from error
+        assert "warning" not in answer.meta.headers
+        return Answer(answer.meta.status, answer.body, dict(answer.meta.headers))
+
+    def close(self) -> None:
+        self._finish(self._client.close())
+        if self._loop:
+            self._loop.close()
+
+    def _finish(self, result: Any) -> Any:
+        return self._loop.run(result) if self._loop and inspect.isawaitable(result) else result
+
+
+class JavaScriptClient:
+    """@elastic/elasticsearch, in a process of its own."""
+
+    exceptions = dict.fromkeys((400, 404, 409), "ResponseError")
+
+    def __init__(self, url: str, folder: Path, package: str) -> None:
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            ["node", str(DRIVER), str(folder), package, url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            text=True,
+        )
+
+    def methods(self) -> dict[str, set[str] | None]:
+        found = self._do(describe=True)["methods"]
+        return {
+            _snake(name): parameters if parameters is None else {_in_python(p) for p in parameters}
+            for name, parameters in found.items()
+        }
+
+    def call(self, method: str, **arguments: Any) -> Answer:
+        return self.call_with({}, {}, method, **arguments)
+
+    def call_with(
+        self, client_options: Mapping[str, Any], options: Mapping[str, Any], method: str, **arguments: Any
+    ) -> Answer:
+        """As `call`, of a client with these options, and with these options for the request."""
+        parameters = {_in_javascript(name): value for name, value in arguments.items()}
+        came = self._do(
+            method=_camel(method), parameters=parameters, clientOptions=client_options, options=options
+        )
+        assert came["processWarnings"] == []
+        if "error" in came:
+            raise Refused(came["error"], came["message"], came["status"], came["body"])
+        assert came["warnings"] is None
+        return Answer(came["status"], came["body"], came["headers"])
+
+    def close(self) -> None:
+        self._process.communicate(timeout=30)
+        self._said.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _do(self, **task: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(task) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            self._said.seek(0)
+            raise AssertionError(self._said.read())
+        return dict(json.loads(line))
+
+
+def _camel(name: str) -> str:
+    return re.sub("_([a-z])", lambda found: found[1].upper(), name)
+
+
+def _snake(name: str) -> str:
+    return re.sub("[A-Z]", lambda found: "_" + found[0].lower(), name)
+
+
+def _in_python(parameter: str) -> str:
+    return "from_" if parameter == "from" else parameter
+
+
+def _in_javascript(parameter: str) -> str:
+    return "from" if parameter == "from_" else parameter

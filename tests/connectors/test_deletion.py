@@ -1,0 +1,118 @@
+"""Connectors deleted with their jobs: all of them, and whatever fails on the way, the same call finishes the work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from app.store.index_definitions import CONNECTORS, SYNC_JOBS
+from tests.connectors.conftest import ID, ROOT, error, missing
+
+BOTH_WAYS = pytest.mark.parametrize("hard", ["true", "false"])
+
+
+def delete(http, hard: str) -> int:
+    return http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true").status_code
+
+
+@contextmanager
+def read_only(elasticsearch: Elasticsearch, index: str) -> Iterator[None]:
+    elasticsearch.indices.put_settings(index=index, settings={"index.blocks.write": True})
+    try:
+        yield
+    finally:
+        elasticsearch.indices.put_settings(index=index, settings={"index.blocks.write": None})
+
+
+@BOTH_WAYS
+def test_only_the_connectors_own_jobs_go(http, connector, put_jobs, job_ids, hard) -> None:
+    put_jobs(3)
+    put_jobs(2, "other")
+    assert http.delete(f"{ROOT}/{ID}?delete_sync_jobs=maybe").status_code == 400
+    assert delete(http, hard) == 200
+    assert job_ids() == {"other-0", "other-1"}
+    assert http.get(f"{ROOT}/{ID}?include_deleted=true").status_code == (404 if hard == "true" else 200)
+
+
+def test_jobs_stay_unless_asked(http, connector, put_jobs, job_ids) -> None:
+    put_jobs(2)
+    http.delete(f"{ROOT}/{ID}?hard=true")
+    assert len(job_ids()) == 2
+
+
+def test_more_jobs_than_one_request_deletes(http, connector, put_jobs, job_ids) -> None:
+    put_jobs(2_300)
+    assert delete(http, "true") == 200
+    assert job_ids() == set()
+
+
+@BOTH_WAYS
+def test_jobs_that_cannot_be_deleted(http, connector, put_jobs, job_ids, elasticsearch, hard) -> None:
+    put_jobs(3)
+    with read_only(elasticsearch, SYNC_JOBS.alias):
+        answer = http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")
+        assert error(answer)[:2] == (503, "cluster_block_exception")
+        assert http.get(f"{ROOT}/{ID}").status_code == 200
+    assert delete(http, hard) == 200
+    assert job_ids() == set()
+    assert http.get(f"{ROOT}/{ID}").status_code == 404
+
+
+@BOTH_WAYS
+def test_a_connector_that_cannot_be_deleted(http, connector, put_jobs, job_ids, elasticsearch, hard) -> None:
+    put_jobs(3)
+    with read_only(elasticsearch, CONNECTORS.alias):
+        assert delete(http, hard) == 503
+        assert http.get(f"{ROOT}/{ID}").status_code == 200
+    put_jobs(2)
+    assert delete(http, hard) == 200
+    assert job_ids() == set()
+    assert http.get(f"{ROOT}/{ID}").status_code == 404
+
+
+@BOTH_WAYS
+def test_jobs_left_after_the_connector(http, connector, put_jobs, job_ids, hard) -> None:
+    """As after a failure between the connector's end and the second look for jobs."""
+    http.delete(f"{ROOT}/{ID}?hard={hard}")
+    put_jobs(2)
+    assert error(http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")) == missing()
+    assert job_ids() == set()
+
+
+def test_jobs_that_change_meanwhile(http, connector, put_jobs, job_ids, elasticsearch) -> None:
+    """Conflicts are skipped and met again; heartbeats keep coming all the while."""
+    put_jobs(200)
+    over = Event()
+
+    def beat(number: int) -> None:
+        while not over.is_set():
+            for each in range(number, 200, 2):
+                elasticsearch.options(ignore_status=(404, 409)).update(
+                    index=SYNC_JOBS.alias,
+                    id=f"{ID}-{each}",
+                    doc={"last_seen": "2024-01-01"},
+                    detect_noop=False,
+                )
+
+    with ThreadPoolExecutor(2) as threads:
+        beats = [threads.submit(beat, number) for number in range(2)]
+        try:
+            assert delete(http, "true") == 200
+        finally:
+            over.set()
+        for each in beats:
+            each.result()
+    assert job_ids() == set()
+
+
+def test_no_index_of_jobs(http, connector, elasticsearch, running_service) -> None:
+    elasticsearch.indices.delete(index=SYNC_JOBS.name)
+    try:
+        assert delete(http, "true") == 200
+    finally:
+        running_service.wait_until_ready()

@@ -1,0 +1,204 @@
+"""Filtering: what is stored of a draft, how it is judged and activated, and documents of other programs."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.connectors.filtering import default_filtering
+from tests.connectors.conftest import ID, ROOT, chain, error
+
+WHEN = "2024-01-01T00:00:00.000Z"
+EARLIER = "2023-01-01T00:00:00.000Z"
+EDITED = {"errors": [], "state": "edited"}
+VALID = {"errors": [], "state": "valid"}
+INVALID = {"errors": [{"ids": ["a"], "messages": ["no"]}], "state": "invalid"}
+PARSE = "x_content_parse_exception"
+
+
+def rule(rule_id: str, order: int, **more) -> dict:
+    return {
+        "id": rule_id,
+        "field": "f",
+        "order": order,
+        "policy": "exclude",
+        "rule": "equals",
+        "value": "v",
+        "created_at": WHEN,
+        "updated_at": WHEN,
+        **more,
+    }
+
+
+def default(order: int, at: str | None = None) -> dict:
+    return {
+        "id": "DEFAULT",
+        "field": "_",
+        "order": order,
+        "policy": "include",
+        "rule": "regex",
+        "value": ".*",
+    } | ({"created_at": at, "updated_at": at} if at else {})
+
+
+SNIPPET = {"value": [{"any": "thing"}], "created_at": WHEN, "updated_at": WHEN}
+HALF = {"advanced_snippet": SNIPPET, "rules": [rule("a", 5)], "validation": INVALID}
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ([], [default(0, EARLIER)]),
+        ([default(7, EARLIER)], [default(0, EARLIER)]),
+        (
+            [rule("b", 2), default(0, EARLIER), rule("a", 1), rule("c", 2)],
+            [rule("a", 1), rule("b", 2), rule("c", 2), default(3, EARLIER)],
+        ),
+        (rule("a", 1), [rule("a", 1), default(2, EARLIER)]),
+        (
+            [rule("a", -3, policy="Include") | {"order": "-3"}, default(0, EARLIER) | {"updated_at": WHEN}],
+            [rule("a", -3, policy="include"), default(-2, EARLIER)],
+        ),
+    ],
+)
+def test_rules_in_their_order(put, stored, sent, kept) -> None:
+    before = stored()["filtering"][0]
+    assert put("_filtering", {"rules": sent}).json() == {"result": "updated"}
+    [after] = stored()["filtering"]
+    draft = after["draft"]["rules"]
+    if EARLIER not in str(sent):
+        kept[-1] |= {key: draft[-1][key] for key in ("created_at", "updated_at")}
+        assert draft[-1]["created_at"] > WHEN
+    assert draft == kept
+    assert after["draft"]["validation"] == EDITED
+    assert after["draft"]["advanced_snippet"] == before["draft"]["advanced_snippet"]
+    assert after["active"] == before["active"]
+
+
+def test_a_snippet(put, stored) -> None:
+    before = stored()["filtering"][0]
+    assert put("_filtering", {"advanced_snippet": {"value": {"a": 1}, "more": 1}}).status_code == 200
+    snippet = stored()["filtering"][0]["draft"]["advanced_snippet"]
+    assert snippet.keys() == {"value", "created_at", "updated_at"}
+    assert snippet["value"] == {"a": 1}
+    assert stored()["filtering"][0]["draft"]["rules"] == before["draft"]["rules"]
+    assert put("_filtering", {"advanced_snippet": SNIPPET}).json() == {"result": "updated"}
+    assert put("_filtering", {"advanced_snippet": SNIPPET}).json() == {"result": "noop"}
+
+
+def test_all_of_it(put, stored) -> None:
+    sent = {"active": HALF, "draft": HALF | {"rules": []}, "domain": "mine", "more": 1}
+    expected = {"active": HALF, "draft": HALF | {"rules": []}, "domain": "DEFAULT"}
+    for filtering, kept in ((sent, [expected]), ([sent, sent], [expected, expected]), ([], [])):
+        assert put("_filtering", {"filtering": filtering}).json() == {"result": "updated"}
+        assert put("_filtering", {"filtering": filtering}).json() == {"result": "noop"}
+        assert stored()["filtering"] == kept
+
+
+def test_from_draft_to_active(put, stored) -> None:
+    assert put("_filtering/_activate").json() == {"result": "noop"}
+    put("_filtering", {"rules": [rule("a", 0)]})
+    for state, validation in (("edited", None), ("invalid", INVALID), ("edited", EDITED)):
+        if validation:
+            body = {"validation": validation | {"state": state.upper()}}
+            assert put("_filtering/_validation", body).json()["result"] == "updated"
+            assert put("_filtering/_validation", body).json()["result"] == "noop"
+            assert stored()["filtering"][0]["draft"]["validation"] == validation
+        assert error(put("_filtering/_activate")) == (
+            400,
+            "status_exception",
+            (
+                "Filtering draft needs to be validated by the connector service before activation. "
+                f"Current filtering draft validation state [{state}] is not equal to [valid]."
+            ),
+        )
+    put("_filtering/_validation", {"validation": VALID})
+    assert put("_filtering/_activate").json() == {"result": "updated"}
+    [filtering] = stored()["filtering"]
+    assert filtering["active"] == filtering["draft"]
+    assert filtering["active"]["rules"][0] == rule("a", 0)
+    assert put("_filtering/_activate").json() == {"result": "noop"}
+
+
+REQUESTS = [
+    ("_filtering", {"rules": [rule("a", 0)]}),
+    ("_filtering/_validation", {"validation": VALID}),
+    ("_filtering/_activate", None),
+]
+
+
+@pytest.mark.parametrize("document", [{}, {"filtering": None}, {"filtering": [None]}])
+def test_no_filtering_at_all(put, write, stored, document) -> None:
+    write(document)
+    for path, body in REQUESTS:
+        assert error(put(path, body)) == (400, "illegal_argument_exception", "Required [filtering]")
+    assert stored() == document
+
+
+def test_an_empty_list_counts_as_a_new_connectors(put, write, stored) -> None:
+    for path, body in REQUESTS:
+        write({"filtering": []})
+        assert put(path, body).json() == {"result": "updated"}
+        [filtering] = stored()["filtering"]
+        assert filtering.keys() == {"active", "draft", "domain"}
+        assert filtering["active"]["rules"][0]["id"] == "DEFAULT"
+
+
+def test_of_several_entries_the_first_stays(put, write, stored) -> None:
+    first, second = default_filtering(WHEN)[0], default_filtering(EARLIER)[0]
+    for path, body in REQUESTS:
+        for filtering in ([first, second], first):
+            write({"filtering": filtering})
+            assert put(path, body).json() == {"result": "updated"}
+            [after] = stored()["filtering"]
+            assert after["active"] == first["active"]
+
+
+def test_an_entry_without_a_draft(put, write, stored) -> None:
+    active = default_filtering(WHEN)[0]["active"]
+    write({"filtering": [{"active": active, "domain": "D"}]})
+    assert "validation state [null]" in error(put("_filtering/_activate"))[2]
+    assert put("_filtering", {"rules": []}).json() == {"result": "updated"}
+    assert stored()["filtering"][0]["active"] == active
+    assert stored()["filtering"][0]["draft"]["validation"] == EDITED
+
+
+UNREADABLE = [
+    ({"rules": [{}]}, "Required [field, id, order, policy, rule, value]"),
+    ({"rules": [rule("a", 0, policy="x")]}, "Unknown FilteringPolicy [x]."),
+    ({"rules": [rule("a", 0, rule="Equals")]}, "Unknown FilteringRuleCondition [Equals]."),
+    (
+        {"rules": [rule("a", 0, value=1)]},
+        "[connector_filtering_rule] value doesn't support values of type: VALUE_NUMBER",
+    ),
+    ({"advanced_snippet": {}}, "Required [value]"),
+    (
+        {"advanced_snippet": {"value": "x"}},
+        "Unsupported token [VALUE_STRING]. Expected an array or an object.",
+    ),
+    ({"filtering": [{"active": HALF}]}, "Required [draft]"),
+    ({"filtering": [{"active": {}, "draft": HALF}]}, "Required [advanced_snippet, rules, validation]"),
+]
+
+
+def test_unreadable_bodies(bare) -> None:
+    for body, reason in UNREADABLE:
+        answer = bare.put(f"{ROOT}/{ID}/_filtering", json=body)
+        assert answer.status_code == 400
+        assert chain(answer)[0][1].startswith("[connector_update_filtering_request] failed to parse field [")
+        assert chain(answer)[-1][1] == reason
+    for body, reason in (
+        ({"errors": []}, "Required [state]"),
+        ({"errors": [], "state": "good"}, "Unknown FilteringValidationState [good]."),
+        ({"errors": [{"ids": []}], "state": "valid"}, "Required [messages]"),
+    ):
+        answer = bare.put(f"{ROOT}/{ID}/_filtering/_validation", json={"validation": body})
+        assert chain(answer)[-1][1] == reason
+
+
+def test_an_order_beyond_the_mapping(put, stored) -> None:
+    before = stored()
+    assert error(put("_filtering", {"rules": [rule("a", 40_000)]}))[:2] == (
+        400,
+        "document_parsing_exception",
+    )
+    assert stored() == before

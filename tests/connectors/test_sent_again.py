@@ -1,0 +1,70 @@
+"""An update that Elasticsearch carried out although its answer was lost: sent again, it is not refused and not done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from app.connectors import drafts, operations, updates
+from app.store import Store
+from app.store.documents import Documents
+from tests.connectors.conftest import ID
+
+ITEM = {"a": {"label": "A", "value": 1}}
+VALID = {"errors": [], "state": "valid"}
+ACTS: dict[str, tuple[dict, Callable[[Store], object], object]] = {
+    "status": ({"status": "created"}, lambda s: updates.set_status(s, ID, "needs_configuration"), "updated"),
+    "error": ({}, lambda s: updates.set_error(s, ID, "x"), "updated"),
+    "native": ({"status": "connected"}, lambda s: updates.set_native(s, ID, True), "updated"),
+    "service type": ({"status": "error"}, lambda s: updates.set_service_type(s, ID, "x"), "updated"),
+    "configuration": ({}, lambda s: updates.configure(s, ID, ITEM), "updated"),
+    "values": ({"configuration": ITEM}, lambda s: updates.set_values(s, ID, {"a": 2}), "updated"),
+    "merge": ({}, lambda s: updates.merge(s, ID, {"name": "x"}), "updated"),
+    "replace": ({}, lambda s: updates.replace(s, ID, {"sync_cursor": {"a": 1}}), "updated"),
+    "check in": ({}, lambda s: updates.check_in(s, ID), "updated"),
+    "draft": ({"filtering": []}, lambda s: drafts.edit(s, ID, [], None), "updated"),
+    "verdict": ({"filtering": []}, lambda s: drafts.judge(s, ID, {**VALID, "state": "invalid"}), "updated"),
+    "activation": (
+        {"filtering": [{"draft": {"validation": VALID}}]},
+        lambda s: drafts.activate(s, ID),
+        "updated",
+    ),
+    "index name": ({}, lambda s: operations.set_index_name(s, ID, "x"), "updated"),
+    "put": ({}, lambda s: operations.put(s, ID, {"index_name": "x", "name": "n"}), "updated"),
+    "put of a deleted one": ({"deleted": True}, lambda s: operations.put(s, ID, {"name": "n"}), "updated"),
+    "soft delete": ({}, lambda s: operations.delete(s, ID), None),
+    "hard delete": ({}, lambda s: operations.delete(s, ID, hard=True), None),
+}
+
+
+@pytest.mark.parametrize(("document", "act", "expected"), ACTS.values(), ids=ACTS.keys())
+def test_a_lost_answer(store, write, stored, elasticsearch, monkeypatch, document, act, expected) -> None:
+    """Every request is carried out, and then sent once more as after a lost answer."""
+    write(document)
+    sent = []
+
+    class Twice:
+        def __init__(self, request) -> None:
+            self.request = request
+
+        def __call__(self, again: bool):
+            self.request(False)
+            sent.append(1)
+            return self.request(True)
+
+    from app.store import documents
+
+    plain = documents.send
+    monkeypatch.setattr(documents, "send", lambda request: plain(Twice(request)))
+    assert act(store) == expected
+    assert sent
+    monkeypatch.undo()
+    if expected is not None:
+        kept = stored()
+        assert "verdict" not in kept
+        assert "index_name_attaching" not in kept
+    elif not elasticsearch.exists(index=".elastic-connectors", id=ID):
+        assert not Documents.get(store.connectors, ID)
+    else:
+        assert stored()["deleted"] is True

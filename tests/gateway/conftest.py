@@ -1,0 +1,76 @@
+"""The gateway: real nginx, before servers that keep what arrives, and before the service and Elasticsearch."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.gateway import Gateway
+from tests.gateway.recorder import Recorder
+from tests.service import Http, Service, free_port
+
+
+@pytest.fixture(scope="session")
+def nginx() -> str:
+    """The path of nginx. Without one these tests are skipped, but fail where REQUIRE_NGINX=1 says that there must be one."""
+    found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if found is None:
+        absent = "there is no nginx here (Debian package nginx-light)"
+        if os.environ.get("REQUIRE_NGINX") == "1":
+            pytest.fail(absent)
+        pytest.skip(absent)
+    return found
+
+
+@pytest.fixture(scope="session")
+def recorders() -> Iterator[tuple[Recorder, Recorder]]:
+    with Recorder("elasticsearch") as elasticsearch, Recorder("connectors") as connectors:
+        yield elasticsearch, connectors
+
+
+@pytest.fixture(scope="session")
+def gateway_port(nginx: str, recorders: tuple[Recorder, Recorder]) -> Iterator[int]:
+    """The port of a gateway before the two recorders."""
+    elasticsearch, connectors = recorders
+    port = free_port()
+    with Gateway("127.0.0.1", port, connectors.url, elasticsearch.url):
+        yield port
+
+
+@pytest.fixture
+def both(recorders: tuple[Recorder, Recorder]) -> tuple[Recorder, Recorder]:
+    """Recorders to which nothing has come yet."""
+    for recorder in recorders:
+        recorder.forget()
+    return recorders
+
+
+@pytest.fixture
+def behind(both: tuple[Recorder, Recorder]) -> Recorder:
+    """The one that plays Elasticsearch."""
+    return both[0]
+
+
+@pytest.fixture
+def connectors_behind(both: tuple[Recorder, Recorder]) -> Recorder:
+    """The one that plays the service."""
+    return both[1]
+
+
+@pytest.fixture(scope="session")
+def gateway_url(nginx: str, running_service: Service, node_url: str) -> Iterator[str]:
+    """The address of a gateway before the running service and its Elasticsearch."""
+    port = free_port()
+    with Gateway("127.0.0.1", port, running_service.url, node_url):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def through(gateway_url: str, service: Service) -> Iterator[Http]:
+    """Requests through that gateway; there are no documents yet."""
+    http = Http(gateway_url)
+    yield http
+    http.close()

@@ -1,0 +1,696 @@
+"""The gateway chooses by the target as it was sent, and changes nothing in either direction."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from scripts.gateway import TEMPLATE, Gateway, GatewayError, render
+from tests.gateway.recorder import Arrived, Recorder, an_answer
+from tests.service import REPOSITORY, Http, free_port
+
+MIB = 1024 * 1024
+VENDOR = "application/vnd.elasticsearch+json; compatible-with=8"
+
+
+class Raw:
+    """One connection to the gateway, on which a test writes and reads what it likes."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self._stream = self.socket.makefile("rb")
+
+    def send(self, method: str, target: str, *headers: str, body: bytes = b"") -> None:
+        lines = [f"{method} {target} HTTP/1.1", "Host: there:9", *headers]
+        self.socket.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+
+    def head(self) -> tuple[int, list[tuple[str, str]]]:
+        """Read status and headers."""
+        status = int(self._stream.readline().split()[1])
+        headers = []
+        while line := self._stream.readline().decode("latin-1").rstrip("\r\n"):
+            name, _, value = line.partition(": ")
+            headers.append((name, value))
+        return status, headers
+
+    def read(self, count: int) -> bytes:
+        return self._stream.read(count)
+
+    def line(self) -> bytes:
+        return self._stream.readline()
+
+    def answer(self) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Read a whole answer that says its length."""
+        status, headers = self.head()
+        return status, headers, self.read(int(dict(headers)["Content-Length"]))
+
+    def close(self) -> None:
+        self._stream.close()
+        self.socket.close()
+
+
+@pytest.fixture
+def raw(gateway_port: int) -> Iterator[Raw]:
+    connection = Raw(gateway_port)
+    yield connection
+    connection.close()
+
+
+# Who gets it
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("/_connector", "connectors"),
+        ("/_connector/", "connectors"),
+        ("/_connector?pretty", "connectors"),
+        ("/_connector#top", "connectors"),
+        ("/_connector//x", "connectors"),
+        ("/_connector/a%2Fb/_check_in?x=%2F&y=a+b", "connectors"),
+        ("/_connector/%2e%2e/_search", "connectors"),
+        ("/_connector/../_search", "connectors"),
+        ("/_connector/_sync_job/J%C3%A9-1/_claim", "connectors"),
+        ("/", "elasticsearch"),
+        ("/?pretty", "elasticsearch"),
+        ("/_connectors-data", "elasticsearch"),
+        ("/_connectors-data/_search", "elasticsearch"),
+        ("/_connector-x", "elasticsearch"),
+        ("/_connector;x", "elasticsearch"),
+        ("/_connector%3Fx", "elasticsearch"),
+        ("/_connector%2F..", "elasticsearch"),
+        ("/_connector%2Fx", "elasticsearch"),
+        ("/_connector%00x", None),
+        ("/_connector\\x", "elasticsearch"),
+        ("/_CONNECTOR/x", "elasticsearch"),
+        ("/%5Fconnector/x", "elasticsearch"),
+        ("/_%63onnector/x", "elasticsearch"),
+        ("//_connector/x", "elasticsearch"),
+        ("/%2F_connector/x", "elasticsearch"),
+        ("/./_connector/x", "elasticsearch"),
+        ("/x/../_connector", "elasticsearch"),
+        ("/x/%2E%2E/_connector", "elasticsearch"),
+        ("/x/_connector/y", "elasticsearch"),
+        ("/_search?q=/_connector/x", "elasticsearch"),
+        ("/_search#/_connector/x", "elasticsearch"),
+        ("/../_connector", None),
+        ("/%2E%2E/_connector", None),
+        ("/a%zz", None),
+        ("_connector/x", None),
+        ("\\_connector", None),
+        ("*", None),
+        ("/.elastic-connectors/_doc/a%2Fb%25c%20d", "elasticsearch"),
+        ("/<logs-{now%2Fd}>/_search?q=a:[1 TO 2]".replace(" ", "%20"), "elasticsearch"),
+        ("/i/_doc/%F0%9F%98%80+%2B;a=b,c:d@e!$&'()*~", "elasticsearch"),
+        ("/caf\u00e9", "elasticsearch"),
+        ("/i/_doc/" + "x" * 8192, "elasticsearch"),
+    ],
+)
+def test_the_target_as_it_was_sent_decides_and_arrives(raw, both, target, name) -> None:
+    """Elasticsearch takes `/%5Fconnector`, `//_connector` and `/x/../_connector` for anything but its Connector API."""
+    raw.send("GET", target)
+    status, _, body = raw.answer()
+    arrived = {recorder.name: [each.target for each in recorder.requests] for recorder in both}
+    expected = {recorder.name: [target] if recorder.name == name else [] for recorder in both}
+    assert (arrived, body.decode() if name else None) == (expected, name)
+    assert status == (200 if name else 400)
+
+
+@pytest.mark.parametrize("target", ["/_connector/x", "/x"])
+def test_an_absolute_target_is_chosen_by_its_path(raw, both, target) -> None:
+    raw.send("GET", f"http://elsewhere{target}")
+    assert raw.answer()[2] == (b"connectors" if "_connector" in target else b"elasticsearch")
+    assert [each.target for recorder in both for each in recorder.requests] == [target]
+
+
+# What arrives
+
+
+@pytest.mark.parametrize("target", ["/_connector/c/_check_in", "/.elastic-connectors/_update/c"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_a_request_arrives_as_it_was_sent(raw, both, method, target) -> None:
+    headers = [
+        "Authorization: ApiKey dGhlOmtleQ==",
+        f"Accept: {VENDOR}",
+        f"Content-Type: {VENDOR}",
+        "Accept-Encoding: gzip",
+        "User-Agent: elastic-connectors-9.4.3/service",
+        "X-elastic-product-origin: connectors",
+        "X-Opaque-Id: id-1",
+        "es-security-runas-user: other",
+        "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "with_underscore: 1",
+        "with.dot: 1",
+        "Twice: 1",
+        "Twice: 2",
+        f"Long: {'l' * 20_000}",
+        "Content-Length: 2",
+    ]
+    raw.send(method, target, *headers, body=b"{}")
+    assert raw.head()[0] == 200
+    (arrived,) = (each for recorder in both for each in recorder.requests)
+    sent = [tuple(header.split(": ")) for header in ["Host: there:9", *headers]]
+    assert sorted(arrived.headers) == sorted(sent)
+    assert (arrived.method, arrived.body) == (method, b"{}")
+
+
+def test_a_put_without_a_body_says_so(raw, connectors_behind) -> None:
+    """As the worker's client sends it."""
+    raw.send("PUT", "/_connector/c/_check_in", "Content-Type: application/octet-stream", "Content-Length: 0")
+    assert raw.answer()[0] == 200
+    assert sorted(connectors_behind.requests[0].headers) == [
+        ("Content-Length", "0"),
+        ("Content-Type", "application/octet-stream"),
+        ("Host", "there:9"),
+    ]
+
+
+def test_a_chunked_body_arrives_chunked(raw, behind) -> None:
+    chunks = [b'{"index":{}}\n', b'{"a":1}\n', os.urandom(100_000)]
+    body = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+    raw.send("PUT", "/_bulk", "Transfer-Encoding: chunked", body=body)
+    assert raw.answer()[0] == 200
+    assert behind.requests[0].body == b"".join(chunks)
+    assert behind.requests[0].all_of("Transfer-Encoding") == ["chunked"]
+
+
+def test_a_large_body_passes_in_both_directions(raw, behind) -> None:
+    sent, returned = os.urandom(24 * MIB), os.urandom(24 * MIB)
+    behind.answer = lambda _arrived, _connection: an_answer("200 OK", returned)
+    raw.send("PUT", "/_bulk?pipeline=p", f"Content-Length: {len(sent)}", body=sent)
+    assert hashlib.sha256(raw.answer()[2]).digest() == hashlib.sha256(returned).digest()
+    assert hashlib.sha256(behind.requests[0].body).digest() == hashlib.sha256(sent).digest()
+
+
+def test_a_body_is_passed_on_while_it_comes(raw, behind) -> None:
+    """A gateway that waited for the whole of it would keep it in memory or on the disk."""
+    raw.send("PUT", "/_bulk", "Content-Length: 4", body=b"a\n")
+    assert behind.started.wait(10)
+    raw.socket.sendall(b"b\n")
+    assert raw.answer()[0] == 200
+    assert behind.requests[0].body == b"a\nb\n"
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(raw, behind) -> None:
+    raw.send("PUT", "/_bulk", "Content-Length: 2", "Expect: 100-continue")
+    assert raw.head()[0] == 100
+    raw.socket.sendall(b"a\n")
+    assert raw.answer()[0] == 200
+    assert behind.requests[0].body == b"a\n"
+
+
+def test_connections_are_kept_on_both_sides(raw, both) -> None:
+    for _ in range(5):
+        for target in ("/_connector/x", "/x"):
+            raw.send("GET", target)
+            assert raw.answer()[0] == 200
+    for recorder in both:
+        assert len({each.connection for each in recorder.requests}) == 1
+
+
+# What returns
+
+ANSWERS = [
+    ("200 OK", b'{"a":1}', ["Content-Type: application/json", "X-Elastic-Product: Elasticsearch"]),
+    ("201 Created", b"{}", [f"Content-Type: {VENDOR.replace('; ', ';')}", "Location: /i/_doc/a%2Fb"]),
+    ("200 OK", b"", []),
+    ("204 No Content", b"", []),
+    ("302 Found", b"", ["Location: http://127.0.0.1:9200/x"]),
+    ("400 Bad Request", b'{"error":"x","status":400}', ["Content-Type: application/json"]),
+    ("401 Unauthorized", b"{}", ['WWW-Authenticate: Basic realm="security"', "WWW-Authenticate: ApiKey"]),
+    ("404 Not Found", b'{"found":false}', ["Content-Type: application/json"]),
+    ("405 Method Not Allowed", b'{"error":"x"}', ["Allow: GET,PUT"]),
+    ("409 Conflict", b'{"error":{"type":"version_conflict_engine_exception"}}', []),
+    ("413 Request Entity Too Large", b"", []),
+    ("429 Too Many Requests", b'{"error":"full"}', ["Retry-After: 1"]),
+    ("500 Internal Server Error", b'{"error":"five hundred"}', ["Content-Type: application/json"]),
+    ("502 Bad Gateway", b'{"error":"from below"}', ["Content-Type: application/json"]),
+    ("503 Service Unavailable", b'{"error":"from below"}', ["Content-Type: application/json"]),
+    ("504 Gateway Timeout", b'{"error":"from below"}', ["Content-Type: application/json"]),
+    ("200 OK", gzip.compress(b"{}"), ["Content-Encoding: gzip", "Content-Type: application/json"]),
+    ("200 OK", b"<p>text</p>" * 1000, ["Content-Type: text/html"]),
+    ("200 OK", b"{}", [f'Warning: 299 Elasticsearch-9.4.3 "{number:0900}"' for number in range(40)]),
+    ("200 OK", b"{}", ["X-Opaque-Id: id-1", "Cache-Control: no-cache", "Expires: 0", "with_underscore: 1"]),
+    ("200 OK", b"{}", ["Server: theirs", "Date: Mon, 01 Jan 2024 00:00:00 GMT"]),
+]
+
+
+@pytest.mark.parametrize("target", ["/_connector/c", "/i/_doc/1"])
+@pytest.mark.parametrize(("status", "body", "headers"), ANSWERS)
+def test_an_answer_returns_as_it_was_given(raw, both, target, status, body, headers) -> None:
+    for recorder in both:
+        recorder.answer = lambda _arrived, _connection: an_answer(status, body, *headers)
+    raw.send("GET", target, "Accept-Encoding: gzip")
+    code, returned, returned_body = raw.answer()
+    # nginx writes these two by itself where they are missing: Elasticsearch has neither.
+    own = {"Connection", "Server", "Date"} - {header.partition(": ")[0] for header in headers}
+    given = sorted([("Content-Length", str(len(body))), *(tuple(header.split(": ")) for header in headers)])
+    assert sorted(header for header in returned if header[0] not in own) == given
+    assert (code, returned_body) == (int(status[:3]), body)
+
+
+def test_the_answer_to_head_has_the_length_and_no_body(raw, behind) -> None:
+    behind.answer = lambda _arrived, _connection: an_answer().replace(b"th: 2\r\n", b"th: 574\r\n")[:-2]
+    for _ in range(2):  # the second would find the body of the first
+        raw.send("HEAD", "/search-e2e")
+        status, headers = raw.head()
+        assert (status, dict(headers)["Content-Length"]) == (200, "574")
+    assert [each.method for each in behind.requests] == ["HEAD", "HEAD"]
+
+
+def test_an_answer_is_passed_on_while_it_comes(raw, behind) -> None:
+    """Streamed answers of Elasticsearch say something long before they end."""
+    go_on = threading.Event()
+
+    def answer(_arrived: Arrived, connection: socket.socket) -> bytes:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+        assert go_on.wait(10)
+        return b"4\r\nlast\r\n0\r\n\r\n"
+
+    behind.answer = answer
+    raw.send("POST", "/_inference/completion/m/_stream", "Content-Length: 0")
+    assert raw.head()[0] == 200
+    assert [raw.line(), raw.line()] == [b"5\r\n", b"first\r\n"]
+    go_on.set()
+    assert [raw.line(), raw.line()] == [b"4\r\n", b"last\r\n"]
+
+
+# What the gateway says itself
+
+
+def envelope(kind: str, reason: str, status: int) -> dict[str, Any]:
+    cause = {"type": kind, "reason": reason}
+    return {"error": {"root_cause": [cause], **cause}, "status": status}
+
+
+UNREADABLE = envelope("illegal_argument_exception", "The gateway cannot read the request.", 400)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "header"),
+    [
+        ("GET", "/../x", "a: b"),
+        ("GET", "/%00", "a: b"),
+        ("get", "/", "a: b"),
+        ("GET", "/" + "x" * 70_000, "a: b"),
+        ("GET", "/", "a: " + "x" * 70_000),
+        ("GET", "/", "Host: twice"),
+        ("POST", "/", "Content-Length: x"),
+    ],
+    ids=["above the root", "zero byte", "method", "long target", "long header", "two hosts", "no length"],
+)
+def test_what_cannot_be_read_is_refused_as_elasticsearch_refuses(raw, both, method, target, header) -> None:
+    raw.send(method, target, header)
+    status, headers, body = raw.answer()
+    assert (status, json.loads(body)) == (400, UNREADABLE)
+    assert ("Content-Type", "application/json") in headers
+    assert ("X-Elastic-Product", "Elasticsearch") in headers
+    assert not any(recorder.requests for recorder in both)
+
+
+def test_a_method_that_nginx_does_not_pass_on_is_refused_so_too(raw, both) -> None:
+    raw.send("TRACE", "/")
+    status, _, body = raw.answer()
+    told = {"error": "The gateway passes no request of this HTTP method on.", "status": 405}
+    assert (status, json.loads(body)) == (405, told)
+
+
+SILENT = [("/_connector/c", "The connector service"), ("/_search", "Elasticsearch")]
+
+
+@pytest.mark.parametrize(("target", "who"), SILENT)
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "HEAD"])
+def test_one_that_is_away_is_a_503_that_clients_can_read(nginx, target, who, method) -> None:
+    port = free_port()
+    with Gateway("127.0.0.1", port, f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"):
+        answer = Http(f"http://127.0.0.1:{port}").request(method, target, data=b"{}")
+    assert answer.status_code == 503
+    assert answer.headers["X-Elastic-Product"] == "Elasticsearch"
+    assert answer.headers["Content-Type"] == "application/json"
+    expected = envelope("status_exception", f"{who} does not answer.", 503)
+    assert (json.loads(answer.content) if method != "HEAD" else expected) == expected
+
+
+@pytest.mark.parametrize(("target", "who"), SILENT)
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+def test_what_was_sent_once_is_never_sent_again(raw, both, target, who, method) -> None:
+    """Neither after a lost answer on a new connection nor on one that was kept: a bulk would index twice."""
+    raw.send("GET", target)  # leaves a connection to keep
+    assert raw.answer()[0] == 200
+    for recorder in both:
+        recorder.requests.clear()
+        recorder.answer = lambda _arrived, _connection: None
+    for count in (1, 2):
+        raw.send(method, target, "Content-Length: 2", body=b"{}")
+        status, _, body = raw.answer()
+        assert (status, json.loads(body)["error"]["reason"]) == (503, f"{who} does not answer.")
+        assert sum(len(recorder.requests) for recorder in both) == count
+
+
+def answer_once(listener: socket.socket) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(an_answer())
+
+
+def test_one_that_returns_is_used_at_once(nginx) -> None:
+    with Recorder("connectors") as connectors:
+        elasticsearch, port = free_port(), free_port()
+        with Gateway("127.0.0.1", port, connectors.url, f"http://127.0.0.1:{elasticsearch}"):
+            http = Http(f"http://127.0.0.1:{port}")
+            assert [http.get("/x").status_code for _ in range(3)] == [503] * 3
+            assert http.get("/_connector/x").text == "connectors"
+            with socket.create_server(("127.0.0.1", elasticsearch)) as returned:
+                answering = threading.Thread(target=answer_once, args=(returned,))
+                answering.start()
+                assert http.get("/x").status_code == 200
+                answering.join()
+
+
+# The same with and without the gateway, before a real Elasticsearch
+
+BULK = b"".join(
+    b'{"index":{"_id":"%d"}}\n{"text":"%s"}\n' % (number, b"x" * 1000) for number in range(6000)
+)
+SAME: list[tuple[str, str, dict[str, str], bytes | None]] = [
+    ("GET", "/", {}, None),
+    ("HEAD", "/", {}, None),
+    ("GET", "/?pretty&human", {"Accept": VENDOR, "X-Opaque-Id": "me"}, None),
+    ("GET", "/_cat/indices/nothing*?v", {"Accept": "application/yaml"}, None),
+    ("HEAD", "/gateway-missing", {}, None),
+    ("GET", "/gateway-missing?ignore_unavailable=true", {}, None),
+    ("GET", "/gateway-missing/_doc/1", {}, None),
+    ("GET", "/gateway/_doc/a%2Fb%25%20c", {"Accept": VENDOR}, None),
+    ("GET", "/gateway/_doc/a/b", {}, None),
+    ("HEAD", "/gateway/_doc/a%2Fb%25%20c", {}, None),
+    ("HEAD", "/gateway", {}, None),
+    ("GET", "/gateway/_search", {"Content-Type": VENDOR}, b'{"query":{"match_all":{}},"size":3}'),
+    ("GET", "/gateway/_search?size=2", {"Accept-Encoding": "gzip"}, None),
+    ("POST", "/gateway/_search", {"Content-Type": "text/plain"}, b"{}"),
+    ("POST", "/gateway/_search", {"Content-Type": "application/json"}, b'{"query":'),
+    ("POST", "/gateway/_refresh", {"Content-Type": "application/octet-stream"}, b""),
+    (
+        "POST",
+        "/gateway/_update/a%2Fb%25%20c?if_seq_no=99&if_primary_term=1",
+        {"Content-Type": VENDOR},
+        b'{"doc":{"a":2}}',
+    ),
+    ("POST", "/gateway/_doc/", {}, None),
+    ("PUT", "/gateway/_bulk", {"Content-Type": "application/x-ndjson"}, b'{"index":{}}\n{"a":1}'),
+    ("PATCH", "/gateway", {}, None),
+    ("FOO", "/gateway", {}, None),
+    ("OPTIONS", "/gateway", {}, None),
+    ("GET", "//gateway", {}, None),
+    ("GET", "/x/../gateway", {}, None),
+    ("GET", "/%5Fconnector/x", {}, None),
+    ("GET", "/_connector%2Fx", {}, None),
+    ("GET", "/" + "x" * 5000, {}, None),
+    ("GET", "/gateway/_search?nonsense=1", {}, None),
+    ("DELETE", "/_search/scroll", {"Content-Type": VENDOR}, b'{"scroll_id":["bm9uZQ=="]}'),
+]
+
+
+@pytest.fixture(scope="module")
+def filled(node_url: str) -> Iterator[Http]:
+    """Elasticsearch itself, with an index that has one document of a difficult name."""
+    direct = Http(node_url)
+    json_ = {"Content-Type": "application/json"}
+    direct.put("/gateway/_doc/a%2Fb%25%20c?refresh=true", data=b'{"a":1}', headers=json_).raise_for_status()
+    yield direct
+    direct.delete("/gateway")
+    direct.close()
+
+
+def seen(http: Http, method: str, path: str, headers: dict[str, str], body: bytes | None) -> tuple[Any, ...]:
+    with closing(HTTPConnection(urlsplit(http.url).netloc, timeout=30)) as connection:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        own = ("connection", "date", "server", "transfer-encoding", "x-request-id")
+        kept = sorted(header for header in answer.getheaders() if header[0].lower() not in own)
+        return answer.status, kept, re.sub(rb'"took":\d+', b'"took":0', answer.read())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "body"), SAME, ids=[f"{case[0]} {case[1][:40]}" for case in SAME]
+)
+def test_elasticsearch_answers_the_same_with_and_without(through, filled, method, path, headers, body) -> None:
+    assert seen(through, method, path, headers, body) == seen(filled, method, path, headers, body)
+
+
+def test_a_bulk_of_many_megabytes_is_indexed(through, filled) -> None:
+    answer = through.put("/gateway-bulk/_bulk", data=BULK, headers={"Content-Type": "application/x-ndjson"})
+    try:
+        assert answer.status_code == 200
+        assert answer.json()["errors"] is False
+        assert len(answer.json()["items"]) == 6000
+        through.post("/gateway-bulk/_refresh")
+        assert through.get("/gateway-bulk/_count").json()["count"] == 6000
+    finally:
+        filled.delete("/gateway-bulk")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "body"),
+    [
+        ("GET", "/_connector/_sync_job?size=0", {"Accept": VENDOR, "X-Opaque-Id": "me"}, None),
+        ("GET", "/_connector/a%2Fb?pretty", {}, None),
+        ("HEAD", "/_connector/a%2Fb", {}, None),
+        ("GET", "/_connector//x", {}, None),
+        ("GET", "/_connector/../x", {}, None),
+        ("PUT", "/_connector/_sync_job/x/_claim", {"Content-Type": "text/plain"}, b"{}"),
+        ("PUT", "/_connector/x/_check_in", {"Content-Type": "application/octet-stream"}, b""),
+        ("POST", "/_connector/_sync_job", {"Content-Type": "application/json"}, b'{"id":'),
+        ("GET", "/_connector?nonsense=1", {}, None),
+        ("GET", "/_connector/" + "x" * 8000, {}, None),
+        ("GET", "/_connector/" + "x" * 9000, {}, None),
+    ],
+    ids=str,
+)
+def test_the_service_answers_the_same_with_and_without(through, http, method, path, headers, body) -> None:
+    assert seen(through, method, path, headers, body) == seen(http, method, path, headers, body)
+
+
+# The configuration elsewhere
+
+
+def test_the_template_takes_four_variables_and_names_them() -> None:
+    template = TEMPLATE.read_text()
+    comments = "\n".join(line for line in template.splitlines() if line.startswith("#"))
+    used = set(re.findall(r"\$\{(\w+)\}", template))
+    assert used == set(re.findall(r"^#   (\w+)  ", comments, re.MULTILINE))
+    assert set(re.findall(r"\$([A-Z_]+)", comments)) == used
+    assert "${" not in render(template, dict.fromkeys(used, "x"))
+
+
+def test_it_fits_into_the_http_block_of_an_image_or_a_distribution(nginx, tmp_path) -> None:
+    """Both say things there themselves, which must neither collide with ours nor count."""
+    values = {
+        "GATEWAY_LISTEN": f"127.0.0.1:{free_port()}",
+        "CONNECTORS_ADDRESS": "127.0.0.1:9280",
+        "ELASTICSEARCH_ADDRESS": "127.0.0.1:9200",
+        "ELASTICSEARCH_SCHEME": "http",
+    }
+    (tmp_path / "default.conf").write_text(render(TEMPLATE.read_text(), values))
+    theirs = "default_type application/octet-stream; sendfile on; tcp_nopush on; keepalive_timeout 65; gzip on;"
+    temporary = "".join(
+        f"{kind}_temp_path {kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (tmp_path / "nginx.conf").write_text(
+        f"pid pid; events {{}} http {{ access_log off; {theirs} {temporary} include default.conf; }}"
+    )
+    checked = subprocess.run(
+        [nginx, "-t", "-q", "-e", "stderr", "-p", tmp_path, "-c", tmp_path / "nginx.conf"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+@pytest.fixture
+def encrypted(tmp_path: Path) -> Callable[[str], tuple[str, Path]]:
+    """Make a server that speaks TLS with a certificate for a name; its address and the certificate."""
+
+    def serve(name: str) -> tuple[str, Path]:
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        now = datetime.now(UTC)
+        certificate = (
+            x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        file = tmp_path / "server.pem"
+        secret = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        file.write_bytes(secret + certificate.public_bytes(serialization.Encoding.PEM))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        listener = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
+
+        def answer() -> None:
+            with listener:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:  # the gateway did not like the certificate
+                    return
+                connection.recv(65536)
+                connection.sendall(an_answer(body=b"encrypted"))
+
+        threading.Thread(target=answer, daemon=True).start()
+        return f"https://localhost:{listener.getsockname()[1]}", file
+
+    return serve
+
+
+@pytest.mark.parametrize(("name", "status"), [("localhost", 200), ("elsewhere", 503)])
+def test_the_certificate_of_elasticsearch_is_checked(nginx, encrypted, name, status) -> None:
+    url, certificate = encrypted(name)
+    port = free_port()
+    with Gateway("127.0.0.1", port, "http://127.0.0.1:9", url, str(certificate)):
+        assert Http(f"http://127.0.0.1:{port}").get("/").status_code == status
+
+
+def test_several_addresses_of_elasticsearch_share_the_requests(nginx) -> None:
+    with Recorder("one") as one, Recorder("two") as two:
+        port = free_port()
+        with Gateway("127.0.0.1", port, "http://127.0.0.1:9", f"{one.url}, {two.url}"):
+            http = Http(f"http://127.0.0.1:{port}")
+            assert sorted(http.get("/").text for _ in range(4)) == ["one", "one", "two", "two"]
+
+
+def test_only_an_address_of_localhost_where_somebody_listens_is_used(nginx) -> None:
+    with Recorder("elasticsearch") as elasticsearch:
+        port = free_port()
+        with Gateway("127.0.0.1", port, "http://127.0.0.1:9", elasticsearch.url.replace("127.0.0.1", "localhost")):
+            http = Http(f"http://127.0.0.1:{port}")
+            assert [http.get("/").status_code for _ in range(4)] == [200] * 4
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("ftp://x", "needs an http or https address, and ftp://x is none"),
+        ("http://me:secret@x/es", "so http://x/es may have none"),
+        ("http://x,https://x", "one scheme"),
+        ("https://x,https://y", "one host name"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_one_sentence(url, sentence) -> None:
+    with pytest.raises(GatewayError, match=re.escape(sentence)) as raised:
+        Gateway("127.0.0.1", 0, "http://127.0.0.1:9", url)
+    assert "secret" not in str(raised.value)
+
+
+# Its life
+
+
+def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "scripts.gateway", *arguments],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **options,
+    )
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nginx_ends_with_the_command(nginx, both, how, tmp_path) -> None:
+    port = free_port()
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with start(*(each.url for each in both), f"--port={port}", env=environment) as command:
+        assert command.stdout.readline() == f"The gateway answers at http://127.0.0.1:{port}\n"
+        assert Http(f"http://127.0.0.1:{port}").get("/_connector").text == "connectors"
+        command.send_signal(how)
+        assert command.wait(10) == (0 if how != signal.SIGKILL else -how)
+        assert command.stdout.read() == ""  # ends when the last process has closed it
+    assert not listens(port)
+    if how != signal.SIGKILL:
+        assert not list(tmp_path.iterdir())
+
+
+def test_a_port_that_is_taken_is_said(nginx) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with start("http://127.0.0.1:9", "http://127.0.0.1:9", f"--port={port}") as command:
+            said = command.stdout.read()
+            assert command.wait() == 1
+    assert f"bind() to 127.0.0.1:{port} failed" in said
+    assert said.endswith("The gateway cannot be started, since nginx ended with status 1; what it said stands above.\n")
+
+
+def test_without_nginx_there_is_a_sentence(monkeypatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    with pytest.raises(GatewayError, match="nginx, which is not installed"):
+        Gateway("127.0.0.1", 0, "http://127.0.0.1:9", "http://127.0.0.1:9").start()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_make_run_starts_it_and_ends_it(nginx, node_url, how) -> None:
+    port, service = free_port(), free_port()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("ELASTICSEARCH_U")},
+        "ELASTICSEARCH_URL": node_url,
+        "PORT": str(service),
+        "WORKERS": "1",
+        "GATEWAY": "1",
+        "GATEWAY_PORT": str(port),
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "scripts.run"],
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as command:
+        said = iter(command.stdout.readline, "")
+        assert any(f"curl -X PUT http://127.0.0.1:{port}/_connector/my-connector" in line for line in said)
+        http = Http(f"http://127.0.0.1:{port}")
+        assert "version" in http.get("/").json()
+        assert "count" in http.get("/_connector/_sync_job").json()
+        command.send_signal(how)
+        command.wait(60)
+        assert command.stdout.read() is not None
+    deadline = time.monotonic() + 20
+    while (listens(port) or listens(service)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not listens(port)
+    assert not listens(service)
