@@ -26,6 +26,10 @@ def masked_sync_job(sync_job: Mapping[str, Any]) -> dict[str, Any]:
 
 def _masked_item(item: Any) -> Any:
     # Other programs write these documents too: a flag as text counts, and no value at all needs no mask.
-    if not isinstance(item, Mapping) or item.get("sensitive") not in (True, "true") or item.get("value") is None:
+    if (
+        not isinstance(item, Mapping)
+        or item.get("sensitive") not in (True, "true")
+        or item.get("value") is None
+    ):
         return item
     return {**item, "value": MASK}

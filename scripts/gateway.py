@@ -107,7 +107,9 @@ class Gateway:
         # Debian's users do not have the folder of nginx in their PATH.
         nginx = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
         if nginx is None:
-            raise GatewayError("The gateway needs nginx, which is not installed (Debian's nginx-light will do).")
+            raise GatewayError(
+                "The gateway needs nginx, which is not installed (Debian's nginx-light will do)."
+            )
         self._folder = tempfile.TemporaryDirectory(prefix="connector-sync-service-gateway-")
         folder = Path(self._folder.name)
         folder.chmod(0o755)  # root's nginx serves as another user
@@ -204,7 +206,9 @@ def main() -> int:
         The exit status: 0 when somebody asked for the end, else 1.
     """
     parser = argparse.ArgumentParser(prog="python3 -m scripts.gateway", description=__doc__)
-    parser.add_argument("elasticsearch", help="the address of Elasticsearch, http://127.0.0.1:9200 for example")
+    parser.add_argument(
+        "elasticsearch", help="the address of Elasticsearch, http://127.0.0.1:9200 for example"
+    )
     parser.add_argument("connectors", help="the address of the service, http://127.0.0.1:9280 for example")
     parser.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
     parser.add_argument("--port", default=9281, type=int, help="where to listen (%(default)s)")

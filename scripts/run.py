@@ -9,12 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from app.settings import Settings, SettingsError, load
 from scripts.elasticsearch import Source, Unavailable, folders, for_run
 from scripts.elasticsearch.source import ask
+from scripts.gateway import Gateway, GatewayError
 from scripts.lifeline import follow_parent, tied
 from scripts.secrets import kept_key
 
@@ -56,17 +57,29 @@ def main() -> int:
         follow_parent()
         settings = load()
         port = _free_port(settings.host, settings.port)
-        with for_run() as source, _service(source, port, _key(settings)) as service:
+        gateway_port = _gateway_port(settings.host)
+        with ExitStack() as stack:
+            source = stack.enter_context(for_run())
             if source.version:  # not a cluster that was named: its address may hold a password
                 _say(f"Elasticsearch {source.version} answers at {source.url}")
-            _wait(source, service, settings.host, port)
+            url = shown = _url(settings.host, port)
+            gateway = None
+            if gateway_port is not None:
+                shown = _url(settings.host, gateway_port)
+                gateway = Gateway(
+                    settings.host, gateway_port, url, source.url, settings.elasticsearch_ca_certs
+                )
+                stack.enter_context(gateway)
+                _say(f"The gateway answers at {shown}: /_connector is the service, all else Elasticsearch")
+            service = stack.enter_context(_service(source, port, _key(settings)))
+            _wait(source, service, gateway, url, shown)
     except _Asked:
         _say("Stopped.")
         return 0
     except _Ended as why:
         _say(str(why))
         return why.status
-    except (SettingsError, Unavailable) as why:
+    except (SettingsError, Unavailable, GatewayError) as why:
         _say(str(why))
         return 1
     return 0
@@ -82,7 +95,26 @@ def _say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-def _free_port(host: str, port: int) -> int:
+def _gateway_port(host: str) -> int | None:
+    """Read GATEWAY and GATEWAY_PORT.
+
+    Returns:
+        The port of the gateway; None when no gateway is wanted.
+    """
+    if os.environ.get("GATEWAY", "0") in ("", "0"):
+        return None
+    wanted = os.environ.get("GATEWAY_PORT", "9281")
+    if not (wanted.isdecimal() and int(wanted) < 65536):
+        raise _Ended(f"GATEWAY_PORT is {wanted!r}, which is no port.", 1)
+    return _free_port(host, int(wanted), "GATEWAY_PORT")
+
+
+def _url(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def _free_port(host: str, port: int, variable: str = "PORT") -> int:
     """Fail at once on a port that is taken, which the service would only find out after Elasticsearch has started.
 
     Returns:
@@ -96,7 +128,7 @@ def _free_port(host: str, port: int) -> int:
             return int(probe.getsockname()[1])
     except OSError as why:
         raise _Ended(
-            f"Cannot listen at {host}:{port} ({why}); HOST and PORT name another address.", 1
+            f"Cannot listen at {host}:{port} ({why}); HOST and {variable} name another address.", 1
         ) from why
 
 
@@ -145,10 +177,10 @@ def _service(source: Source, port: int, key: dict[str, str]) -> Iterator[subproc
                 service.wait()
 
 
-def _wait(source: Source, service: subprocess.Popen[bytes], host: str, port: int) -> None:
-    """Say when the service is ready, and wait until something ends."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+def _wait(
+    source: Source, service: subprocess.Popen[bytes], gateway: Gateway | None, url: str, shown: str
+) -> None:
+    """Say when the service at `url` is ready, with first requests to `shown`, and wait until something ends."""
     ready, complained = False, time.monotonic()
     while True:
         if (status := service.poll()) is not None:
@@ -159,11 +191,13 @@ def _wait(source: Source, service: subprocess.Popen[bytes], host: str, port: int
             )
         if failure := source.failure():
             raise _Ended(f"The service ends, since {failure}", 1)
+        if gateway and (failure := gateway.failure()):
+            raise _Ended(f"The service ends, since {failure}", 1)
         if not ready:
             answer = _readiness(url)
             ready = answer is None
             if ready:
-                print(_FIRST_REQUESTS.format(url=url), flush=True)
+                print(_FIRST_REQUESTS.format(url=shown), flush=True)
             elif time.monotonic() - complained > 10:
                 _say(f"Not ready yet: {answer}")
                 complained = time.monotonic()

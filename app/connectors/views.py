@@ -10,11 +10,18 @@ from app.connectors import drafts, operations, updates
 from app.connectors.schemas import configuration, filtering, properties, scheduling, syncing
 from app.connectors.schemas.ids import deleted_connector_id, existing_connector_id, written_connector_id
 from app.connectors.schemas.queries import DeleteParameters, GetParameters, ListParameters
+from app.sensitive import masked_connector
 from app.store import Store
+from app.wire.authorization import may_manage
 from app.wire.endpoint import endpoint
 from app.wire.rendering import answer
 
 blueprint = Blueprint("connectors", __name__, url_prefix="/_connector")
+
+
+def _shown(connector: dict[str, Any]) -> dict[str, Any]:
+    """The connector as its reader may see it."""
+    return connector if may_manage() else masked_connector(connector)
 
 
 def _store() -> Store:
@@ -23,7 +30,7 @@ def _store() -> Store:
 
 
 @blueprint.post("")
-@endpoint(body=properties.PutBody, body_optional=True)
+@endpoint(action="post", body=properties.PutBody, body_optional=True)
 def create(body: dict[str, Any]) -> Response:
     """Make a connector under an id of ours."""
     connector_id = operations.create(_store(), body)
@@ -31,7 +38,7 @@ def create(body: dict[str, Any]) -> Response:
 
 
 @blueprint.put("")
-@endpoint(body=properties.PutBody, body_optional=True)
+@endpoint(action="put", body=properties.PutBody, body_optional=True)
 def put_without_id(body: dict[str, Any]) -> Response:
     """Make a connector under an id of ours, as `POST` does."""
     connector_id = operations.create(_store(), body)
@@ -39,15 +46,15 @@ def put_without_id(body: dict[str, Any]) -> Response:
 
 
 @blueprint.get("")
-@endpoint(query=ListParameters)
+@endpoint(action="list", query=ListParameters)
 def list_(query: dict[str, Any]) -> Response:
     """List connectors by their index, a page at a time."""
     page = operations.list_(_store(), **query)
-    return answer({"count": page.count, "results": page.results})
+    return answer({"count": page.count, "results": [_shown(connector) for connector in page.results]})
 
 
 @blueprint.put("/<connector:connector_id>")
-@endpoint(body=properties.PutBody, body_optional=True, validate_path=written_connector_id)
+@endpoint(action="put", body=properties.PutBody, body_optional=True, validate_path=written_connector_id)
 def put(connector_id: str, body: dict[str, Any]) -> Response:
     """Make a connector, or change the fields of one that were sent."""
     result = operations.put(_store(), connector_id, body)
@@ -55,14 +62,15 @@ def put(connector_id: str, body: dict[str, Any]) -> Response:
 
 
 @blueprint.get("/<connector:connector_id>")
-@endpoint(query=GetParameters, validate_path=existing_connector_id)
+@endpoint(action="get", query=GetParameters, validate_path=existing_connector_id)
 def get(connector_id: str, query: dict[str, Any]) -> Response:
     """Show a connector."""
-    return answer(operations.get(_store(), connector_id, include_deleted=query["include_deleted"]))
+    connector = operations.get(_store(), connector_id, include_deleted=query["include_deleted"])
+    return answer(_shown(connector))
 
 
 @blueprint.delete("/<connector:connector_id>")
-@endpoint(query=DeleteParameters, validate_path=deleted_connector_id)
+@endpoint(action="delete", query=DeleteParameters, validate_path=deleted_connector_id)
 def delete(connector_id: str, query: dict[str, Any]) -> Response:
     """Remove a connector, or mark it as deleted."""
     operations.delete(_store(), connector_id, **query)
@@ -70,21 +78,23 @@ def delete(connector_id: str, query: dict[str, Any]) -> Response:
 
 
 @blueprint.put("/<connector:connector_id>/_check_in")
-@endpoint(validate_path=written_connector_id)
+@endpoint(action="update_last_seen", validate_path=written_connector_id)
 def check_in(connector_id: str) -> Response:
     """Take a heartbeat of the connector's service."""
     return answer({"result": updates.check_in(_store(), connector_id)})
 
 
 @blueprint.put("/<connector:connector_id>/_api_key_id")
-@endpoint(body=properties.ApiKeyIdBody, validate_path=written_connector_id)
+@endpoint(action="update_api_key_id", body=properties.ApiKeyIdBody, validate_path=written_connector_id)
 def api_key_id(connector_id: str, body: dict[str, Any]) -> Response:
     """Set the ids of the connector's API key and of the secret that holds it."""
     return answer({"result": updates.merge(_store(), connector_id, _without_nulls(body))})
 
 
 @blueprint.put("/<connector:connector_id>/_configuration")
-@endpoint(body=configuration.ConfigurationBody, validate_path=written_connector_id)
+@endpoint(
+    action="update_configuration", body=configuration.ConfigurationBody, validate_path=written_connector_id
+)
 def configure(connector_id: str, body: dict[str, Any]) -> Response:
     """Replace the configuration, or set values in it."""
     if "configuration" in body:
@@ -95,21 +105,21 @@ def configure(connector_id: str, body: dict[str, Any]) -> Response:
 
 
 @blueprint.put("/<connector:connector_id>/_error")
-@endpoint(body=properties.ErrorBody, validate_path=written_connector_id)
+@endpoint(action="update_error", body=properties.ErrorBody, validate_path=written_connector_id)
 def error(connector_id: str, body: dict[str, Any]) -> Response:
     """Note what is wrong with the connector, or that nothing is."""
     return answer({"result": updates.set_error(_store(), connector_id, body["error"])})
 
 
 @blueprint.put("/<connector:connector_id>/_features")
-@endpoint(body=syncing.FeaturesBody, validate_path=written_connector_id)
+@endpoint(action="update_features", body=syncing.FeaturesBody, validate_path=written_connector_id)
 def features(connector_id: str, body: dict[str, Any]) -> Response:
     """Say what the connector can do."""
     return answer({"result": updates.merge(_store(), connector_id, body)})
 
 
 @blueprint.put("/<connector:connector_id>/_filtering")
-@endpoint(body=filtering.FilteringBody, validate_path=written_connector_id)
+@endpoint(action="update_filtering", body=filtering.FilteringBody, validate_path=written_connector_id)
 def filter_(connector_id: str, body: dict[str, Any]) -> Response:
     """Replace the filtering, or edit its draft."""
     if "filtering" in body:
@@ -120,70 +130,74 @@ def filter_(connector_id: str, body: dict[str, Any]) -> Response:
 
 
 @blueprint.put("/<connector:connector_id>/_filtering/_validation")
-@endpoint(body=filtering.FilteringValidationBody, validate_path=written_connector_id)
+@endpoint(
+    action="update_filtering/draft_validation",
+    body=filtering.FilteringValidationBody,
+    validate_path=written_connector_id,
+)
 def validate_filtering(connector_id: str, body: dict[str, Any]) -> Response:
     """Take a connector service's verdict on the draft."""
     return answer({"result": drafts.judge(_store(), connector_id, body["validation"])})
 
 
 @blueprint.put("/<connector:connector_id>/_filtering/_activate")
-@endpoint(validate_path=written_connector_id)
+@endpoint(action="update_filtering/activate", validate_path=written_connector_id)
 def activate_filtering(connector_id: str) -> Response:
     """Make the draft the active half."""
     return answer({"result": drafts.activate(_store(), connector_id)})
 
 
 @blueprint.put("/<connector:connector_id>/_index_name")
-@endpoint(body=properties.IndexNameBody, validate_path=written_connector_id)
+@endpoint(action="update_index_name", body=properties.IndexNameBody, validate_path=written_connector_id)
 def index_name(connector_id: str, body: dict[str, Any]) -> Response:
     """Attach an index, or none."""
     return answer({"result": operations.set_index_name(_store(), connector_id, body["index_name"])})
 
 
 @blueprint.put("/<connector:connector_id>/_last_sync")
-@endpoint(body=syncing.LastSyncBody, validate_path=written_connector_id)
+@endpoint(action="update_last_sync_stats", body=syncing.LastSyncBody, validate_path=written_connector_id)
 def last_sync(connector_id: str, body: dict[str, Any]) -> Response:
     """Take how the last syncs went."""
     return answer({"result": updates.replace(_store(), connector_id, body)})
 
 
 @blueprint.put("/<connector:connector_id>/_name")
-@endpoint(body=properties.NameBody, validate_path=written_connector_id)
+@endpoint(action="update_name", body=properties.NameBody, validate_path=written_connector_id)
 def name(connector_id: str, body: dict[str, Any]) -> Response:
     """Set the name, the description, or both."""
     return answer({"result": updates.merge(_store(), connector_id, _without_nulls(body))})
 
 
 @blueprint.put("/<connector:connector_id>/_native")
-@endpoint(body=properties.NativeBody, validate_path=written_connector_id)
+@endpoint(action="update_native", body=properties.NativeBody, validate_path=written_connector_id)
 def native(connector_id: str, body: dict[str, Any]) -> Response:
     """Say whether Elastic manages the connector."""
     return answer({"result": updates.set_native(_store(), connector_id, body["is_native"])})
 
 
 @blueprint.put("/<connector:connector_id>/_pipeline")
-@endpoint(body=syncing.PipelineBody, validate_path=written_connector_id)
+@endpoint(action="update_pipeline", body=syncing.PipelineBody, validate_path=written_connector_id)
 def pipeline(connector_id: str, body: dict[str, Any]) -> Response:
     """Set the ingest pipeline."""
     return answer({"result": updates.merge(_store(), connector_id, body)})
 
 
 @blueprint.put("/<connector:connector_id>/_scheduling")
-@endpoint(body=scheduling.SchedulingBody, validate_path=written_connector_id)
+@endpoint(action="update_scheduling", body=scheduling.SchedulingBody, validate_path=written_connector_id)
 def schedule(connector_id: str, body: dict[str, Any]) -> Response:
     """Set the schedules that were sent."""
     return answer({"result": updates.merge(_store(), connector_id, body)})
 
 
 @blueprint.put("/<connector:connector_id>/_service_type")
-@endpoint(body=properties.ServiceTypeBody, validate_path=written_connector_id)
+@endpoint(action="update_service_type", body=properties.ServiceTypeBody, validate_path=written_connector_id)
 def service_type(connector_id: str, body: dict[str, Any]) -> Response:
     """Say what the connector connects to."""
     return answer({"result": updates.set_service_type(_store(), connector_id, body["service_type"])})
 
 
 @blueprint.put("/<connector:connector_id>/_status")
-@endpoint(body=properties.StatusBody, validate_path=written_connector_id)
+@endpoint(action="update_status", body=properties.StatusBody, validate_path=written_connector_id)
 def status(connector_id: str, body: dict[str, Any]) -> Response:
     """Move the connector to another status."""
     return answer({"result": updates.set_status(_store(), connector_id, body["status"])})

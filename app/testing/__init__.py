@@ -9,7 +9,7 @@ import http.client
 import os
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -49,6 +49,9 @@ class ConnectorService:
     elasticsearch_url: str
     """Where Elasticsearch itself answers. Its security is off."""
 
+    network: str
+    """The Docker network of both, for containers that join them: `service:9280` and `elasticsearch:9200` there."""
+
     def __init__(
         self,
         *,
@@ -69,6 +72,7 @@ class ConnectorService:
         """
         self.url = ""
         self.elasticsearch_url = ""
+        self.network = ""
         self._elasticsearch_image = (
             elasticsearch_image or os.environ.get("ES_IMAGE") or DEFAULT_ELASTICSEARCH_IMAGE
         )
@@ -90,12 +94,13 @@ class ConnectorService:
         if self._running is not None:
             return self
         try:
-            with docker.from_env(timeout=_DAEMON_SECONDS) as client:  # one that hangs would cost a minute
+            with closing(docker.from_env(timeout=_DAEMON_SECONDS)) as client:  # one that hangs costs a minute
                 client.ping()
         except (docker.errors.DockerException, OSError) as why:
             raise NotStarted(f"Docker does not answer: {why}") from why
         with ExitStack() as stack:
             network = stack.enter_context(Network())
+            self.network = network.name
             self.elasticsearch_url = self._run(
                 stack,
                 DockerContainer(self._elasticsearch_image, env=self._elasticsearch_settings),

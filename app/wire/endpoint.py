@@ -19,7 +19,7 @@ View = Callable[..., Response]
 
 def endpoint(
     *,
-    action: str | None = None,
+    action: str,
     query: type[QueryParameters] | None = None,
     body: type[RequestBody] | None = None,
     body_optional: bool = False,
@@ -57,8 +57,7 @@ def endpoint(
                 raise illegal_argument(message)
             if violations:
                 raise validation_failed(violations)
-            if action is not None:
-                authorization.require(action)
+            authorization.require(action)
             return view(**arguments)
 
         return handle

@@ -43,7 +43,7 @@ def test_decision_15_a_missing_index_is_told_in_a_sentence(http: Http, elasticse
     assert not elasticsearch.indices.exists(index=SYNC_JOBS.name)
 
 
-@pytest.mark.parametrize("name", ["hard", "delete_sync_jobs", "refresh", "if_seq_no"])
+@pytest.mark.parametrize("name", ["hard", "timeout", "refresh", "if_seq_no"])
 def test_unknown_parameter(http: Http, jobs: Stored, name: str) -> None:
     jobs.put("j1", a_job())
     assert told(http.delete(f"{JOBS}/j1?{name}=1")) == illegal(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,24 +32,35 @@ def eager(node_url: str) -> Iterator[Service]:
         yield service
 
 
-@pytest.fixture(autouse=True)
-def no_refresh_by_itself(service: Service, elasticsearch: Elasticsearch) -> Iterator[None]:
+@pytest.fixture(scope="module", autouse=True)
+def no_refresh_by_itself(running_service: Service, elasticsearch: Elasticsearch) -> Iterator[None]:
     """Elasticsearch refreshes only when it is told to."""
-    elasticsearch.indices.refresh(index=BOTH)
+    running_service.wait_until_ready()
     elasticsearch.indices.put_settings(index=BOTH, settings={"refresh_interval": "-1"})
+    # The change itself brings about a last refresh, some time after it was acknowledged.
+    quiet_since, seen = time.monotonic(), refreshed(elasticsearch)
+    while time.monotonic() < quiet_since + 0.5:
+        time.sleep(0.05)
+        if (now := refreshed(elasticsearch)) != seen:
+            quiet_since, seen = time.monotonic(), now
     yield
     elasticsearch.indices.put_settings(index=BOTH, settings={"refresh_interval": None})
 
 
+def refreshed(client: Elasticsearch) -> int:
+    """How often what searches see was brought up to date so far."""
+    answer = client.indices.stats(index=BOTH, metric="refresh")
+    return int(answer["_all"]["primaries"]["refresh"]["external_total"])
+
+
+@pytest.fixture(autouse=True)
+def empty_for_raw_searches_too(service: Service, elasticsearch: Elasticsearch) -> None:
+    elasticsearch.indices.refresh(index=BOTH)
+
+
 @pytest.fixture
 def refreshes(elasticsearch: Elasticsearch) -> Callable[[], int]:
-    """How often what searches see was brought up to date so far."""
-
-    def count() -> int:
-        answer = elasticsearch.indices.stats(index=BOTH, metric="refresh")
-        return int(answer["_all"]["primaries"]["refresh"]["external_total"])
-
-    return count
+    return lambda: refreshed(elasticsearch)
 
 
 @pytest.fixture

@@ -56,7 +56,14 @@ RULE = {
     "created_at": MOMENT,
     "updated_at": MOMENT,
 }
-LAST_RULE = RULE | {"id": "DEFAULT", "field": "_", "order": 2, "policy": "include", "rule": "regex", "value": ".*"}
+LAST_RULE = RULE | {
+    "id": "DEFAULT",
+    "field": "_",
+    "order": 2,
+    "policy": "include",
+    "rule": "regex",
+    "value": ".*",
+}
 SNIPPET = {"value": {"tables": ["a"]}, "created_at": MOMENT, "updated_at": MOMENT}
 VALID = {"errors": [], "state": "valid"}
 INVALID = {"errors": [{"ids": ["rule-1"], "messages": ["no such field"]}], "state": "invalid"}
@@ -207,7 +214,9 @@ CALLS = [
         },
         {"count": 1, "results": [Having(id=RUNNING, worker_hostname="worker-1")]},
     ),
-    Call("sync_job_list", {"job_type": "full"}, {"count": 2, "results": [Having(id=JOB), Having(id=RUNNING)]}),
+    Call(
+        "sync_job_list", {"job_type": "full"}, {"count": 2, "results": [Having(id=JOB), Having(id=RUNNING)]}
+    ),
     Call("sync_job_cancel", {"connector_sync_job_id": JOB}, UPDATED, stored={"status": "canceled"}),
     Call("sync_job_cancel", {"connector_sync_job_id": RUNNING}, UPDATED, stored={"status": "canceling"}),
     Call("sync_job_check_in", {"connector_sync_job_id": RUNNING}, UPDATED),

@@ -89,8 +89,8 @@ def javascript_folder() -> Path:
     lock = (JAVASCRIPT / "package-lock.json").read_bytes()
     digest = hashlib.sha256(lock).hexdigest()[:16]
     folder = cache_folder().with_name("javascript-clients") / digest
+    _check_node_js()
     if not folder.exists():
-        _check_node_js()
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(dir=folder.parent))
         try:

@@ -1,28 +1,197 @@
-"""Every method of every official client, with every parameter; a new one in a newer client cannot be forgotten."""
+"""Every method of every official client, with every parameter: one that a newer client has cannot be forgotten."""
 
 from __future__ import annotations
 
-import inspect
-from collections import defaultdict
+from typing import Any
 
 import elasticsearch
 import pytest
 
-from tests.clients.calls import CALLS, CONNECTOR, JOB, SECRET_CALLS, SINCE_9, Call
+from tests.clients.calls import CALLS, CONNECTOR, SECRET_CALLS, SINCE_9, Call
 from tests.clients.official import JavaScriptClient, Official, PythonClient, Refused
 from tests.service import Service
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-ALL_CALLS = CALLS + SECRET_CALLS
-JOB_METHODS = "sync_job_"
+GONE = "gone 1/x"
+WRITTEN_WITHOUT_A_LOOK = {"sync_job_check_in", "sync_job_update_stats"}
 
 
-def calls_of(client: Official) -> list[Call]:
-    return ALL_CALLS if isinstance(client, JavaScriptClient) else CALLS
+def lacking(client: Official) -> set[tuple[str, str]]:
+    """The parameters that this client is known to lack."""
+    return SINCE_9 if isinstance(client, PythonClient) and elasticsearch.__version__[0] == 8 else set()
 
 
-def lacks(client: Official, call: Call, parameter: str) -> bool:
-    """Is this a parameter that is known to be missing from this client?"""
-    is_py_8 = isinstance(client, PythonClient) and elasticsearch.__version__[0] == 8
-    return is_py_8 and (call.method, parameter) in SINCE_9
+def known_arguments(client: Official, call: Call) -> dict[str, Any]:
+    return {
+        name: value for name, value in call.arguments.items() if (call.method, name) not in lacking(client)
+    }
+
+
+def number(value: object) -> str | None:
+    return f"{CALLS.index(value)}-{value.method}" if isinstance(value, Call) else None
+
+
+def the_document(client: Official, call: Call) -> dict[str, Any]:
+    """What the call was about."""
+    if "connector_id" in call.arguments:
+        document = client.call("get", connector_id=call.arguments["connector_id"]).body
+    else:
+        job_id = call.arguments["connector_sync_job_id"]
+        document = client.call("sync_job_get", connector_sync_job_id=job_id).body
+    assert isinstance(document, dict)
+    return document
+
+
+def test_no_method_and_no_parameter_is_forgotten(official: Official) -> None:
+    expected: dict[str, set[str]] = {}
+    for call in [*CALLS, *(SECRET_CALLS if isinstance(official, JavaScriptClient) else [])]:
+        expected.setdefault(call.method, set()).update(known_arguments(official, call))
+    methods = official.methods()
+    assert methods.keys() == expected.keys()
+    assert {name: found for name, found in methods.items() if found is not None} == {
+        name: sent for name, sent in expected.items() if methods[name] is not None
+    }
+
+
+@pytest.mark.parametrize("call", CALLS, ids=number)
+def test_a_method(official: Official, furnished: Service, call: Call) -> None:
+    answer = official.call(call.method, **known_arguments(official, call))
+    assert (answer.status, answer.body) == (call.status, call.answer)
+    if call.stored:
+        document = the_document(official, call)
+        assert {name: document.get(name) for name in call.stored} == call.stored
+
+
+# Where a missing connector or job is an error, and not made, nor left out of a list.
+OF_ONE = {
+    (call.method, name): call
+    for call in CALLS
+    for name in ("connector_id", "connector_sync_job_id")
+    if name in call.arguments and call.method not in ("put", "list", "sync_job_list")
+}
+
+
+@pytest.mark.parametrize(("call", "name"), [(call, name) for (_, name), call in OF_ONE.items()], ids=number)
+def test_what_is_missing_is_not_found(official: Official, furnished: Service, call: Call, name: str) -> None:
+    with pytest.raises(Refused) as raised:
+        official.call(call.method, **known_arguments(official, call) | {name: GONE})
+    if name == "connector_id":
+        reason = f"connector [{GONE}] not found"
+    elif call.method in WRITTEN_WITHOUT_A_LOOK:
+        reason = f"connector sync job [{GONE}] not found"
+    else:
+        reason = GONE
+    told(official, raised.value, 404, "resource_not_found_exception", reason)
+
+
+@pytest.mark.parametrize(
+    "call", {call.method: call for call in CALLS}.values(), ids=lambda call: str(call.method)
+)
+def test_the_parameters_of_every_method_are_understood(
+    official: Official, furnished: Service, call: Call
+) -> None:
+    common = {"pretty": True, "human": True, "error_trace": True, "filter_path": ["*"]}
+    answer = official.call(call.method, **known_arguments(official, call), **common)
+    assert (answer.status, answer.body) == (call.status, call.answer)
+
+
+IN_NO_STATE = "Such a ConnectorSyncStatus transition is not supported by the Connector Protocol."
+REFUSED = [
+    ("put", {"connector_id": "n", "index_name": "_bad"}, 400, "action_request_validation_exception", None),
+    (
+        "put",
+        {"connector_id": "n", "index_name": "content-old"},
+        400,
+        "status_exception",
+        "Index name [content-old] is used by another connector.",
+    ),
+    ("list", {"size": -1}, 400, "illegal_argument_exception", "Parameter [size] cannot be < 0"),
+    (
+        "update_status",
+        {"connector_id": CONNECTOR, "status": "connected"},
+        400,
+        "status_exception",
+        (
+            "Invalid transition attempt from [created] to [connected]. "
+            "Such a status transition is not supported by the Connector Protocol."
+        ),
+    ),
+    (
+        "update_configuration",
+        {"connector_id": CONNECTOR, "values": {"unknown": 1}},
+        400,
+        "status_exception",
+        (
+            "Unknown [configuration] fields in the request payload: [unknown]. "
+            "Remove them from request or register their schema first."
+        ),
+    ),
+    (
+        "update_scheduling",
+        {"connector_id": CONNECTOR, "scheduling": {"full": {"enabled": True, "interval": "at noon"}}},
+        400,
+        "x_content_parse_exception",
+        None,
+    ),
+    (
+        "sync_job_post",
+        {"id": GONE},
+        404,
+        "resource_not_found_exception",
+        f"Connector with id '{GONE}' does not exist.",
+    ),
+    ("sync_job_post", {"id": CONNECTOR, "job_type": "none"}, 400, "x_content_parse_exception", None),
+    (
+        "sync_job_list",
+        {"status": "none"},
+        400,
+        "illegal_argument_exception",
+        "Unknown ConnectorSyncStatus [none].",
+    ),
+    (
+        "sync_job_error",
+        {"connector_sync_job_id": "j 1/x", "error": "e"},
+        400,
+        "status_exception",
+        f"Invalid transition attempt from [pending] to [error]. {IN_NO_STATE}",
+    ),
+    (
+        "sync_job_update_stats",
+        {
+            "connector_sync_job_id": "j 1/x",
+            "deleted_document_count": -1,
+            "indexed_document_count": 0,
+            "indexed_document_volume": 0,
+        },
+        400,
+        "action_request_validation_exception",
+        "Validation Failed: 1: [deleted_document_count] cannot be negative.;",
+    ),
+]
+
+
+@pytest.mark.parametrize(("method", "arguments", "status", "kind", "reason"), REFUSED)
+def test_a_refusal(
+    official: Official,
+    furnished: Service,
+    method: str,
+    arguments: dict[str, Any],
+    status: int,
+    kind: str,
+    reason: str | None,
+) -> None:
+    with pytest.raises(Refused) as raised:
+        official.call(method, **arguments)
+    told(official, raised.value, status, kind, reason)
+
+
+def told(client: Official, refused: Refused, status: int, kind: str, reason: str | None) -> None:
+    """The client raised what it raises for Elasticsearch's answers of that status, and got the whole envelope."""
+    assert (refused.status, refused.exception) == (status, client.exceptions[status])
+    assert refused.message.splitlines()[0] == kind
+    error = refused.body["error"]
+    assert (error["type"], refused.body["status"]) == (kind, status)
+    assert error["root_cause"]
+    if reason is not None:
+        assert error["reason"] == reason

@@ -71,7 +71,7 @@ class Cluster:
             raise AuthorizationException("security_exception", Meta, {})  # type: ignore[arg-type]
         raise NotFoundError("not_found", Meta, {})  # type: ignore[arg-type]
 
-    def put_pipeline(self, *, id: str, body: dict) -> None:
+    def put_pipeline(self, *, body: dict, **_: object) -> None:
         if not self.may_write:
             raise AuthorizationException("security_exception", Meta, {})  # type: ignore[arg-type]
         if {kind for processor in body["processors"] for kind in processor} - self.processors:

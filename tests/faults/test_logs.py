@@ -48,9 +48,7 @@ def test_an_id_cannot_forge_a_log_line(survivor) -> None:
 
 
 def test_no_secret_is_logged_when_elasticsearch_refuses_a_document(survivor) -> None:
-    survivor.http.put(
-        "/_connector/c", json={"name": "c", "index_name": "search-c", "service_type": "mysql"}
-    )
+    survivor.http.put("/_connector/c", json={"name": "c", "index_name": "search-c", "service_type": "mysql"})
     job = survivor.http.post("/_connector/_sync_job", json={"id": "c"}).json()["id"]
     claim = {"worker_hostname": "w", "sync_cursor": {"": "the-secret-cursor"}}
     answer = survivor.http.put(f"/_connector/_sync_job/{job}/_claim", json=claim)

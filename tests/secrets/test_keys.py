@@ -30,7 +30,11 @@ def test_keys_are_read_in_order_and_shown_nowhere(monkeypatch):
     assert load(monkeypatch, " ").secrets_keys == ()
 
 
-@pytest.mark.parametrize("wrong", ["no base64!", "é", "", new_key()[:-4], new_key() + new_key()])
+@pytest.mark.parametrize(
+    "wrong",
+    ["no base64!", "é", "", new_key()[:-4], new_key() + new_key()],
+    ids=["no base64", "no ascii", "empty", "short", "two"],
+)
 def test_a_wrong_key_is_named_by_its_number_alone(monkeypatch, wrong):
     with pytest.raises(settings.SettingsError) as raised:
         load(monkeypatch, f"{ONE},{wrong}")

@@ -56,49 +56,49 @@ def app() -> Flask:
 
 def _add_things(app: Flask) -> None:
     @app.get("/things")
-    @endpoint(query=Listing)
+    @endpoint(action="get", query=Listing)
     def list_(query: dict[str, Any]) -> Response:
         return answer({"query": query})
 
     @app.post("/things")
-    @endpoint(body=Named, query=Listing)
+    @endpoint(action="get", body=Named, query=Listing)
     def create(query: dict[str, Any], body: dict[str, Any]) -> Response:
         return answer(body, 201)
 
     @app.get("/things/<segment:thing_id>")
-    @endpoint()
+    @endpoint(action="get")
     def get(thing_id: str) -> Response:
         return answer({"id": thing_id, "empty": {}, "list": [1, {"a": None}], "none": []})
 
     @app.delete("/things/<segment:thing_id>")
-    @endpoint()
+    @endpoint(action="get")
     def delete(thing_id: str) -> Response:
         return answer({"acknowledged": True})
 
     @app.put("/things/<segment:thing_id>")
-    @endpoint(body=Named, body_optional=True)
+    @endpoint(action="get", body=Named, body_optional=True)
     def put(thing_id: str, body: dict[str, Any]) -> Response:
         return answer({"id": thing_id, "body": body})
 
     @app.put("/things/<segment:thing_id>/_name")
-    @endpoint(body=Named, validate_path=_short)
+    @endpoint(action="get", body=Named, validate_path=_short)
     def rename(thing_id: str, body: dict[str, Any]) -> Response:
         return answer({"id": thing_id, "body": body})
 
     @app.put("/things/<segment:thing_id>/_check")
-    @endpoint(validate_path=_short)
+    @endpoint(action="get", validate_path=_short)
     def check(thing_id: str) -> Response:
         return answer({"id": thing_id})
 
 
 def _add_oddities(app: Flask) -> None:
     @app.put("/connectors/<connector:thing_id>")
-    @endpoint()
+    @endpoint(action="get")
     def put_connector(thing_id: str) -> Response:
         return answer({"id": thing_id})
 
     @app.post("/connectors/_secret")
-    @endpoint()
+    @endpoint(action="get")
     def post_secret() -> Response:
         return answer({})
 

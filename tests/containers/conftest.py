@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NoReturn
+
+import docker
+import pytest
+
+from scripts.base_image import BASE, BUILDER
+from scripts.elasticsearch.container import image
+
+# Before testcontainers is imported: a daemon beside us publishes its ports here, also if we are in a container.
+if Path("/.dockerenv").exists():
+    os.environ.setdefault("TESTCONTAINERS_CONNECTION_MODE", "docker_host")
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).parent
+SERVICE_IMAGE = "connector-sync-service:tested"
+MAJOR = os.environ.get("ELASTICSEARCH_MAJOR", "9")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.containers)
+            item.add_marker(pytest.mark.timeout(600))  # images may have to be built
+
+
+def missing(what: str) -> NoReturn:
+    if os.environ.get("REQUIRE_CONTAINERS"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def daemon() -> Iterator[docker.DockerClient]:
+    try:
+        client = docker.from_env(timeout=5)
+        client.ping()
+    except Exception as why:
+        missing(f"Docker does not answer: {why}")
+    client.close()
+    with closing(docker.from_env(timeout=120)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_image(daemon: docker.DockerClient) -> str:
+    wanted = image(int(MAJOR))
+    try:
+        daemon.images.get(wanted)
+    except docker.errors.ImageNotFound:
+        try:
+            daemon.images.pull(wanted)
+        except docker.errors.APIError as why:
+            missing(f"{wanted} cannot be had (`make elasticsearch-image` makes one for ES_IMAGE): {why}")
+    return wanted
+
+
+@pytest.fixture(scope="session")
+def service_image(daemon: docker.DockerClient) -> str:
+    """The image that the Dockerfile builds; on the local bases where `make base-image` has made them."""
+    command = ["docker", "build", "--tag", SERVICE_IMAGE, f"--build-arg=ELASTICSEARCH_MAJOR={MAJOR}"]
+    if daemon.images.list(BUILDER):
+        command += [f"--build-arg=BASE={BASE}", f"--build-arg=BUILDER={BUILDER}"]
+    built = subprocess.run([*command, str(REPOSITORY)], capture_output=True, text=True, check=False)
+    if built.returncode:
+        missing(
+            f"The service's image cannot be built (`make base-image` where no registry is reached): {built}"
+        )
+    return SERVICE_IMAGE

@@ -1,0 +1,156 @@
+"""The image of the service: what is in it, and how it lives."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from contextlib import closing
+
+import pytest
+import requests
+
+READY_SECONDS = 60
+GRACE_SECONDS = 40
+
+
+@pytest.fixture(scope="module")
+def pair(daemon, elasticsearch_image, service_image):
+    from app.testing import ConnectorService
+
+    with ConnectorService(elasticsearch_image=elasticsearch_image, service_image=service_image) as pair:
+        yield pair
+
+
+@pytest.fixture
+def run(daemon, service_image):
+    """Starts containers of the image, with whatever options, and removes them."""
+    started = []
+
+    def start(command=None, **options):
+        started.append(daemon.containers.run(service_image, command, detach=True, **options))
+        return started[-1]
+
+    yield start
+    for container in started:
+        container.remove(force=True, v=True)
+
+
+@pytest.fixture
+def second(pair, run):
+    """One more of the service beside the same Elasticsearch: as locked up as it can be, and ready."""
+    container = run(
+        network=pair.network,
+        environment={"ELASTICSEARCH_URL": "http://elasticsearch:9200"},
+        ports={"9280": ("127.0.0.1", None)},
+        read_only=True,
+        tmpfs={"/tmp": ""},
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges:true"],
+    )
+    container.reload()
+    container.port = int(container.ports["9280/tcp"][0]["HostPort"])
+    within(READY_SECONDS, lambda: ready(container), container)
+    return container
+
+
+def ready(container) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{container.port}/readyz", timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def within(seconds: float, holds, container) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, container.logs().decode()
+        time.sleep(0.1)
+
+
+def output(run, command: list[str]) -> str:
+    container = run(command, network_mode="none")
+    assert container.wait()["StatusCode"] == 0, container.logs().decode()
+    return container.logs().decode()
+
+
+def test_the_documented_first_requests(pair):
+    made = requests.put(
+        f"{pair.url}/_connector/my-connector",
+        json={"name": "My connector", "index_name": "search-mine", "service_type": "mysql"},
+        timeout=30,
+    )
+    assert made.status_code == 201, made.text
+    job = requests.post(
+        f"{pair.url}/_connector/_sync_job", json={"id": "my-connector", "job_type": "full"}, timeout=30
+    )
+    assert job.status_code == 201, job.text
+    listed = requests.get(f"{pair.url}/_connector/_sync_job?status=pending&pretty", timeout=30).json()
+    assert [each["id"] for each in listed["results"]] == [job.json()["id"]]
+    stored = requests.get(
+        f"{pair.elasticsearch_url}/.elastic-connectors-sync-jobs/_doc/{job.json()['id']}", timeout=30
+    )
+    assert stored.json()["_source"]["status"] == "pending"
+
+
+def test_it_is_healthy_for_docker(second):
+    def health() -> str:
+        second.reload()
+        return second.attrs["State"]["Health"]["Status"]
+
+    within(30, lambda: health() == "healthy", second)
+
+
+def test_it_runs_as_nobody_who_can_change_it(second):
+    assert second.exec_run(["id", "-u"]).output == b"9280\n"
+    may = "import os, sys; sys.exit(any(os.access(folder, os.W_OK) for folder, _, _ in os.walk('/service')))"
+    assert second.exec_run(["/service/.venv/bin/python", "-c", may]).exit_code == 0
+
+
+def test_nothing_is_left_of_its_making(run):
+    listed = output(
+        run, ["sh", "-c", "ls -d /usr/bin/* /usr/local/bin/* /service/.venv/bin/* 2>&1; ls -a / /service"]
+    )
+    names = {line.rpartition("/")[2] for line in listed.splitlines()}
+    assert not names & {
+        "gcc",
+        "cc",
+        "g++",
+        "c++",
+        "make",
+        "ld",
+        "wheels",
+        "installer",
+        "requirements.txt",
+        "tests",
+    }
+    assert "/service/.venv/bin/pip" not in listed
+    assert "gunicorn.conf.py" in names
+    caches = output(run, ["sh", "-c", "ls -d /root/.cache /tmp/* /service/app/testing 2>/dev/null || true"])
+    assert caches == ""
+
+
+def test_sigterm_answers_the_request_under_way_and_ends_in_time(second):
+    with closing(http.client.HTTPConnection("127.0.0.1", second.port, timeout=30)) as connection:
+        connection.putrequest("PUT", "/_connector/under-way")
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Content-Length", "20")
+        connection.endheaders(b'{"name": "')
+        time.sleep(0.5)
+        second.kill("SIGTERM")
+        time.sleep(1)
+        connection.send(b'Mine"    }')
+        assert connection.getresponse().status == 201
+    assert second.wait(timeout=GRACE_SECONDS)["StatusCode"] == 0
+
+
+def test_a_wrong_setting_is_one_sentence(run):
+    container = run(environment={"WORKERS": "many"}, network_mode="none")
+    assert container.wait(timeout=30)["StatusCode"] == 1
+    said = container.logs().decode()
+    assert "WORKERS" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_keys_of_secrets_are_made_with_it(run):
+    key = output(run, ["/service/.venv/bin/python", "-m", "scripts.secrets", "key"]).strip()
+    assert len(key) == 44

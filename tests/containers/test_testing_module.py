@@ -1,0 +1,100 @@
+"""The module for authors of integration tests, as they use it: installed, in a project of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Path:
+    """A folder with what `pip install` of this project puts into a site-packages."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    source.mkdir()
+    for name in ("app", "pyproject.toml", "README.md"):
+        subprocess.run(["cp", "-r", str(REPOSITORY / name), str(source)], check=True)
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder)]
+    subprocess.run([*pip, str(source)], check=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(folder / "site-packages")
+    return folder / "site-packages"
+
+
+def test_only_the_module_is_installed(installed):
+    assert sorted(each.name for each in installed.iterdir() if not each.name.endswith(".dist-info")) == [
+        "connector_testing"
+    ]
+
+
+def test_the_documented_project_passes(daemon, elasticsearch_image, service_image, installed, tmp_path):
+    """The very files of docs/testing.md."""
+    before = everything(daemon)
+    files = re.findall(
+        r"```python\n# (\S+)\n(.*?)```", (REPOSITORY / "docs/testing.md").read_text(), re.DOTALL
+    )
+    assert len(files) == 2
+    for name, text in files:
+        (tmp_path / name).write_text(text)
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(installed),
+            "ES_IMAGE": elasticsearch_image,
+            "CONNECTOR_SERVICE_IMAGE": service_image,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert " passed" in ran.stdout
+    assert everything(daemon) == before
+
+
+def test_an_elasticsearch_that_dies_is_told_at_once_with_its_log(daemon, elasticsearch_image, service_image):
+    from app.testing import ConnectorService, NotStarted
+
+    before = everything(daemon)
+    started = time.monotonic()
+    with pytest.raises(NotStarted, match=r"(?s)ended by itself with status 1:.*NoSuchOption"):
+        ConnectorService(
+            elasticsearch_image=elasticsearch_image,
+            service_image=service_image,
+            elasticsearch_settings={"ES_JAVA_OPTS": "-XX:NoSuchOption"},
+        ).start()
+    assert time.monotonic() - started < 30
+    assert everything(daemon) == before
+
+
+def test_an_image_that_cannot_be_had_is_named(daemon):
+    from app.testing import ConnectorService, NotStarted
+
+    before = everything(daemon)
+    with pytest.raises(NotStarted, match=r"connector-sync-service/nowhere:1\.0\.0 cannot be had"):
+        ConnectorService(elasticsearch_image="connector-sync-service/nowhere:1.0.0").start()
+    assert everything(daemon) == before
+
+
+def test_without_docker_it_says_so_at_once(daemon, monkeypatch):
+    from app.testing import ConnectorService, NotStarted
+
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    with pytest.raises(NotStarted, match="Docker does not answer"):
+        ConnectorService().start()
+
+
+def everything(daemon) -> set[str]:
+    return {each.name for each in (*daemon.containers.list(all=True), *daemon.networks.list())}
