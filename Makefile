@@ -22,7 +22,7 @@ PIP_INSTALL = $(PYTHON) -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(VENV)/.runtime ## Run the service, with an Elasticsearch unless ELASTICSEARCH_URL names one (HOST, PORT, WORKERS, THREADS)
@@ -63,6 +63,18 @@ secrets-key: $(VENV)/.runtime ## Print a new key for SECRETS_KEYS
 .PHONY: secrets-rotate
 secrets-rotate: $(VENV)/.runtime ## Encrypt all stored secrets with the first key of SECRETS_KEYS
 	@exec $(PYTHON) -m scripts.secrets rotate
+
+.PHONY: image
+image: ## Build the service's image, connector-sync-service (ARGS goes to docker build)
+	@exec docker build --tag connector-sync-service --build-arg ELASTICSEARCH_MAJOR=$(ELASTICSEARCH_MAJOR) $(ARGS) .
+
+.PHONY: base-image
+base-image: $(VENV)/.runtime ## Make what that image is built on of Debian's packages, where no registry is reached
+	@exec $(PYTHON) -m scripts.base_image
+
+.PHONY: elasticsearch-image
+elasticsearch-image: $(VENV)/.runtime ## Make a local Elasticsearch image for ES_IMAGE, where no registry is reached
+	@exec $(PYTHON) -m scripts.elasticsearch_image
 
 .PHONY: clean
 clean: ## Remove the environments and every cache (not the data of `make run`)

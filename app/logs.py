@@ -24,7 +24,10 @@ def configure(level: str, fmt: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+        # A plain traceback: others show local variables, and so secrets.
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if console
+        else structlog.processors.JSONRenderer()
     )
     exceptions = [] if console else [structlog.processors.format_exc_info]
     structlog.configure(

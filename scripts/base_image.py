@@ -1,4 +1,4 @@
-"""make base-image: the images that the service's image is built on, made of Debian's packages where no registry is reached."""
+"""make base-image: what the service's image is built on, and nginx, of Debian's packages where no registry is reached."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 
 BASE = "connector-sync-service/base"
 BUILDER = "connector-sync-service/builder"
+GATEWAY = "connector-sync-service/nginx"
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _PACKAGES = "base-files bash ca-certificates coreutils dash grep libstdc++6 python3-venv sed zlib1g"
@@ -29,6 +30,31 @@ echo 'root:x:0:0:root:/root:/bin/sh' >etc/passwd
 echo 'root:x:0:' >etc/group
 find usr/share/ca-certificates -name '*.crt' -exec cat {} + >etc/ssl/certs/ca-certificates.crt
 rm -rf usr/share/doc usr/share/man usr/share/locale usr/share/info var/cache var/lib/apt
+"""
+
+# What nginx's own image does with its templates.
+_GATEWAY = f"""
+FROM {GATEWAY}-packages
+COPY nginx.conf start /
+ENTRYPOINT ["sh", "/start"]
+"""
+_NGINX_CONF = b"""
+user root;
+error_log /dev/stderr;
+pid /run/nginx.pid;
+events {}
+http {
+    access_log /dev/stdout;
+    include /etc/nginx/conf.d/*.conf;
+}
+"""
+_NGINX_START = b"""
+set -e
+variables=$(env | cut -d= -f1 | sed 's/.*/${&}/')
+for template in /etc/nginx/templates/*.template; do
+    envsubst "$variables" <"$template" >"/etc/nginx/conf.d/$(basename "$template" .template)"
+done
+exec nginx -c /nginx.conf -g 'daemon off;'
 """
 
 # Beside the base's own Python: the wheels of all requirements, and no other place to look for them.
@@ -45,7 +71,7 @@ class ImageError(Exception):
 
 
 def main() -> int:
-    """Make the base and the builder.
+    """Make the base, the builder and the gateway's image.
 
     Returns:
         The exit status.
@@ -56,13 +82,12 @@ def main() -> int:
     try:
         make_base()
         make_builder(major)
+        make_gateway()
     except ImageError as why:
         print(why, file=sys.stderr)
         return 1
-    print(
-        f"docker build --build-arg BASE={BASE} --build-arg BUILDER={BUILDER} "
-        f"--build-arg ELASTICSEARCH_MAJOR={major} --tag connector-sync-service ."
-    )
+    print(f"make image ARGS='--build-arg BASE={BASE} --build-arg BUILDER={BUILDER}'")
+    print(f"GATEWAY_IMAGE={GATEWAY}")
     return 0
 
 
@@ -72,30 +97,41 @@ def make_base() -> None:
     Raises:
         ImageError: It cannot be made.
     """
-    if exists(BASE):
+    _make_of_packages(BASE, _PACKAGES)
+
+
+def make_gateway() -> None:
+    """Make an image of nginx that takes templates as nginx's own does.
+
+    Raises:
+        ImageError: It cannot be made.
+    """
+    _make_of_packages(f"{GATEWAY}-packages", f"{_PACKAGES} gettext-base nginx")
+
+    def fill(context: tarfile.TarFile) -> None:
+        add_bytes(context, "nginx.conf", _NGINX_CONF)
+        add_bytes(context, "start", _NGINX_START)
+
+    build(GATEWAY, _GATEWAY, fill)
+
+
+def _make_of_packages(tag: str, packages: str) -> None:
+    if exists(tag):
         return
     if shutil.which("mmdebstrap") is None:
         raise ImageError("mmdebstrap is not installed (the package mmdebstrap of Debian or Ubuntu).")
     sources = [Path("/etc/apt") / name for name in _APT_SOURCES]
-    command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={_PACKAGES}"]
-    command += [
-        f"--extract-hook={_FINISH}",
-        _suite(),
-        "-",
-        *(str(file) for file in sources if file.is_file() and file.stat().st_size),
-    ]
-    print(f"Making {BASE} of this machine's packages", file=sys.stderr, flush=True)
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as packer:
-        imported = subprocess.run(
-            ["docker", "import", "--change", 'CMD ["python3"]', "-", BASE],
-            stdin=packer.stdout,
-            stdout=subprocess.DEVNULL,
-            check=False,
-        )
-    if packer.returncode or imported.returncode:
-        if not packer.returncode or exists(BASE):
-            subprocess.run(["docker", "rmi", BASE], capture_output=True, check=False)
-        raise ImageError(f"{BASE} cannot be made; why stands above.")
+    command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={packages}"]
+    command += [f"--extract-hook={_FINISH}", _suite(), "-"]
+    command += [str(file) for file in sources if file.is_file() and file.stat().st_size]
+    print(f"Making {tag} of this machine's packages", file=sys.stderr, flush=True)
+    with tempfile.TemporaryFile() as packed:
+        if subprocess.run(command, stdout=packed, check=False).returncode:
+            raise ImageError(f"{tag} cannot be made; why stands above.")
+        packed.seek(0)
+        imported = ["docker", "import", "-", tag]
+        if subprocess.run(imported, stdin=packed, stdout=subprocess.DEVNULL, check=False).returncode:
+            raise ImageError(f"{tag} cannot be imported; why stands above.")
 
 
 def make_builder(major: str) -> None:

@@ -59,7 +59,7 @@ class ConnectorService:
         service_image: str | None = None,
         elasticsearch_settings: Mapping[str, str] | None = None,
         settings: Mapping[str, str] | None = None,
-        start_seconds: float = 120,
+        start_seconds: float = 180,
     ) -> None:
         """Describe both; nothing is started yet.
 

@@ -194,7 +194,7 @@ def test_a_finished_job_takes_nothing_more(worker: Worker, elasticsearch: Elasti
     assert (claim.status, claim.message.splitlines()[0]) == (409, "status_exception")
 
 
-@pytest.mark.parametrize("odd", ["j 1/x", "a%2Fb", "é€𝄞", "a+b?c#d", "..", "_claim", 'q"uo&te\\'])
+@pytest.mark.parametrize("odd", ["j 1/x", "a%2Fb", "é€𝄞", "a+b?c#d", "_claim", 'q"uo&te\\'])
 def test_ids_may_be_odd(worker: Worker, elasticsearch: Elasticsearch, odd: str) -> None:
     assert worker.do("put", connector_id=odd, index_name="search-odd", service_type="mysql")["id"] == odd
     worker.change("check_in", connector_id=odd)

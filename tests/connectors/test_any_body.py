@@ -112,7 +112,7 @@ OBJECTS = ("configuration", "features", "filtering", "scheduling", "pipeline", "
 @pytest.mark.parametrize(
     "document",
     [
-        *({field: odd for field in OBJECTS} for odd in ({}, {"any": 1}, [], [{}], None)),
+        *(dict.fromkeys(OBJECTS, odd) for odd in ({}, {"any": 1}, [], [{}], None)),
         {
             "status": 7,
             "name": 1,

@@ -7,8 +7,11 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from elasticsearch import Elasticsearch
 
+from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from scripts.gateway import Gateway
+from tests.conftest import empty
 from tests.gateway.recorder import Recorder
 from tests.service import Http, Service, free_port
 
@@ -69,8 +72,11 @@ def gateway_url(nginx: str, running_service: Service, node_url: str) -> Iterator
 
 
 @pytest.fixture
-def through(gateway_url: str, service: Service) -> Iterator[Http]:
-    """Requests through that gateway; there are no documents yet."""
+def through(gateway_url: str, running_service: Service, elasticsearch: Elasticsearch) -> Iterator[Http]:
+    """Requests through that gateway; there are no documents yet, not even some that no search has seen."""
+    running_service.wait_until_ready()
+    elasticsearch.indices.refresh(index=[CONNECTORS.alias, SYNC_JOBS.alias])
+    empty(elasticsearch)
     http = Http(gateway_url)
     yield http
     http.close()

@@ -47,7 +47,7 @@ class AdvancedSnippet(RequestBody):
     )
 
 
-class ValidationError(RequestBody):
+class Finding(RequestBody):
     """What a connector service has against some rules."""
 
     parser_name = "connector_filtering_validation"
@@ -63,7 +63,7 @@ class Validation(RequestBody):
     parser_name = "filtering_validation_info"
     lenient = True
 
-    errors = ListOf(ValidationError, required=True)
+    errors = ListOf(Finding, required=True)
     state = EnumText(("edited", "invalid", "valid"), enum="FilteringValidationState", required=True)
 
 

@@ -1,0 +1,86 @@
+"""compose.yaml: Elasticsearch, the service, and the gateway in front of both."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+import requests
+
+from scripts.base_image import GATEWAY
+from tests.containers.conftest import missing
+from tests.service import free_port
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def compose(daemon):
+    """Runs the compose command, whichever there is."""
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if (
+            shutil.which(command[0])
+            and not subprocess.run([*command, "version"], capture_output=True).returncode
+        ):
+            break
+    else:
+        missing("There is no docker compose")
+
+    def run(*arguments: str, **environment: str) -> str:
+        ran = subprocess.run(
+            [*command, *arguments],
+            cwd=REPOSITORY,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
+
+    return run
+
+
+def test_the_file_is_read_as_it_is_meant(compose):
+    services = compose("config", "--services", ES_IMAGE="").split()
+    assert sorted(services) == ["elasticsearch", "gateway", "service"]
+    assert "GATEWAY_LISTEN" in compose("config")
+
+
+def test_one_address_in_front_of_both(compose, daemon, elasticsearch_image, service_image):
+    if not daemon.images.list(GATEWAY):
+        missing(f"There is no image {GATEWAY} (`make base-image`)")
+    port = free_port()
+    environment = {
+        "COMPOSE_PROJECT_NAME": f"connectors-{uuid.uuid4().hex[:8]}",
+        "ES_IMAGE": elasticsearch_image,
+        "CONNECTOR_SERVICE_IMAGE": service_image,
+        "GATEWAY_IMAGE": GATEWAY,
+        "GATEWAY_PORT": str(port),
+    }
+    gateway = f"http://127.0.0.1:{port}"
+    try:
+        compose("up", "--detach", "--no-build", **environment)
+        deadline = time.monotonic() + 60
+        while not answers(f"{gateway}/_connector"):
+            assert time.monotonic() < deadline, compose("logs", "--no-color", **environment)
+            time.sleep(0.5)
+        made = requests.put(f"{gateway}/_connector/mine", json={"service_type": "mysql"}, timeout=30)
+        assert (made.status_code, made.json()["result"]) == (201, "created")
+        found = requests.get(f"{gateway}/.elastic-connectors/_doc/mine", timeout=30)
+        assert found.json()["_source"]["service_type"] == "mysql"
+        assert requests.get(gateway, timeout=30).json()["tagline"] == "You Know, for Search"
+    finally:
+        compose("down", "--volumes", **environment)
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).status_code == 200
+    except requests.ConnectionError:
+        return False

@@ -1,0 +1,666 @@
+"""The whole conversation of the public connector service, replayed in its order through the gateway.
+
+Some of its writes go to the service, others to the same documents past it. After each of them the whole document is what
+both kinds together have made of it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from tests.gateway.worker import CONNECTORS, JOBS, RECENT, Conflict, Document, Worker, now
+from tests.races.crowd import rush
+from tests.service import Http
+
+C = "c-1"
+INDEX = "search-e2e"
+OFF = {"enabled": False, "interval": "0 0 0 * * ?"}
+FEATURES = {
+    "document_level_security": {"enabled": False},
+    "incremental_sync": {"enabled": True},
+    "sync_rules": {"advanced": {"enabled": True}, "basic": {"enabled": True}},
+}
+PATH = {"label": "Path", "order": 1, "type": "str", "value": "/data"}
+STORED_PATH = {"default_value": None, "required": False, "sensitive": False, **PATH}
+DEFAULT_RULE = {
+    "created_at": RECENT,
+    "field": "_",
+    "id": "DEFAULT",
+    "order": 0,
+    "policy": "include",
+    "rule": "regex",
+    "updated_at": RECENT,
+    "value": ".*",
+}
+EVERYTHING = {
+    "advanced_snippet": {"created_at": RECENT, "updated_at": RECENT, "value": {}},
+    "rules": [DEFAULT_RULE],
+    "validation": {"errors": [], "state": "valid"},
+}
+
+
+@pytest.fixture
+def workers(gateway_url: str, through: Http) -> Iterator[list[Worker]]:
+    """Two workers, on hosts of their own."""
+    both = [Worker(gateway_url, f"worker-{number}") for number in (1, 2)]
+    yield both
+    for each in both:
+        each.close()
+
+
+@pytest.fixture
+def worker(workers: list[Worker]) -> Worker:
+    return workers[0]
+
+
+@pytest.fixture
+def connector(worker: Worker) -> Document:
+    """A connector as the worker's own set-up makes it; its document, to which a test adds what is written later."""
+    made = {"index_name": INDEX, "is_native": False, "name": "Mine", "service_type": "dir"}
+    assert worker.call("PUT", f"/_connector/{C}", made, status=201) == {"id": C, "result": "created"}
+    every_minute = {"full": {"enabled": True, "interval": "1 * * * * ?"}}
+    scheduled = worker.call("PUT", f"/_connector/{C}/_scheduling", {"scheduling": every_minute})
+    assert scheduled == {"result": "updated"}
+    configured = worker.call("PUT", f"/_connector/{C}/_configuration", {"configuration": {"path": PATH}})
+    assert configured == {"result": "updated"}
+    document = {
+        **made,
+        "configuration": {"path": STORED_PATH},
+        "custom_scheduling": {},
+        "deleted": False,
+        "filtering": [{"active": EVERYTHING, "domain": "DEFAULT", "draft": EVERYTHING}],
+        "scheduling": {"access_control": OFF, "full": every_minute["full"], "incremental": OFF},
+        "status": "configured",
+        "sync_now": False,
+    }
+    assert worker.read(CONNECTORS, C).source == document
+    return document
+
+
+def a_job(worker: Worker, job_type: str = "full", trigger_method: str = "scheduled") -> tuple[str, Document]:
+    """Have the scheduler make a job; its id and document."""
+    asked = {"id": C, "job_type": job_type, "trigger_method": trigger_method}
+    answer = worker.call("POST", "/_connector/_sync_job", asked, status=201)
+    assert answer.keys() == {"id"}
+    document = {
+        "connector": {
+            "id": C,
+            "configuration": {"path": STORED_PATH},
+            "filtering": EVERYTHING,
+            "index_name": INDEX,
+            "service_type": "dir",
+        },
+        "created_at": RECENT,
+        "deleted_document_count": 0,
+        "indexed_document_count": 0,
+        "indexed_document_volume": 0,
+        "job_type": job_type,
+        "last_seen": RECENT,
+        "metadata": {},
+        "status": "pending",
+        "total_document_count": 0,
+        "trigger_method": trigger_method,
+    }
+    assert worker.read(JOBS, answer["id"]).source == document
+    return answer["id"], document
+
+
+def started(worker: Worker, job: Document) -> Document:
+    """What a claim makes of a job."""
+    return job | {
+        "last_seen": RECENT,
+        "started_at": RECENT,
+        "status": "in_progress",
+        "worker_hostname": worker.hostname,
+    }
+
+
+def a_running_job(worker: Worker, **options: str) -> tuple[str, Document]:
+    """A job that the worker has locked and claimed; its id and document."""
+    job_id, job = a_job(worker, **options)
+    assert worker.lock(C)
+    worker.claim(job_id)
+    job = started(worker, job)
+    assert worker.read(JOBS, job_id).source == job
+    return job_id, job
+
+
+def shown(worker: Worker, job_id: str) -> Document:
+    """The job as the API shows it, without its id."""
+    answer = worker.call("GET", f"/_connector/_sync_job/{job_id}")
+    assert answer.pop("id") == job_id
+    return answer
+
+
+def listed(worker: Worker, query: str) -> list[str]:
+    answer = worker.call("GET", f"/_connector/_sync_job?{query}")
+    assert answer["count"] == len(answer["results"])
+    return [job["id"] for job in answer["results"]]
+
+
+@pytest.fixture
+def pipeline(worker: Worker) -> Iterator[str]:
+    """The worker's own, without the processor that not every cluster has."""
+    name = "search-default-ingestion"
+    processors = [{"remove": {"field": "_reduce_whitespace", "ignore_missing": True}}]
+    path = f"/_ingest/pipeline/{name}"
+    assert worker.call("PUT", path, {"processors": processors}) == {"acknowledged": True}
+    assert worker.call("GET", path)[name]["processors"] == processors
+    yield name
+    worker.call("DELETE", path)
+
+
+@pytest.fixture
+def content(worker: Worker) -> Iterator[str]:
+    """The index that a sync fills; not there yet."""
+    worker.call("DELETE", f"/{INDEX}?ignore_unavailable=true")
+    yield INDEX
+    worker.call("DELETE", f"/{INDEX}?ignore_unavailable=true")
+
+
+def test_one_full_sync(worker, connector, pipeline, content) -> None:
+    # 1, 2: the version and the indices
+    info = worker.call("GET", "/")
+    assert info["version"]["number"].count(".") == 2
+    assert info["version"]["build_flavor"] == "default"
+    for alias in (CONNECTORS, JOBS):
+        worker.call("HEAD", f"/{alias}-v1")
+
+    # 3, 4: what there is to do
+    (found,) = worker.supported_connectors(C)
+    assert (found.id, found.source) == (C, connector)
+    assert worker.waiting_jobs(C) == worker.idle_jobs(C) == worker.orphaned_jobs(C) == []
+
+    # 5: prepare
+    worker.update(CONNECTORS, C, {"features": FEATURES}, worker.read(CONNECTORS, C).condition)
+    connector["features"] = FEATURES
+    assert worker.read(CONNECTORS, C).source == connector
+
+    # 6, 7: heartbeat, connected
+    assert worker.call("PUT", f"/_connector/{C}/_check_in") == {"result": "updated"}
+    connector["last_seen"] = RECENT
+    assert worker.read(CONNECTORS, C).source == connector
+    worker.update(CONNECTORS, C, {"status": "connected", "error": None})
+    connector |= {"status": "connected", "error": None}
+    assert worker.read(CONNECTORS, C).source == connector
+
+    # The schedule is due: a condition keeps two schedulers from making two jobs
+    due = {"last_sync_scheduled_at": now()}
+    before = worker.read(CONNECTORS, C)
+    worker.update(CONNECTORS, C, due, before.condition)
+    connector |= due
+    with pytest.raises(Conflict):
+        worker.update(CONNECTORS, C, {"last_sync_scheduled_at": now()}, before.condition)
+    job_id, job = a_job(worker)
+    assert worker.read(CONNECTORS, C).source == connector
+    (waiting,) = worker.waiting_jobs(C)
+    assert (waiting.id, waiting.source) == (job_id, job)
+
+    # 8, 9: the lock, the claim
+    assert worker.lock(C)
+    connector |= {"last_sync_status": "in_progress", "last_sync_error": None}
+    locked = worker.read(CONNECTORS, C)
+    assert locked.source == connector
+    worker.claim(job_id)
+    job = started(worker, job)
+    assert worker.read(JOBS, job_id).source == job
+    assert worker.read(CONNECTORS, C).seq_no == locked.seq_no  # a claim leaves the connector alone
+    assert worker.waiting_jobs(C) == []
+
+    # 10, 11: the index and what is in it
+    assert worker.call("GET", f"/{content}?ignore_unavailable=true") == {}
+    made = {"acknowledged": True, "shards_acknowledged": True, "index": content}
+    assert worker.call("PUT", f"/{content}", {"settings": {"number_of_replicas": 0}}) == made
+    worker.call("HEAD", f"/{content}")
+    asked = {"size": 1000, "sort": "_doc", "_source": ["id", "_timestamp"]}
+    page = worker.call("POST", f"/{content}/_search?scroll=5m", asked)
+    assert page["hits"]["hits"] == []
+    scroll = worker.call("POST", "/_search/scroll", {"scroll_id": page["_scroll_id"], "scroll": "5m"})
+    assert scroll["hits"]["hits"] == []
+    closed = worker.call("DELETE", "/_search/scroll", {"scroll_id": [scroll["_scroll_id"]]})
+    assert closed == {"succeeded": True, "num_freed": 1}
+
+    # 12: the documents, a few megabytes of them
+    for chunk in range(2):
+        lines = b"".join(
+            json.dumps(line).encode() + b"\n"
+            for number in range(300)
+            for line in (
+                {"index": {"_index": content, "_id": f"{chunk}/{number} %"}},
+                {"id": f"{chunk}/{number} %", "body": "x" * 10_000, "_reduce_whitespace": True},
+            )
+        )
+        bulk = worker.call("PUT", f"/_bulk?pipeline={pipeline}", lines=lines)
+        assert (bulk["errors"], len(bulk["items"])) == (False, 300)
+
+    # 13: each second a look at both documents, every ten a report
+    assert worker.read(CONNECTORS, C).source == connector
+    assert worker.read(JOBS, job_id).source == job
+    job |= worker.report(job_id)  # nothing new but the time
+    assert worker.read(JOBS, job_id).source == job
+    job |= worker.report(job_id, indexed=4, volume=9)
+    assert worker.read(JOBS, job_id).source == job
+    assert worker.read(CONNECTORS, C).seq_no == locked.seq_no
+
+    # 14: the count
+    refreshed = worker.call("POST", f"/{content}/_refresh?ignore_unavailable=true")
+    assert refreshed == {"_shards": {"total": 1, "successful": 1, "failed": 0}}
+    assert worker.call("POST", f"/{content}/_count?ignore_unavailable=true")["count"] == 600
+    one = worker.call("GET", f"/{content}/_doc/1%2F299%20%25")
+    assert one["_source"] == {"id": "1/299 %", "body": "x" * 10_000}
+
+    # 15, 16: the ends, both past the API
+    job |= worker.end(job_id, "completed", total_document_count=4)
+    assert worker.read(JOBS, job_id).source == job
+    connector |= worker.unlock(C, "completed")
+    assert worker.read(CONNECTORS, C).source == connector
+
+    # The API has seen it all
+    assert shown(worker, job_id) == job
+    assert listed(worker, "status=completed") == [job_id]
+    assert worker.call("GET", f"/_connector/{C}") == {"id": C, **connector}
+    late = worker.call("PUT", f"/_connector/_sync_job/{job_id}/_check_in", status=409)
+    assert late["error"]["type"] == "status_exception"
+    assert worker.read(JOBS, job_id).source == job
+
+
+def test_an_edited_draft_is_validated_activated_and_part_of_the_next_job(worker, connector) -> None:
+    rule = {
+        "field": "name",
+        "id": "r-1",
+        "order": 0,
+        "policy": "exclude",
+        "rule": "equals",
+        "value": "secret",
+    }
+    snippet = {"value": {"find": {}}}
+    edited = worker.call(
+        "PUT",
+        f"/_connector/{C}/_filtering",
+        {"advanced_snippet": snippet, "rules": [rule, DEFAULT_RULE_SENT]},
+    )
+    assert edited == {"result": "updated"}
+    draft = {
+        "advanced_snippet": {"created_at": RECENT, "updated_at": RECENT, **snippet},
+        "rules": [{"created_at": RECENT, "updated_at": RECENT, **rule}, DEFAULT_RULE | {"order": 1}],
+        "validation": {"errors": [], "state": "edited"},
+    }
+    connector["filtering"] = [{"active": EVERYTHING, "domain": "DEFAULT", "draft": draft}]
+    (found,) = worker.supported_connectors(C)
+    assert found.source == connector
+
+    # What is not valid stays a draft
+    problems = {"errors": [{"ids": ["r-1"], "messages": ["no such field"]}], "state": "invalid"}
+    path = f"/_connector/{C}/_filtering"
+    assert worker.call("PUT", f"{path}/_validation", {"validation": problems}) == {"result": "updated"}
+    draft["validation"] = problems
+    assert worker.read(CONNECTORS, C).source == connector
+    assert worker.call("PUT", f"{path}/_activate", status=400)["error"]["type"] == "status_exception"
+    assert worker.read(CONNECTORS, C).source == connector
+
+    valid = {"errors": [], "state": "valid"}
+    assert worker.call("PUT", f"{path}/_validation", {"validation": valid}) == {"result": "updated"}
+    assert worker.call("PUT", f"{path}/_activate") == {"result": "updated"}
+    draft["validation"] = valid
+    connector["filtering"] = [{"active": draft, "domain": "DEFAULT", "draft": draft}]
+    assert worker.read(CONNECTORS, C).source == connector
+
+    asked = {"id": C, "job_type": "full", "trigger_method": "scheduled"}
+    job_id = worker.call("POST", "/_connector/_sync_job", asked, status=201)["id"]
+    assert worker.read(JOBS, job_id).source["connector"]["filtering"] == draft
+
+
+DEFAULT_RULE_SENT = {key: value for key, value in DEFAULT_RULE.items() if not key.endswith("_at")}
+
+
+def test_a_running_job_is_canceled_through_the_api(worker, connector) -> None:
+    job_id, job = a_running_job(worker)
+    connector = worker.read(CONNECTORS, C).source
+    path = f"/_connector/_sync_job/{job_id}"
+    assert worker.call("PUT", f"{path}/_cancel") == {"result": "updated"}
+    job |= {"status": "canceling", "cancelation_requested_at": RECENT}
+    assert worker.read(JOBS, job_id).source == job  # the worker's next look at it
+
+    job |= worker.report(job_id, indexed=2)  # which may still be under way
+    assert worker.read(JOBS, job_id).source == job
+    job |= worker.end(job_id, "canceled")
+    assert worker.read(JOBS, job_id).source == job
+    connector |= worker.unlock(C, "canceled")
+    assert worker.read(CONNECTORS, C).source == connector
+
+    assert shown(worker, job_id) == job
+    again = worker.call("PUT", f"{path}/_cancel", status=400)
+    assert again["error"]["reason"].startswith("Invalid transition attempt from [canceled] to [canceling]")
+    assert worker.read(JOBS, job_id).source == job
+
+
+def test_a_running_job_is_canceled_past_the_api(worker, connector) -> None:
+    """As the worker's command line does it."""
+    job_id, job = a_running_job(worker)
+    asked = {"last_seen": now(), "status": "canceling", "error": None}
+    worker.update(JOBS, job_id, asked)
+    job |= asked
+    assert shown(worker, job_id) == job
+    assert listed(worker, "status=canceling") == [job_id]
+    worker.call("PUT", f"/_connector/_sync_job/{job_id}/_cancel", status=400)
+    assert worker.read(JOBS, job_id).source == job
+    job |= worker.report(job_id) | {"last_seen": RECENT}
+    assert worker.read(JOBS, job_id).source == job
+    job |= worker.end(job_id, "canceled")
+    assert worker.read(JOBS, job_id).source == job
+
+
+def test_a_waiting_job_is_canceled_at_once(worker, connector) -> None:
+    """From the worker's code, nobody would ever run one that is being canceled."""
+    job_id, job = a_job(worker)
+    assert worker.call("PUT", f"/_connector/_sync_job/{job_id}/_cancel") == {"result": "updated"}
+    ended = dict.fromkeys(("cancelation_requested_at", "canceled_at", "completed_at"), RECENT)
+    assert worker.read(JOBS, job_id).source == job | ended | {"status": "canceled"}
+    assert worker.waiting_jobs(C) == []
+    refused = worker.call(
+        "PUT", f"/_connector/_sync_job/{job_id}/_claim", {"worker_hostname": "worker-1"}, status=409
+    )
+    assert "from [canceled] to [in_progress]" in refused["error"]["reason"]
+
+
+def test_a_job_is_suspended_and_resumed_by_another_worker(workers, connector) -> None:
+    first, second = workers
+    job_id, job = a_running_job(first, job_type="incremental")
+    job |= first.report(job_id, indexed=3)
+    connector = first.read(CONNECTORS, C).source
+
+    # SIGTERM
+    job |= first.end(job_id, "suspended")
+    assert first.read(JOBS, job_id).source == job
+    cursor = {"drive": {"page": 7}, "at": "2024-01-01T00:00:00+00:00"}
+    connector |= first.unlock(C, "suspended", sync_cursor=cursor)
+    assert first.read(CONNECTORS, C).source == connector
+    assert listed(first, "status=suspended,pending") == [job_id]
+
+    # The next start
+    (waiting,) = second.waiting_jobs(C)
+    assert (waiting.id, waiting.source) == (job_id, job)
+    assert second.lock(C)
+    connector |= {"last_sync_status": "in_progress", "last_sync_error": None}
+    second.claim(job_id, sync_cursor=cursor)
+    job = started(second, job)
+    job["connector"] = job["connector"] | {"sync_cursor": cursor}
+    assert second.read(JOBS, job_id).source == job
+    assert second.read(CONNECTORS, C).source == connector
+
+    job |= second.end(job_id, "completed", total_document_count=4)
+    connector |= second.unlock(C, "completed", sync_cursor={**cursor, "drive": {"page": 9}})
+    assert shown(second, job_id) == job
+    assert second.read(CONNECTORS, C).source == connector
+
+
+def test_a_claim_after_a_lost_answer_is_answered_again(worker, connector) -> None:
+    job_id, job = a_running_job(worker)
+    worker.claim(job_id, result="noop")
+    assert worker.read(JOBS, job_id).source == job
+
+
+def test_an_idle_job_is_cleaned_up(worker, connector) -> None:
+    job_id, job = a_running_job(worker)
+    assert worker.idle_jobs(C) == []  # a claim sets last_seen
+    idle = {"last_seen": now(seconds=400)}
+    worker.update(JOBS, job_id, idle)
+    (found,) = worker.idle_jobs(C)
+    assert (found.id, found.source) == (job_id, job | idle)
+
+    # A report brings it back
+    job |= worker.report(job_id)
+    assert worker.read(JOBS, job_id).source == job
+    assert worker.idle_jobs(C) == []
+
+    worker.update(JOBS, job_id, {"last_seen": now(seconds=400), "status": "canceling"})
+    assert [each.id for each in worker.idle_jobs(C)] == [job_id]
+    why = "The job has not seen any update for some time."
+    job |= worker.end(job_id, "error", why)
+    assert worker.read(JOBS, job_id).source == job
+    connector = worker.read(CONNECTORS, C).source
+    connector |= worker.unlock(C, "error", why)
+    assert worker.read(CONNECTORS, C).source == connector
+    assert shown(worker, job_id) == job
+
+    # Its worker was only slow
+    refused = worker.send(
+        "PUT",
+        f"/_connector/_sync_job/{job_id}/_stats",
+        {"indexed_document_count": 9, "indexed_document_volume": 9, "deleted_document_count": 9},
+    )
+    assert (refused.status_code, refused.json()["error"]["type"]) == (409, "status_exception")
+    assert worker.read(JOBS, job_id).source == job
+
+
+def test_a_job_whose_connector_goes_is_an_orphan(worker, connector) -> None:
+    job_id, job = a_running_job(worker)
+    assert worker.call("GET", f"/_connector/{C}?include_deleted=true")["id"] == C
+    gone = worker.call("DELETE", f"/_connector/{C}")
+    assert gone == {"acknowledged": True}
+    assert worker.supported_connectors(C) == []
+    assert worker.call("GET", f"/_connector/{C}?include_deleted=true")["deleted"] is True
+    worker.call("GET", f"/_connector/{C}", status=404)
+    worker.call("PUT", f"/_connector/{C}/_check_in", status=404)
+
+    assert worker.call("DELETE", f"/_connector/{C}?hard=true") == {"acknowledged": True}
+    assert worker.is_gone(CONNECTORS, C)
+    worker.call("GET", f"/_connector/{C}?include_deleted=true", status=404)
+    (orphan,) = worker.orphaned_jobs("another")
+    assert (orphan.id, orphan.source) == (job_id, job)
+    job |= worker.end(job_id, "error", "The job has not seen any update for some time.")
+    assert shown(worker, job_id) == job
+    assert worker.orphaned_jobs("another") == []
+
+
+def test_a_job_that_goes_is_gone_for_its_worker(worker, connector) -> None:
+    job_id, _ = a_running_job(worker)
+    assert worker.call("DELETE", f"/_connector/_sync_job/{job_id}") == {"acknowledged": True}
+    assert worker.is_gone(JOBS, job_id)
+    worker.call("PUT", f"/_connector/_sync_job/{job_id}/_claim", {"worker_hostname": "w"}, status=404)
+    lost = worker.send("POST", f"/{JOBS}/_update/{job_id}", {"doc": {"status": "error"}})
+    assert (lost.status_code, lost.json()["error"]["type"]) == (404, "document_missing_exception")
+
+
+def test_an_access_control_job_has_an_index_of_its_own(worker, connector) -> None:
+    asked = {"id": C, "job_type": "access_control", "trigger_method": "on_demand"}
+    job_id = worker.call("POST", "/_connector/_sync_job", asked, status=201)["id"]
+    assert worker.waiting_jobs(C) == []
+    (waiting,) = worker.waiting_jobs(C, access_control=True)
+    assert waiting.id == job_id
+    assert waiting.source["connector"]["index_name"] == f".search-acl-filter-{INDEX}"
+
+
+def test_a_job_that_the_worker_makes_past_the_api_is_a_job(worker, connector) -> None:
+    """Its mode for clusters without the API."""
+    snapshot = {"id": C, "index_name": INDEX, "service_type": "dir", "configuration": {}, "filtering": {}}
+    job = {
+        "connector": snapshot,
+        "created_at": now(),
+        "job_type": "full",
+        "last_seen": now(),
+        "status": "pending",
+        "trigger_method": "scheduled",
+    }
+    made = worker.call("POST", f"/{JOBS}/_doc", job, status=201)
+    assert made["result"] == "created"
+    job_id = made["_id"]
+    assert shown(worker, job_id) == job
+    assert listed(worker, f"connector_id={C}") == [job_id]
+    worker.claim(job_id)
+    assert worker.read(JOBS, job_id).source == started(worker, job)
+
+
+def test_a_round_whose_document_changed_meanwhile_reads_it_again(worker, connector) -> None:
+    """Each write through the API between a look and its conditional update is a 409, and nothing of either is lost."""
+    stale = worker.read(CONNECTORS, C)
+    assert worker.call("PUT", f"/_connector/{C}/_check_in") == {"result": "updated"}
+    with pytest.raises(Conflict):
+        worker.update(CONNECTORS, C, {"features": FEATURES}, stale.condition)
+    connector["last_seen"] = RECENT
+    fresh = worker.read(CONNECTORS, C)
+    assert fresh.source == connector
+    worker.update(CONNECTORS, C, {"features": FEATURES}, fresh.condition)
+    connector["features"] = FEATURES
+    assert worker.read(CONNECTORS, C).source == connector
+
+    # And the other way round: the API never minds what was written past it
+    worker.update(CONNECTORS, C, {"status": "connected", "error": None}, worker.read(CONNECTORS, C).condition)
+    assert worker.call("PUT", f"/_connector/{C}/_name", {"name": "Other"}) == {"result": "updated"}
+    connector |= {"status": "connected", "error": None, "name": "Other"}
+    assert worker.read(CONNECTORS, C).source == connector
+
+
+def count_with_conditions(worker: Worker, alias: str, document_id: str) -> int:
+    """Count on a document for some seconds, until both has happened: a write and a conflict."""
+    count = conflicts = 0
+    until = time.monotonic() + 3
+    while time.monotonic() < until or not (count and conflicts):
+        found = worker.read(alias, document_id)
+        assert found.source.get("counted", 0) == count
+        try:
+            worker.update(alias, document_id, {"counted": count + 1}, found.condition)
+            count += 1
+        except Conflict:
+            conflicts += 1
+    return count
+
+
+def test_both_kinds_of_writes_at_once_lose_nothing(gateway_url, worker, connector) -> None:
+    """One worker counts on both documents with conditions; meanwhile the API writes the same documents all the time."""
+    job_id, job = a_running_job(worker)
+    connector = worker.read(CONNECTORS, C).source
+    done = Event()
+    problems: list[BaseException] = []
+
+    def through_the_api(path: str, bodies: Any) -> None:
+        other = Worker(gateway_url)
+        try:
+            while not done.wait(0.02):
+                for body in bodies:
+                    assert other.call("PUT", path, body)["result"] in ("updated", "noop")
+        except BaseException as problem:
+            problems.append(problem)
+        finally:
+            other.close()
+
+    counters = {"indexed_document_count": 5, "indexed_document_volume": 6, "deleted_document_count": 7}
+    threads = [
+        Thread(target=through_the_api, args=(f"/_connector/{C}/_check_in", [None])),
+        Thread(target=through_the_api, args=(f"/_connector/{C}/_name", [{"name": "a"}, {"name": "b"}])),
+        Thread(
+            target=through_the_api,
+            args=(f"/_connector/_sync_job/{job_id}/_stats", [{**counters, "metadata": {}}]),
+        ),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        counted = {
+            alias: count_with_conditions(worker, alias, id_)
+            for alias, id_ in ((CONNECTORS, C), (JOBS, job_id))
+        }
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert not problems
+    connector |= {"counted": counted[CONNECTORS], "last_seen": RECENT, "name": "b"}
+    assert worker.read(CONNECTORS, C).source == connector
+    assert worker.read(JOBS, job_id).source == job | counters | {"counted": counted[JOBS]}
+
+
+def test_two_workers_after_one_job(workers, connector) -> None:
+    """Their lock is the connector: one of them gets it, claims and runs the job; the other one finds it taken."""
+    first = workers[0]
+    for _ in range(5):
+        job_id, job = a_job(first)
+        (locks,) = rush(2, [job_id], lambda member, _: workers[member].lock(C))
+        assert sorted(locks) == [False, True]
+        winner = workers[locks.index(True)]
+        winner.claim(job_id)
+        job = started(winner, job)
+        assert first.read(JOBS, job_id).source == job
+        assert workers[locks.index(False)].waiting_jobs(C) == []
+        job |= winner.end(job_id, "completed", total_document_count=4)
+        winner.unlock(C, "completed")
+        assert first.read(JOBS, job_id).source == job
+
+
+def test_two_claims_of_one_job(workers, connector) -> None:
+    """Without a lock the claim decides. The loser's worker then fails the job, which is its way with any 4xx of a claim."""
+    job_id, job = a_job(workers[0])
+
+    def claim(member: int, job_id: str) -> tuple[int, Any]:
+        worker = workers[member]
+        answer = worker.send(
+            "PUT", f"/_connector/_sync_job/{job_id}/_claim", {"worker_hostname": worker.hostname}
+        )
+        return answer.status_code, answer.json()
+
+    (answers,) = rush(2, [job_id], claim)
+    assert sorted(status for status, _ in answers) == [200, 409]
+    winner, loser = sorted(range(2), key=lambda member: answers[member][0])
+    job = started(workers[winner], job)
+    assert workers[0].read(JOBS, job_id).source == job
+    error = answers[loser][1]["error"]
+    assert error["type"] == "status_exception"
+    assert f"was claimed by [{workers[winner].hostname}] at [" in error["reason"]
+
+    why = f"ProtocolError: Failed to claim job {job_id} status 409. Reason: {error['reason']}"
+    job |= workers[loser].end(job_id, "error", why)
+    assert workers[winner].read(JOBS, job_id).source == job
+    late = {"indexed_document_count": 1, "indexed_document_volume": 1, "deleted_document_count": 1}
+    workers[winner].call("PUT", f"/_connector/_sync_job/{job_id}/_stats", late, status=409)
+
+
+def test_indices_that_the_worker_makes_itself_can_be_used(worker, connector) -> None:
+    """It makes missing ones bare, without mapping and alias; the templates see to the rest."""
+    for alias in (CONNECTORS, JOBS):
+        worker.call("DELETE", f"/{alias}-v1")
+        worker.call("HEAD", f"/{alias}-v1", status=404)
+        assert worker.call("PUT", f"/{alias}-v1")["index"] == f"{alias}-v1"
+        worker.call("HEAD", f"/{alias}-v1")
+        worker.refresh(alias)
+    made = {"index_name": INDEX, "is_native": False, "name": "Mine", "service_type": "dir"}
+    worker.call("PUT", "/_connector/c-with-dashes", made, status=201)
+    asked = {"id": "c-with-dashes", "job_type": "full", "trigger_method": "scheduled"}
+    job_id = worker.call("POST", "/_connector/_sync_job", asked, status=201)["id"]
+    assert [found.id for found in worker.waiting_jobs("c-with-dashes")] == [job_id]
+
+
+def test_an_error_can_be_read_as_the_worker_reads_it(worker, connector) -> None:
+    refused = worker.call("POST", "/_connector/_sync_job", {"id": "none", "job_type": "full"}, status=404)
+    assert refused["status"] == 404
+    assert refused["error"]["reason"] == "Connector with id 'none' does not exist."
+    assert refused["error"]["root_cause"] == [
+        {"type": refused["error"]["type"], "reason": refused["error"]["reason"]}
+    ]
+
+
+def test_secrets_of_native_connectors(nginx, node_url) -> None:
+    """Only a service with a key has them, so this one is another service, behind another gateway."""
+    from app.secrets.encryption import new_key
+    from scripts.gateway import Gateway
+    from tests.service import Service, free_port
+
+    port = free_port()
+    with (
+        Service(node_url, SECRETS_KEYS=new_key()) as service,
+        Gateway("127.0.0.1", port, service.url, node_url),
+    ):
+        service.wait_until_ready()
+        worker = Worker(f"http://127.0.0.1:{port}")
+        made = worker.call("POST", "/_connector/_secret", {"value": "s3cret"})
+        assert made.keys() == {"id"}
+        path = f"/_connector/_secret/{made['id']}"
+        assert worker.call("GET", path)["value"] == "s3cret"
+        assert worker.call("DELETE", path) == {"deleted": True}
+        worker.call("GET", path, status=404)
+        worker.close()

@@ -1,0 +1,251 @@
+"""The public connector service as it is seen on the wire: its requests, and what it reads of the answers.
+
+Elasticsearch and the Connector API are one address to it. The most of what it writes goes to the indices themselves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import requests
+
+from tests.service import Http
+
+CONNECTORS = ".elastic-connectors"
+JOBS = ".elastic-connectors-sync-jobs"
+JSON = "application/vnd.elasticsearch+json; compatible-with=8"
+LINES = "application/vnd.elasticsearch+x-ndjson; compatible-with=8"
+ANSWERED = JSON.replace("; ", ";")
+
+Document = dict[str, Any]
+
+
+class Conflict(Exception):
+    """409: the document was changed since it was read."""
+
+
+class Read:
+    """A document as it was read, with what a conditional write of it must name."""
+
+    def __init__(self, answer: Mapping[str, Any]) -> None:
+        self.id: str = answer["_id"]
+        self.source: Document = answer["_source"]
+        self.seq_no: int = answer["_seq_no"]
+        self.condition = f"?if_seq_no={answer['_seq_no']}&if_primary_term={answer['_primary_term']}"
+
+
+class Worker:
+    """One worker process, which asserts status and headers of every answer."""
+
+    def __init__(self, url: str, hostname: str = "worker-1") -> None:
+        self.hostname = hostname
+        self._http = Http(url)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def send(
+        self, method: str, path: str, body: Any = None, *, lines: bytes | None = None
+    ) -> requests.Response:
+        """One request with the headers of the worker's client. Without a body it says so, in its HTTP library's words."""
+        headers = {
+            "Accept": JSON,
+            "Accept-Encoding": None,
+            "Authorization": "Basic ZWxhc3RpYzpjaGFuZ2VtZQ==",
+            "User-Agent": "elastic-connectors-9.4.3/service",
+            "X-elastic-client-meta": "es=8.18.0,py=3.11.2,t=8.17.1,ai=3.12.13,h=bp",
+            "X-elastic-product-origin": "connectors",
+        }
+        data = b""
+        if lines is not None:
+            headers["Content-Type"], data = LINES, lines
+        elif body is not None:
+            headers["Content-Type"], data = JSON, json.dumps(body).encode()
+        elif method in ("POST", "PUT"):
+            headers["Content-Type"] = "application/octet-stream"
+        answer = self._http.request(method, path, headers=headers, data=data)
+        assert answer.headers["X-Elastic-Product"] == "Elasticsearch"
+        assert "Content-Encoding" not in answer.headers
+        assert "Warning" not in answer.headers
+        return answer
+
+    def call(
+        self, method: str, path: str, body: Any = None, *, status: int = 200, lines: bytes | None = None
+    ) -> Any:
+        """One request whose answer must have this status, and the media type that was asked for; the JSON of it."""
+        answer = self.send(method, path, body, lines=lines)
+        assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
+        if method == "HEAD":
+            assert answer.content == b""
+            return None
+        assert answer.headers["Content-Type"] == ANSWERED
+        return answer.json()
+
+    # What goes to Elasticsearch itself
+
+    def refresh(self, alias: str) -> None:
+        answer = self.call("POST", f"/{alias}/_refresh")
+        assert answer == {"_shards": {"total": 1, "successful": 1, "failed": 0}}
+
+    def search(self, alias: str, query: Mapping[str, Any], sort: Sequence[Any] = ()) -> list[Read]:
+        """All that a query finds, after a refresh, as before each of the worker's searches."""
+        self.refresh(alias)
+        asked = {"from": 0, "size": 100, "seq_no_primary_term": True, "query": query}
+        if sort:
+            asked["sort"] = sort
+        answer = self.call("POST", f"/{alias}/_search?expand_wildcards=hidden", asked)
+        found = [Read(hit) for hit in answer["hits"]["hits"]]
+        assert answer["hits"]["total"] == {"value": len(found), "relation": "eq"}
+        return found
+
+    def read(self, alias: str, document_id: str) -> Read:
+        self.refresh(alias)
+        answer = self.call("GET", f"/{alias}/_doc/{document_id}")
+        assert (answer["_index"], answer["_id"], answer["found"]) == (f"{alias}-v1", document_id, True)
+        return Read(answer)
+
+    def is_gone(self, alias: str, document_id: str) -> bool:
+        self.refresh(alias)
+        return self.call("GET", f"/{alias}/_doc/{document_id}", status=404)["found"] is False
+
+    def update(self, alias: str, document_id: str, doc: Mapping[str, Any], condition: str = "") -> None:
+        """Merge `doc` into a document. Raises `Conflict` on 409."""
+        answer = self.send("POST", f"/{alias}/_update/{document_id}{condition}", {"doc": doc})
+        assert answer.headers["Content-Type"] == ANSWERED
+        if answer.status_code == 409:
+            error = answer.json()["error"]
+            assert error["type"] == "version_conflict_engine_exception"
+            assert error["reason"].startswith(f"[{document_id}]: version conflict")
+            raise Conflict
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        assert (told["_index"], told["_id"], told["result"]) == (f"{alias}-v1", document_id, "updated")
+
+    # The steps that have a name
+
+    def supported_connectors(self, *ids: str) -> list[Read]:
+        return self.search(
+            CONNECTORS,
+            {"bool": {"must_not": [{"term": {"deleted": True}}], "filter": [{"terms": {"_id": ids}}]}},
+        )
+
+    def waiting_jobs(self, *connector_ids: str, access_control: bool = False) -> list[Read]:
+        types = ["access_control"] if access_control else ["full", "incremental"]
+        must = [
+            {"terms": {"status": ["pending", "suspended"]}},
+            {"terms": {"connector.id": connector_ids}},
+            {"terms": {"job_type": types}},
+        ]
+        return self.search(JOBS, {"bool": {"must": must}}, [{"created_at": "asc"}])
+
+    def idle_jobs(self, *connector_ids: str) -> list[Read]:
+        filter_ = [
+            {"terms": {"connector.id": connector_ids}},
+            {"terms": {"status": ["in_progress", "canceling"]}},
+            {"range": {"last_seen": {"lte": "now-300s"}}},
+        ]
+        return self.search(JOBS, {"bool": {"filter": filter_}})
+
+    def orphaned_jobs(self, *connector_ids: str) -> list[Read]:
+        must_not = [{"terms": {"connector.id": connector_ids}}]
+        filter_ = [{"terms": {"status": ["in_progress", "canceling"]}}]
+        return self.search(JOBS, {"bool": {"must_not": must_not, "filter": filter_}})
+
+    def lock(self, connector_id: str) -> bool:
+        """Take the connector for a sync: False when another worker has it. A conflict is met with another look, thrice."""
+        for _ in range(3):
+            connector = self.read(CONNECTORS, connector_id)
+            if connector.source.get("last_sync_status") == "in_progress":
+                return False
+            try:
+                self.update(
+                    CONNECTORS,
+                    connector_id,
+                    {
+                        "status": "connected",
+                        "error": None,
+                        "last_sync_status": "in_progress",
+                        "last_sync_error": None,
+                    },
+                    connector.condition,
+                )
+            except Conflict:
+                continue
+            return True
+        raise Conflict
+
+    def claim(self, job_id: str, sync_cursor: Any = None, result: str = "updated") -> None:
+        body = {"worker_hostname": self.hostname}
+        if sync_cursor is not None:
+            body["sync_cursor"] = sync_cursor
+        assert self.call("PUT", f"/_connector/_sync_job/{job_id}/_claim", body) == {"result": result}
+
+    def report(self, job_id: str, indexed: int = 0, volume: int = 0, deleted: int = 0) -> Document:
+        counters = {
+            "indexed_document_count": indexed,
+            "indexed_document_volume": volume,
+            "deleted_document_count": deleted,
+        }
+        answer = self.call("PUT", f"/_connector/_sync_job/{job_id}/_stats", {**counters, "metadata": {}})
+        assert answer == {"result": "updated"}
+        return counters
+
+    def end(self, job_id: str, status: str, error: str | None = None, **more: Any) -> Document:
+        """Write the end of a job, past the API; what was written."""
+        doc = {
+            "last_seen": now(),
+            "status": status,
+            "error": error,
+            "indexed_document_count": 4,
+            "indexed_document_volume": 0,
+            "deleted_document_count": 0,
+            **more,
+        }
+        if status != "suspended":
+            doc["completed_at"] = now()
+        if status == "canceled":
+            doc["canceled_at"] = now()
+        self.update(JOBS, job_id, doc)
+        return doc
+
+    def unlock(self, connector_id: str, status: str, error: str | None = None, **more: Any) -> Document:
+        """Write onto the connector how its sync ended; what was written."""
+        doc = {
+            "last_synced": now(),
+            "status": "error" if error else "connected",
+            "error": error,
+            "last_sync_status": status,
+            "last_sync_error": error,
+            "sync_cursor": None,
+            "last_indexed_document_count": 4,
+            "last_deleted_document_count": 0,
+            **more,
+        }
+        self.update(CONNECTORS, connector_id, doc)
+        return doc
+
+
+def now(**ago: float) -> str:
+    """An instant as the worker writes them."""
+    return (datetime.now(UTC) - timedelta(**ago)).isoformat()
+
+
+class Instant:
+    """Equal to every instant of the service's within the last minute."""
+
+    def __eq__(self, other: object) -> bool:
+        if not (isinstance(other, str) and other.endswith("Z")):
+            return False
+        age = datetime.now(UTC) - datetime.fromisoformat(other)
+        return timedelta(0) <= age < timedelta(minutes=1)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return "<an instant within the last minute>"
+
+
+RECENT = Instant()

@@ -1,0 +1,39 @@
+"""Log lines tell what happened, and never what was in the variables when it did."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from app import logs
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("fmt", ["json", "console"])
+def test_an_unexpected_exception_shows_no_variables(capsys, fmt) -> None:
+    logs.configure("info", fmt)
+
+    secret = "-".join(["the", "secret"])  # so that no line of source shows it
+
+    def fail(value: str) -> None:
+        raise RuntimeError("it broke")
+
+    try:
+        fail(secret)
+    except RuntimeError:
+        structlog.get_logger("test").exception("failed")
+    written = capsys.readouterr().err
+    assert "it broke" in written
+    assert secret not in written
