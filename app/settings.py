@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from environs import Env, EnvError, validate
 
 _KEY_BYTES = 32  # of AES-256
+_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}")
 
 
 class SettingsError(Exception):
@@ -29,6 +32,9 @@ class Settings:
     elasticsearch_password: str | None = field(repr=False)
     elasticsearch_api_key: str | None = field(repr=False)
     elasticsearch_ca_certs: str | None
+    elasticsearch_client_cert: str | None
+    elasticsearch_client_key: str | None
+    elasticsearch_cert_fingerprint: str | None
     elasticsearch_timeout: float
     secrets_keys: tuple[bytes, ...] = field(repr=False)
     authorization_cache_seconds: float
@@ -37,6 +43,13 @@ class Settings:
     max_body_bytes: int
     log_level: str
     log_format: str
+
+    @property
+    def uses_tls_options(self) -> bool:
+        """Whether anything is said about certificates."""
+        return any(
+            (self.elasticsearch_ca_certs, self.elasticsearch_client_cert, self.elasticsearch_cert_fingerprint)
+        )
 
 
 def load() -> Settings:
@@ -58,6 +71,11 @@ def load() -> Settings:
             elasticsearch_api_key=env.str("ELASTICSEARCH_API_KEY", None) or None,
             # A file with the certificates of the authority that signed the cluster's.
             elasticsearch_ca_certs=env.str("ELASTICSEARCH_CA_CERTS", None) or None,
+            # Files with a certificate of the service's own, and its key.
+            elasticsearch_client_cert=env.str("ELASTICSEARCH_CLIENT_CERT", None) or None,
+            elasticsearch_client_key=env.str("ELASTICSEARCH_CLIENT_KEY", None) or None,
+            # Instead of an authority: the SHA-256 fingerprint of the cluster's certificate, in hexadecimal digits.
+            elasticsearch_cert_fingerprint=env.str("ELASTICSEARCH_CERT_FINGERPRINT", None) or None,
             # Seconds to wait for one answer of Elasticsearch before the client gets a 503.
             elasticsearch_timeout=env.float("ELASTICSEARCH_TIMEOUT", 10.0, validate=validate.Range(0.1, 300)),
             # The keys of secrets, separated by commas: the first encrypts, all decrypt. None: no secrets.
@@ -136,6 +154,27 @@ def _check_credentials(settings: Settings) -> None:
     if bool(user) != bool(password):
         raise SettingsError(
             "ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD go together: one of them is missing."
+        )
+    if bool(settings.elasticsearch_client_cert) != bool(settings.elasticsearch_client_key):
+        raise SettingsError(
+            "ELASTICSEARCH_CLIENT_CERT and ELASTICSEARCH_CLIENT_KEY go together: one of them is missing."
+        )
+    for variable, file in (
+        ("ELASTICSEARCH_CA_CERTS", settings.elasticsearch_ca_certs),
+        ("ELASTICSEARCH_CLIENT_CERT", settings.elasticsearch_client_cert),
+        ("ELASTICSEARCH_CLIENT_KEY", settings.elasticsearch_client_key),
+    ):
+        if file and not Path(file).is_file():
+            raise SettingsError(f"{variable} must name a file, but there is none at [{file}].")
+    fingerprint = settings.elasticsearch_cert_fingerprint
+    if fingerprint and not _FINGERPRINT.fullmatch(fingerprint):
+        raise SettingsError(
+            "ELASTICSEARCH_CERT_FINGERPRINT must be 64 hexadecimal digits, with or without colons."
+        )
+    if settings.uses_tls_options and not all(url.startswith("https:") for url in settings.elasticsearch_urls):
+        raise SettingsError(
+            "ELASTICSEARCH_URL must be https:// where ELASTICSEARCH_CA_CERTS, ELASTICSEARCH_CLIENT_CERT or "
+            "ELASTICSEARCH_CERT_FINGERPRINT is set."
         )
     if key and user:
         raise SettingsError(

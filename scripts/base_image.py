@@ -122,7 +122,7 @@ def _make_of_packages(tag: str, packages: str) -> None:
         raise ImageError("mmdebstrap is not installed (the package mmdebstrap of Debian or Ubuntu).")
     sources = [Path("/etc/apt") / name for name in _APT_SOURCES]
     command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={packages}"]
-    command += [f"--extract-hook={_FINISH}", _suite(), "-"]
+    command += [f"--extract-hook={_FINISH.strip()}", _suite(), "-"]
     command += [str(file) for file in sources if file.is_file() and file.stat().st_size]
     print(f"Making {tag} of this machine's packages", file=sys.stderr, flush=True)
     with tempfile.TemporaryFile() as packed:

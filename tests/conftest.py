@@ -55,6 +55,7 @@ def http(service: Service) -> Http:
 def empty(client: Elasticsearch) -> None:
     """Remove every connector and every job."""
     for index in (CONNECTORS.alias, SYNC_JOBS.alias):
+        client.indices.refresh(index=index, ignore_unavailable=True)  # deletes only what searches see
         client.delete_by_query(
             index=index, query={"match_all": {}}, refresh=True, conflicts="proceed", ignore_unavailable=True
         )

@@ -45,8 +45,13 @@ def connect(settings: Settings) -> Elasticsearch:
     security: dict[str, Any] = {"api_key": settings.elasticsearch_api_key}
     if settings.elasticsearch_username:
         security = {"basic_auth": (settings.elasticsearch_username, settings.elasticsearch_password)}
-    if settings.elasticsearch_ca_certs:
-        security["ca_certs"] = settings.elasticsearch_ca_certs
+    certificates = {
+        "ca_certs": settings.elasticsearch_ca_certs,
+        "client_cert": settings.elasticsearch_client_cert,
+        "client_key": settings.elasticsearch_client_key,
+        "ssl_assert_fingerprint": settings.elasticsearch_cert_fingerprint,
+    }
+    security |= {option: value for option, value in certificates.items() if value}
     return Elasticsearch(
         list(settings.elasticsearch_urls),
         transport_class=TracedTransport,

@@ -88,9 +88,7 @@ def test_what_is_missing_is_not_found(official: Official, service: Service) -> N
     "call", {call.method: call for call in CALLS}.values(), ids=lambda call: str(call.method)
 )
 @pytest.mark.parametrize("official", ["python"], indirect=True)
-def test_every_method_takes_the_common_parameters(
-    official: Official, furnished: Service, call: Call
-) -> None:
+def test_every_method_takes_the_common_parameters(official: Official, furnished: Service, call: Call) -> None:
     common = {"pretty": True, "human": True, "error_trace": True, "filter_path": ["*"]}
     answer = official.call(call.method, **known_arguments(official, call), **common)
     assert (answer.status, answer.body) == (call.status, call.answer)

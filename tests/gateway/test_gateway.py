@@ -507,31 +507,39 @@ def test_the_template_takes_four_variables_and_names_them() -> None:
     assert "${" not in render(template, dict.fromkeys(used, "x"))
 
 
-def test_it_fits_into_the_http_block_of_an_image_or_a_distribution(nginx, tmp_path) -> None:
+def test_it_works_in_the_http_block_of_an_image_or_a_distribution(nginx, behind, tmp_path) -> None:
     """Both say things there themselves, which must neither collide with ours nor count."""
+    port = free_port()
     values = {
-        "GATEWAY_LISTEN": f"127.0.0.1:{free_port()}",
-        "CONNECTORS_ADDRESS": "127.0.0.1:9280",
-        "ELASTICSEARCH_ADDRESS": "127.0.0.1:9200",
+        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        "CONNECTORS_ADDRESS": "127.0.0.1:9",
+        "ELASTICSEARCH_ADDRESS": urlsplit(behind.url).netloc,
         "ELASTICSEARCH_SCHEME": "http",
     }
-    (tmp_path / "default.conf").write_text(render(TEMPLATE.read_text(), values))
+    tmp_path.joinpath("default.conf").write_text(render(TEMPLATE.read_text(), values))
     theirs = (
-        "default_type application/octet-stream; sendfile on; tcp_nopush on; keepalive_timeout 65; gzip on;"
+        "default_type application/octet-stream; sendfile on; tcp_nopush on; keepalive_timeout 65; types { }"
     )
-    temporary = "".join(
-        f"{kind}_temp_path {kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    compressed = "gzip on; gzip_min_length 0; gzip_types *; gzip_proxied any"
+    temporary = "; ".join(
+        f"{kind}_temp_path {kind}" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    (tmp_path / "nginx.conf").write_text(
-        f"pid pid; events {{}} http {{ access_log off; {theirs} {temporary} include default.conf; }}"
+    tmp_path.joinpath("nginx.conf").write_text(
+        "daemon off; master_process off; pid pid; error_log stderr; events { }\n"
+        f"http {{ access_log off; {theirs} {compressed}; {temporary}; include default.conf; }}\n"
     )
-    checked = subprocess.run(
-        [nginx, "-t", "-q", "-e", "stderr", "-p", tmp_path, "-c", tmp_path / "nginx.conf"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (checked.returncode, checked.stderr) == (0, "")
+    command = [nginx, "-e", "stderr", "-p", tmp_path, "-c", tmp_path / "nginx.conf"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            while not listens(port):
+                assert process.poll() is None, process.stderr.read()
+                time.sleep(0.02)
+            behind.answer = lambda _arrived, _connection: an_answer("200 OK", b"x" * 1000)
+            answer = Http(f"http://127.0.0.1:{port}").get("/", headers={"Accept-Encoding": "gzip"})
+            assert (answer.headers.get("Content-Encoding"), answer.text) == (None, "x" * 1000)
+            assert "Content-Type" not in answer.headers
+        finally:
+            process.kill()
 
 
 @pytest.fixture

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from app.secrets.encryption import new_key
+from scripts.gateway import Gateway
 from tests.gateway.worker import CONNECTORS, JOBS, RECENT, Conflict, Document, Worker, now
 from tests.races.crowd import rush
-from tests.service import Http
+from tests.service import Http, Service, free_port
 
 C = "c-1"
 INDEX = "search-e2e"
@@ -646,10 +648,6 @@ def test_an_error_can_be_read_as_the_worker_reads_it(worker, connector) -> None:
 
 def test_secrets_of_native_connectors(nginx, node_url) -> None:
     """Only a service with a key has them, so this one is another service, behind another gateway."""
-    from app.secrets.encryption import new_key
-    from scripts.gateway import Gateway
-    from tests.service import Service, free_port
-
     port = free_port()
     with (
         Service(node_url, SECRETS_KEYS=new_key()) as service,

@@ -1,0 +1,110 @@
+"""@elastic/elasticsearch beyond the methods that all clients have."""
+
+from __future__ import annotations
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from app.store.index_definitions import SYNC_JOBS
+from tests.clients.calls import CONNECTOR, JOB, NEW, SECRET_CALLS, Call
+from tests.clients.official import JavaScriptClient, Refused
+from tests.service import Service, free_port
+
+CURSOR = {"pages": [{"token": "é" * 50, "number": number} for number in range(2000)]}
+
+
+@pytest.fixture
+def one_secret(javascript: JavaScriptClient, service: Service) -> None:
+    """A secret of the connector's id, and none of the new one."""
+    javascript.call("secret_put", id=CONNECTOR, value="v")
+    javascript.call_with({}, {"ignore": [404]}, "secret_delete", id=NEW)
+
+
+@pytest.mark.parametrize("call", SECRET_CALLS, ids=lambda call: call.method)
+def test_secrets(javascript: JavaScriptClient, one_secret: None, call: Call) -> None:
+    answer = javascript.call(call.method, **call.arguments)
+    assert (answer.status, answer.body) == (call.status, call.answer)
+
+
+@pytest.mark.parametrize("method", ["secret_get", "secret_delete"])
+def test_a_missing_secret(javascript: JavaScriptClient, one_secret: None, method: str) -> None:
+    with pytest.raises(Refused) as raised:
+        javascript.call(method, id=NEW)
+    assert (raised.value.status, raised.value.exception) == (404, "ResponseError")
+    assert raised.value.body["error"]["reason"] == f"No secret with id [{NEW}]"
+
+
+def test_the_message_of_an_error_names_its_causes(javascript: JavaScriptClient, furnished: Service) -> None:
+    with pytest.raises(Refused) as raised:
+        javascript.call("sync_job_error", connector_sync_job_id=JOB, error="Oops")
+    reason = (
+        "Invalid transition attempt from [pending] to [error]. "
+        "Such a ConnectorSyncStatus transition is not supported by the Connector Protocol."
+    )
+    assert [line.strip() for line in raised.value.message.splitlines()] == [
+        "status_exception",
+        "Caused by:",
+        f"connector_sync_job_invalid_status_transition_exception: {reason}",
+        "Root causes:",
+        f"status_exception: {reason}",
+    ]
+
+
+def test_null_is_sent(javascript: JavaScriptClient, furnished: Service) -> None:
+    javascript.call("update_error", connector_id=CONNECTOR, error="Broken")
+    javascript.call("update_error", connector_id=CONNECTOR, error=None)
+    javascript.call("update_index_name", connector_id=CONNECTOR, index_name=None)
+    javascript.call("last_sync", connector_id=CONNECTOR, last_sync_status=None, sync_cursor=None)
+    connector = javascript.call("get", connector_id=CONNECTOR).body
+    assert (connector["error"], connector["status"], connector["index_name"]) == (None, "connected", None)
+
+
+# By whether the request has a body. Without one the client accepts plain text too, and a list says nothing to
+# Elasticsearch, which then goes by the type of the body, sent or not.
+TYPES = {
+    "8": {True: "application/vnd.elasticsearch+json;compatible-with=8", False: "application/json"},
+    "9": {
+        True: "application/vnd.elasticsearch+json;compatible-with=9",
+        False: "application/vnd.elasticsearch+json",
+    },
+}
+
+
+def test_an_answer_is_elasticsearchs(
+    request: pytest.FixtureRequest, javascript: JavaScriptClient, furnished: Service
+) -> None:
+    types = TYPES[request.node.callspec.params["javascript"]]
+    for has_body, method, arguments in (
+        (False, "get", {}),
+        (False, "check_in", {}),
+        (True, "update_name", {"name": "New"}),
+    ):
+        answer = javascript.call_with(
+            {}, {"opaqueId": "from node"}, method, connector_id=CONNECTOR, **arguments
+        )
+        assert answer.headers["x-elastic-product"] == "Elasticsearch"
+        assert answer.headers["content-type"] == types[has_body]
+        assert answer.headers["x-opaque-id"] == "from node"
+
+
+def test_bodies_may_be_compressed(
+    javascript: JavaScriptClient, furnished: Service, elasticsearch: Elasticsearch
+) -> None:
+    arguments = {"connector_sync_job_id": JOB, "worker_hostname": "worker-1", "sync_cursor": CURSOR}
+    compressing = {"compression": True}
+    answer = javascript.call_with(compressing, {}, "sync_job_claim", **arguments)
+    assert answer.body == {"result": "updated"}
+    stored = elasticsearch.get(index=SYNC_JOBS.alias, id=JOB)["_source"]
+    assert stored["connector"]["sync_cursor"] == CURSOR
+    answer = javascript.call_with(compressing, {}, "sync_job_get", connector_sync_job_id=JOB)
+    assert answer.body["connector"]["sync_cursor"] == CURSOR
+
+
+def test_a_503_is_repeated_and_then_shown(javascript: JavaScriptClient) -> None:
+    with Service(f"http://127.0.0.1:{free_port()}", LOG_FORMAT="json") as service:
+        with pytest.raises(Refused) as raised:
+            javascript.call_with({"node": service.url, "maxRetries": 1}, {}, "get", connector_id=CONNECTOR)
+        assert (raised.value.status, raised.value.exception) == (503, "ResponseError")
+        assert "Elasticsearch cannot be reached" in raised.value.body["error"]["reason"]
+        asked = [line for line in service.log().splitlines() if '"event": "request"' in line]
+        assert sum('"status": 503' in line and "/_connector/" in line for line in asked) == 2

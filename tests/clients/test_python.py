@@ -1,0 +1,210 @@
+"""elasticsearch-py beyond its methods: exceptions, answers with their headers, compression, repetition."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import elasticsearch as elasticsearch_py
+import pytest
+from elastic_transport import ObjectApiResponse
+from elasticsearch import (
+    ApiError,
+    AsyncElasticsearch,
+    BadRequestError,
+    ConflictError,
+    Elasticsearch,
+    NotFoundError,
+)
+
+from app.store.index_definitions import SYNC_JOBS
+from tests.clients.calls import CONNECTOR, JOB, RUNNING
+from tests.service import Service, free_port
+
+# By itself the client says before each request that these methods are no stable part of it yet.
+pytestmark = pytest.mark.filterwarnings(
+    "error", "ignore::elasticsearch.exceptions.GeneralAvailabilityWarning"
+)
+
+MAJOR = elasticsearch_py.__version__[0]
+CURSOR = {"pages": [{"token": "é" * 50, "number": number} for number in range(2000)]}
+
+
+class Call:
+    """Calls of `client.connector` that return when they are done, whichever client it is."""
+
+    def __init__(self, asynchronous: bool) -> None:
+        self.kind = AsyncElasticsearch if asynchronous else Elasticsearch
+        self._loop = asyncio.Runner()
+        self._clients: list[Any] = []
+
+    def client(self, *urls: str, **options: Any) -> Any:
+        self._clients.append(self.kind(list(urls), **options))
+        return self._clients[-1]
+
+    def __call__(self, client: Any, method: str, **arguments: Any) -> Any:
+        return self._done(getattr(client.connector, method)(**arguments))
+
+    def close(self) -> None:
+        for client in self._clients:
+            self._done(client.close())
+        self._loop.close()
+
+    def _done(self, result: Any) -> Any:
+        return self._loop.run(result) if inspect.isawaitable(result) else result
+
+
+@pytest.fixture(params=[False, True], ids=["sync", "async"])
+def call(request: pytest.FixtureRequest) -> Iterator[Call]:
+    made = Call(request.param)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def without_elasticsearch() -> Iterator[Service]:
+    """A service whose Elasticsearch is not there."""
+    with Service(f"http://127.0.0.1:{free_port()}", LOG_FORMAT="json") as service:
+        yield service
+
+
+def test_not_found(call: Call, furnished: Service) -> None:
+    client = call.client(furnished.url)
+    with pytest.raises(NotFoundError) as raised:
+        call(client, "sync_job_get", connector_sync_job_id="gone")
+    error = raised.value
+    assert (error.status_code, error.meta.status) == (404, 404)
+    assert error.error == error.message == "resource_not_found_exception"
+    described = {"type": "resource_not_found_exception", "reason": "gone"}
+    assert error.info == error.body == {"error": {"root_cause": [described], **described}, "status": 404}
+    assert str(error) == "NotFoundError(404, 'resource_not_found_exception', 'gone')"
+
+
+def test_bad_request(call: Call, furnished: Service) -> None:
+    client = call.client(furnished.url)
+    with pytest.raises(BadRequestError) as raised:
+        call(client, "sync_job_error", connector_sync_job_id=JOB, error="Oops")
+    reason = (
+        "Invalid transition attempt from [pending] to [error]. "
+        "Such a ConnectorSyncStatus transition is not supported by the Connector Protocol."
+    )
+    assert (raised.value.status_code, raised.value.error) == (400, "status_exception")
+    # The client repeats the cause, which has the same reason.
+    assert str(raised.value) == f"BadRequestError(400, 'status_exception', {reason!r}, {reason})"
+
+
+def test_conflict(call: Call, furnished: Service) -> None:
+    client = call.client(furnished.url)
+    call(client, "sync_job_claim", connector_sync_job_id=JOB, worker_hostname="worker-1")
+    with pytest.raises(ConflictError) as raised:
+        call(client, "sync_job_claim", connector_sync_job_id=JOB, worker_hostname="worker-2")
+    assert (raised.value.status_code, raised.value.error) == (409, "status_exception")
+    assert f"Sync job [{JOB}] was claimed by [worker-1] at [" in str(raised.value)
+
+    call(client, "sync_job_error", connector_sync_job_id=JOB, error="Oops")
+    with pytest.raises(ConflictError) as raised:
+        call(client, "sync_job_check_in", connector_sync_job_id=JOB)
+    assert f"'Sync job [{JOB}] is finished with status [error] and takes no more" in str(raised.value)
+
+
+def test_an_error_that_is_asked_for_is_an_answer(call: Call, furnished: Service) -> None:
+    client = call.client(furnished.url).options(ignore_status=[404, 409])
+    answer = call(client, "get", connector_id="gone")
+    assert (answer.meta.status, answer["error"]["reason"]) == (404, "connector [gone] not found")
+
+
+def test_an_answer_is_elasticsearchs(call: Call, furnished: Service) -> None:
+    client = call.client(furnished.url).options(opaque_id="worker-1 at work")
+    answer = call(client, "sync_job_get", connector_sync_job_id=JOB)
+    assert isinstance(answer, ObjectApiResponse)
+    assert (answer.meta.status, answer.meta.http_version) == (200, "1.1")
+    headers = answer.meta.headers
+    assert headers["x-elastic-product"] == "Elasticsearch"
+    assert headers["content-type"] == f"application/vnd.elasticsearch+json;compatible-with={MAJOR}"
+    assert headers["x-opaque-id"] == "worker-1 at work"
+    assert (answer["id"], answer.body["status"]) == (JOB, "pending")
+
+    made = call(client, "sync_job_post", id=CONNECTOR)
+    assert made.meta.status == 201
+
+
+def test_an_error_is_elasticsearchs(call: Call, furnished: Service) -> None:
+    client = call.client(furnished.url).options(opaque_id="worker-1 at work")
+    with pytest.raises(NotFoundError) as raised:
+        call(client, "check_in", connector_id="gone")
+    headers = raised.value.meta.headers
+    assert headers["x-elastic-product"] == "Elasticsearch"
+    assert headers["content-type"] == f"application/vnd.elasticsearch+json;compatible-with={MAJOR}"
+    assert headers["x-opaque-id"] == "worker-1 at work"
+
+
+def test_answers_can_be_filtered(call: Call, furnished: Service) -> None:
+    client = call.client(furnished.url)
+    answer = call(client, "sync_job_list", filter_path=["count", "results.id"])
+    assert answer.body == {"count": 2, "results": [{"id": JOB}, {"id": RUNNING}]}
+    answer = call(client, "get", connector_id=CONNECTOR, filter_path="-configuration,-filtering,-scheduling")
+    assert answer["name"] == "Old"
+    assert not answer.body.keys() & {"configuration", "filtering", "scheduling"}
+
+
+def test_null_travels_in_a_body(call: Call, furnished: Service) -> None:
+    """Arguments that are `None` are left out by the client."""
+    client = call.client(furnished.url)
+    call(client, "update_error", connector_id=CONNECTOR, error="Broken")
+    call(client, "update_error", connector_id=CONNECTOR, body={"error": None})
+    call(client, "update_index_name", connector_id=CONNECTOR, body={"index_name": None})
+    connector = call(client, "get", connector_id=CONNECTOR)
+    assert (connector["error"], connector["status"], connector["index_name"]) == (None, "connected", None)
+
+
+def test_bodies_may_be_compressed(call: Call, furnished: Service, elasticsearch: Elasticsearch) -> None:
+    client = call.client(furnished.url, http_compress=True)
+    arguments = {"connector_sync_job_id": JOB, "worker_hostname": "worker-1", "sync_cursor": CURSOR}
+    assert call(client, "sync_job_claim", **arguments) == {"result": "updated"}
+    stored = elasticsearch.get(index=SYNC_JOBS.alias, id=JOB)["_source"]
+    assert stored["connector"]["sync_cursor"] == CURSOR
+    job = call(client, "sync_job_get", connector_sync_job_id=JOB)
+    assert job["connector"]["sync_cursor"] == CURSOR
+    with pytest.raises(ConflictError):
+        call(client, "sync_job_claim", **arguments | {"worker_hostname": "worker-2"})
+
+
+def test_one_of_many_concurrent_claims_wins(furnished: Service) -> None:
+    names = [f"worker-{number}" for number in range(10)]
+
+    async def claim_at_once() -> list[Any]:
+        async with AsyncElasticsearch(furnished.url) as client:
+            claims = [
+                client.connector.sync_job_claim(connector_sync_job_id=JOB, worker_hostname=name)
+                for name in names
+            ]
+            return await asyncio.gather(*claims, return_exceptions=True)
+
+    came = asyncio.run(claim_at_once())
+    [winner] = [name for name, result in zip(names, came, strict=True) if not isinstance(result, Exception)]
+    losers = [result for result in came if isinstance(result, Exception)]
+    assert all(isinstance(result, ConflictError) for result in losers), losers
+    assert all(f"was claimed by [{winner}]" in str(result) for result in losers)
+
+
+def test_a_503_is_repeated_and_then_shown(call: Call, without_elasticsearch: Service) -> None:
+    client = call.client(without_elasticsearch.url, max_retries=2)
+    with pytest.raises(ApiError) as raised:
+        call(client, "sync_job_claim", connector_sync_job_id=JOB, worker_hostname="worker-1")
+    assert (type(raised.value), raised.value.status_code) == (ApiError, 503)
+    assert "Elasticsearch cannot be reached. The request can be sent again." in str(raised.value)
+    assert raised.value.body["status"] == 503
+    lines = [json.loads(line) for line in without_elasticsearch.log().splitlines() if "_claim" in line]
+    assert [line["status"] for line in lines] == [503] * 3
+
+
+def test_a_503_of_one_replica_is_mended_by_another(
+    call: Call, without_elasticsearch: Service, furnished: Service
+) -> None:
+    client = call.client(without_elasticsearch.url, furnished.url, randomize_nodes_in_pool=False)
+    for _ in range(4):
+        assert call(client, "sync_job_check_in", connector_sync_job_id=RUNNING) == {"result": "updated"}
+    assert "_check_in" in without_elasticsearch.log()

@@ -1,0 +1,158 @@
+"""The service's own way to a cluster behind TLS: an authority, a fingerprint, a client certificate."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Self
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from app.store.failures import UNREACHABLE
+from tests.service import Service
+
+
+class Certificate:
+    """A self-signed certificate for 127.0.0.1, in files."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        now = datetime.now(UTC)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        self.file, self.key_file = folder / f"{name}.pem", folder / f"{name}.key"
+        self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        self.key_file.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        self.fingerprint = sha256(certificate.public_bytes(serialization.Encoding.DER)).hexdigest()
+
+
+class TlsFront:
+    """TLS in front of a plain address, as a cluster's own would be; `client` is the only client that it lets in."""
+
+    def __init__(self, target: str, server: Certificate, client: Certificate | None = None) -> None:
+        host, _, port = target.removeprefix("http://").rpartition(":")
+        self._target = (host, int(port))
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(server.file, server.key_file)
+        if client is not None:
+            self._context.verify_mode = ssl.CERT_REQUIRED
+            self._context.load_verify_locations(client.file)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://localhost:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
+
+    def _serve(self, plain: socket.socket) -> None:
+        try:
+            with (
+                self._context.wrap_socket(plain, server_side=True) as front,
+                socket.create_connection(self._target) as back,
+            ):
+                pipe = threading.Thread(target=_pump, args=(back, front), daemon=True)
+                pipe.start()
+                _pump(front, back)
+                pipe.join()
+        except OSError:
+            plain.close()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    try:
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Certificate]:
+    folder = tmp_path_factory.mktemp("certificates")
+    return {name: Certificate(folder, name) for name in ("server", "client", "other")}
+
+
+@pytest.fixture
+def front(node_url: str, certificates: dict[str, Certificate]) -> Iterator[TlsFront]:
+    with TlsFront(node_url, certificates["server"]) as front:
+        yield front
+
+
+@pytest.fixture
+def mutual(node_url: str, certificates: dict[str, Certificate]) -> Iterator[TlsFront]:
+    with TlsFront(node_url, certificates["server"], certificates["client"]) as front:
+        yield front
+
+
+def is_ready(url: str, **settings: str) -> bool:
+    with Service(url, ELASTICSEARCH_TIMEOUT="5", WORKERS="1", **settings) as service:
+        answer = service.http.get("/readyz")
+        assert answer.status_code == 200 or UNREACHABLE in answer.json()["error"]["reason"]
+        return answer.status_code == 200
+
+
+def test_an_authority(front, certificates) -> None:
+    assert is_ready(front.url, ELASTICSEARCH_CA_CERTS=str(certificates["server"].file))
+    assert not is_ready(front.url, ELASTICSEARCH_CA_CERTS=str(certificates["other"].file))
+
+
+def test_a_fingerprint(front, certificates) -> None:
+    assert is_ready(front.url, ELASTICSEARCH_CERT_FINGERPRINT=certificates["server"].fingerprint)
+    assert not is_ready(front.url, ELASTICSEARCH_CERT_FINGERPRINT=certificates["other"].fingerprint)
+
+
+def test_nothing_said_about_certificates_trusts_no_stranger(front) -> None:
+    assert not is_ready(front.url)
+
+
+def test_a_client_certificate(mutual, certificates) -> None:
+    authority = {"ELASTICSEARCH_CA_CERTS": str(certificates["server"].file)}
+
+    def own(name: str) -> dict[str, str]:
+        certificate = certificates[name]
+        return {
+            "ELASTICSEARCH_CLIENT_CERT": str(certificate.file),
+            "ELASTICSEARCH_CLIENT_KEY": str(certificate.key_file),
+        }
+
+    assert is_ready(mutual.url, **authority, **own("client"))
+    assert not is_ready(mutual.url, **authority, **own("other"))
+    assert not is_ready(mutual.url, **authority)
