@@ -20,7 +20,7 @@ from app.store.index_definitions import CONNECTORS, DEFINITIONS, SYNC_JOBS
 from scripts.elasticsearch.folders import cache_folder
 from tests.clients.calls import CONNECTOR, JOB, PUT, RUNNING
 from tests.clients.official import JavaScriptClient, Official, PythonClient
-from tests.service import Service
+from tests.service import Service, free_port
 
 JAVASCRIPT = Path(__file__).parent / "javascript"
 OLDEST_NODE_JS = 20
@@ -30,7 +30,7 @@ ALIASES = [definition.alias for definition in DEFINITIONS]
 @pytest.fixture(scope="session")
 def running_service(node_url: str) -> Iterator[Service]:
     """A service that can keep secrets too."""
-    with Service(node_url, SECRETS_KEYS=new_key(), LOG_FORMAT="json") as service:
+    with Service(node_url, SECRETS_KEYS=new_key()) as service:
         yield service
 
 
@@ -69,6 +69,13 @@ def furnished(service: Service, elasticsearch: Elasticsearch, made_before: list[
     """The service with the documents that the table of calls counts on."""
     assert not elasticsearch.bulk(operations=made_before)["errors"]
     return service
+
+
+@pytest.fixture(scope="session")
+def without_elasticsearch() -> Iterator[Service]:
+    """A service whose Elasticsearch is not there."""
+    with Service(f"http://127.0.0.1:{free_port()}", LOG_FORMAT="json") as service:
+        yield service
 
 
 @pytest.fixture(params=["python", "python-async", "javascript-8", "javascript-9"])

@@ -17,6 +17,8 @@ from typing import Any, ClassVar, Protocol, Self
 from elasticsearch import ApiError, AsyncElasticsearch, Elasticsearch
 from elasticsearch.exceptions import GeneralAvailabilityWarning
 
+from tests.service import Service
+
 DRIVER = Path(__file__).parent / "javascript" / "driver.js"
 COMMON_PARAMETERS = {"error_trace", "filter_path", "human", "pretty"}  # of every method
 
@@ -150,6 +152,12 @@ class JavaScriptClient:
             self._said.seek(0)
             raise AssertionError(self._said.read())
         return dict(json.loads(line))
+
+
+def answered(service: Service, opaque_id: str) -> list[int]:
+    """The statuses with which a service, which logs in JSON, answered the requests of that mark."""
+    lines = [json.loads(line) for line in service.log().splitlines() if '"event": "request"' in line]
+    return [line["status"] for line in lines if line["request_id"] == opaque_id]
 
 
 def _camel(name: str) -> str:

@@ -7,8 +7,8 @@ from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import SYNC_JOBS
 from tests.clients.calls import CONNECTOR, JOB, NEW, SECRET_CALLS, Call
-from tests.clients.official import JavaScriptClient, Refused
-from tests.service import Service, free_port
+from tests.clients.official import JavaScriptClient, Refused, answered
+from tests.service import Service
 
 CURSOR = {"pages": [{"token": "é" * 50, "number": number} for number in range(2000)]}
 
@@ -100,11 +100,13 @@ def test_bodies_may_be_compressed(
     assert answer.body["connector"]["sync_cursor"] == CURSOR
 
 
-def test_a_503_is_repeated_and_then_shown(javascript: JavaScriptClient) -> None:
-    with Service(f"http://127.0.0.1:{free_port()}", LOG_FORMAT="json") as service:
-        with pytest.raises(Refused) as raised:
-            javascript.call_with({"node": service.url, "maxRetries": 1}, {}, "get", connector_id=CONNECTOR)
-        assert (raised.value.status, raised.value.exception) == (503, "ResponseError")
-        assert "Elasticsearch cannot be reached" in raised.value.body["error"]["reason"]
-        asked = [line for line in service.log().splitlines() if '"event": "request"' in line]
-        assert sum('"status": 503' in line and "/_connector/" in line for line in asked) == 2
+def test_a_503_is_repeated_and_then_shown(
+    request: pytest.FixtureRequest, javascript: JavaScriptClient, without_elasticsearch: Service
+) -> None:
+    mark = request.node.name
+    patient = {"node": without_elasticsearch.url, "maxRetries": 1}
+    with pytest.raises(Refused) as raised:
+        javascript.call_with(patient, {"opaqueId": mark}, "get", connector_id=CONNECTOR)
+    assert (raised.value.status, raised.value.exception) == (503, "ResponseError")
+    assert "Elasticsearch cannot be reached" in raised.value.body["error"]["reason"]
+    assert answered(without_elasticsearch, mark) == [503] * 2

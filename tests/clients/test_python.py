@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +21,8 @@ from elasticsearch import (
 
 from app.store.index_definitions import SYNC_JOBS
 from tests.clients.calls import CONNECTOR, JOB, RUNNING
-from tests.service import Service, free_port
+from tests.clients.official import answered
+from tests.service import Service
 
 # By itself the client says before each request that these methods are no stable part of it yet.
 pytestmark = pytest.mark.filterwarnings(
@@ -62,13 +62,6 @@ def call(request: pytest.FixtureRequest) -> Iterator[Call]:
     made = Call(request.param)
     yield made
     made.close()
-
-
-@pytest.fixture
-def without_elasticsearch() -> Iterator[Service]:
-    """A service whose Elasticsearch is not there."""
-    with Service(f"http://127.0.0.1:{free_port()}", LOG_FORMAT="json") as service:
-        yield service
 
 
 def test_not_found(call: Call, furnished: Service) -> None:
@@ -190,21 +183,25 @@ def test_one_of_many_concurrent_claims_wins(furnished: Service) -> None:
     assert all(f"was claimed by [{winner}]" in str(result) for result in losers)
 
 
-def test_a_503_is_repeated_and_then_shown(call: Call, without_elasticsearch: Service) -> None:
-    client = call.client(without_elasticsearch.url, max_retries=2)
+def test_a_503_is_repeated_and_then_shown(
+    request: pytest.FixtureRequest, call: Call, without_elasticsearch: Service
+) -> None:
+    mark = request.node.name
+    client = call.client(without_elasticsearch.url, max_retries=2).options(opaque_id=mark)
     with pytest.raises(ApiError) as raised:
         call(client, "sync_job_claim", connector_sync_job_id=JOB, worker_hostname="worker-1")
     assert (type(raised.value), raised.value.status_code) == (ApiError, 503)
     assert "Elasticsearch cannot be reached. The request can be sent again." in str(raised.value)
     assert raised.value.body["status"] == 503
-    lines = [json.loads(line) for line in without_elasticsearch.log().splitlines() if "_claim" in line]
-    assert [line["status"] for line in lines] == [503] * 3
+    assert answered(without_elasticsearch, mark) == [503] * 3
 
 
 def test_a_503_of_one_replica_is_mended_by_another(
-    call: Call, without_elasticsearch: Service, furnished: Service
+    request: pytest.FixtureRequest, call: Call, without_elasticsearch: Service, furnished: Service
 ) -> None:
+    mark = request.node.name
     client = call.client(without_elasticsearch.url, furnished.url, randomize_nodes_in_pool=False)
     for _ in range(4):
-        assert call(client, "sync_job_check_in", connector_sync_job_id=RUNNING) == {"result": "updated"}
-    assert "_check_in" in without_elasticsearch.log()
+        beating = client.options(opaque_id=mark)
+        assert call(beating, "sync_job_check_in", connector_sync_job_id=RUNNING) == {"result": "updated"}
+    assert set(answered(without_elasticsearch, mark)) == {503}

@@ -39,11 +39,21 @@ def mark(at: float = 0) -> dict:
     return {MARK: {"token": "another", "at": int((time.time() - at) * 1000)}}
 
 
-@pytest.mark.parametrize("rival", [{}, mark()], ids=["a holder", "a rival with a smaller id"])
+def nobody_to_wait_for() -> None:
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    "rival",
+    [("a", {}), ("z", {}), ("a", mark())],
+    ids=["a holder", "a holder with a larger id", "a rival with a smaller id"],
+)
 class TestUndone:
     @pytest.fixture(autouse=True)
-    def holder(self, store, write, rival) -> None:
-        write({"index_name": "x", **rival}, "a-holder")
+    def holder(self, store, write, rival, monkeypatch) -> None:
+        connector_id, marked = rival
+        write({"index_name": "x", **marked}, connector_id)
+        monkeypatch.setattr(attaching, "_pause", nobody_to_wait_for)
 
     def test_a_new_connector_is_gone(self, store, looks, rival, elasticsearch) -> None:
         refused(operations.put, store, ID, {"index_name": "x", "name": "n"})

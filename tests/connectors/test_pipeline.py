@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from elasticsearch import AuthorizationException, BadRequestError, Elasticsearch, NotFoundError
+from elasticsearch import Elasticsearch
 
 from app.store.pipelines import DEFAULT_PIPELINE, Pipelines
 
@@ -25,6 +25,7 @@ def through(client: Elasticsearch, document: dict) -> dict:
 
 
 def test_what_it_does(ingest) -> None:
+    """On a node without the attachment processor: the version without it."""
     Pipelines(ingest).ensure()
     meant_for_it = {"_reduce_whitespace": True, "_run_ml_inference": True, "_attachment_indexed_chars": 5}
     assert through(ingest, {"body": "  a \n\t b ", "title": " kept ", **meant_for_it}) == {
@@ -50,49 +51,3 @@ def test_one_that_exists_stays(ingest) -> None:
     ingest.ingest.put_pipeline(id=DEFAULT_PIPELINE, processors=[{"set": {"field": "mine", "value": 1}}])
     Pipelines(ingest).ensure()
     assert through(ingest, {"a": 1}) == {"a": 1, "mine": 1}
-
-
-class Meta:
-    status = 400
-
-
-class Cluster:
-    """As much of a client as is asked, with the processors and privileges of another cluster."""
-
-    def __init__(self, processors: set[str], *, may_read: bool = True, may_write: bool = True) -> None:
-        self.ingest = self
-        self.processors = processors
-        self.may_read = may_read
-        self.may_write = may_write
-        self.pipeline: list[dict] | None = None
-
-    def get_pipeline(self, **_: object) -> None:
-        if not self.may_read:
-            raise AuthorizationException("security_exception", Meta, {})  # type: ignore[arg-type]
-        raise NotFoundError("not_found", Meta, {})  # type: ignore[arg-type]
-
-    def put_pipeline(self, *, body: dict, **_: object) -> None:
-        if not self.may_write:
-            raise AuthorizationException("security_exception", Meta, {})  # type: ignore[arg-type]
-        if {kind for processor in body["processors"] for kind in processor} - self.processors:
-            raise BadRequestError("parse_exception", Meta, {})  # type: ignore[arg-type]
-        self.pipeline = body["processors"]
-
-
-COMMON = {"set", "gsub", "trim", "remove"}
-
-
-@pytest.mark.parametrize(
-    ("processors", "count"), [(COMMON | {"attachment"}, 6), (COMMON, 5), ({"set"}, None)]
-)
-def test_what_the_cluster_has(processors, count) -> None:
-    cluster = Cluster(processors)
-    Pipelines(cluster).ensure()  # type: ignore[arg-type]
-    assert (cluster.pipeline and len(cluster.pipeline)) == count
-
-
-@pytest.mark.parametrize("privileges", [{"may_read": False}, {"may_write": False}])
-def test_a_user_who_may_not(privileges) -> None:
-    cluster = Cluster(COMMON, **privileges)
-    Pipelines(cluster).ensure()  # type: ignore[arg-type]
-    assert cluster.pipeline is None

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from app.store.pipelines import DEFAULT_PIPELINE
 from scripts.elasticsearch import EmbeddedNode, Security, client_major
 from tests.security.conftest import basic, password
 from tests.service import Service
@@ -108,3 +109,17 @@ def test_a_service_that_elasticsearch_refuses_is_503_and_never_401(secured, call
         assert answer.status_code == 503
         assert "credentials" in answer.json()["error"]["reason"]
         assert "not-the-password" not in answer.text + service.log()
+
+
+def test_the_role_that_only_runs_is_enough_when_the_pipeline_is_gone(start_service, guarded, admin) -> None:
+    """It may not make the pipeline, nor look whether there is one; that keeps nobody from running jobs."""
+    admin.ingest.delete_pipeline(id=DEFAULT_PIPELINE)
+    with start_service("run") as service:
+        service.wait_until_ready()
+        service.wait_for(lambda: "pipeline_not_managed" in service.log())
+    with start_service("setup") as service:
+        service.wait_for(
+            lambda: (
+                admin.options(ignore_status=404).ingest.get_pipeline(id=DEFAULT_PIPELINE).meta.status == 200
+            )
+        )
