@@ -169,7 +169,11 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("method", "arguments", "status", "kind", "reason"), REFUSED)
+@pytest.mark.parametrize(
+    ("method", "arguments", "status", "kind", "reason"),
+    REFUSED,
+    ids=[f"{row[0]}-{row[3]}" for row in REFUSED],
+)
 def test_a_refusal(
     official: Official,
     furnished: Service,

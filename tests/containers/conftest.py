@@ -69,7 +69,8 @@ def service_image(daemon: docker.DockerClient) -> str:
         command += [f"--build-arg=BASE={BASE}", f"--build-arg=BUILDER={BUILDER}"]
     built = subprocess.run([*command, str(REPOSITORY)], capture_output=True, text=True, check=False)
     if built.returncode:
+        why = (built.stderr or built.stdout)[-1000:]
         missing(
-            f"The service's image cannot be built (`make base-image` where no registry is reached): {built}"
+            f"The service's image cannot be built (`make base-image` where no registry is reached): {why}"
         )
     return SERVICE_IMAGE
