@@ -57,7 +57,7 @@ def main() -> int:
         follow_parent()
         settings = load()
         port = _free_port(settings.host, settings.port)
-        gateway_port = _gateway_port(settings.host)
+        gateway_port = _gateway_port(settings)
         with ExitStack() as stack:
             source = stack.enter_context(for_run())
             if source.version:  # not a cluster that was named: its address may hold a password
@@ -95,8 +95,8 @@ def _say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-def _gateway_port(host: str) -> int | None:
-    """Read GATEWAY and GATEWAY_PORT.
+def _gateway_port(settings: Settings) -> int | None:
+    """Read GATEWAY and GATEWAY_PORT, and refuse what no gateway can do before anything is started.
 
     Returns:
         The port of the gateway; None when no gateway is wanted.
@@ -106,7 +106,9 @@ def _gateway_port(host: str) -> int | None:
     wanted = os.environ.get("GATEWAY_PORT", "9281")
     if not (wanted.isdecimal() and int(wanted) < 65536):
         raise _Ended(f"GATEWAY_PORT is {wanted!r}, which is no port.", 1)
-    return _free_port(host, int(wanted), "GATEWAY_PORT")
+    if settings.elasticsearch_cert_fingerprint:
+        raise _Ended("The gateway needs ELASTICSEARCH_CA_CERTS: nginx compares no fingerprints.", 1)
+    return _free_port(settings.host, int(wanted), "GATEWAY_PORT")
 
 
 def _url(host: str, port: int) -> str:

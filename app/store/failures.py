@@ -80,8 +80,10 @@ def _translate(error: ElasticsearchError) -> Exception:
         log.error("elasticsearch_refused_credentials", status=status, reason=reason)
         return unavailable("Elasticsearch refuses the service's own credentials; its log says more.")
     if kind in ("document_parsing_exception", "mapper_parsing_exception"):
-        # The causes repeat the document, the preview a value of it; either may be a secret.
-        return ApiError(400, Cause(kind, reason.partition(" Preview of field's value")[0]))
+        # The causes repeat the document, the preview a value of it; either may be a secret. But an [integer] can only be a
+        # counter on an index made elsewhere, and says nothing without the value that does not fit.
+        told = reason if " of type [integer] " in reason else reason.partition(" Preview of field's value")[0]
+        return ApiError(400, Cause(kind, told))
     if status == 429:
         return ApiError(
             429, _cause(outer) or Cause("es_rejected_execution_exception", "Elasticsearch is busy.")

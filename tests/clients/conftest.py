@@ -133,7 +133,9 @@ def _check_node_js() -> None:
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout
     found = re.match(r"v(\d+)\.", version)
     if not found or int(found[1]) < OLDEST_NODE_JS:
-        _without_javascript(f"they need Node.js {OLDEST_NODE_JS}; `node` is {version.strip() or 'broken'}")
+        _without_javascript(
+            f"they need Node.js {OLDEST_NODE_JS} or newer; `node` is {version.strip() or 'broken'}"
+        )
 
 
 def _install_into(folder: Path) -> None:
@@ -148,7 +150,8 @@ def _install_into(folder: Path) -> None:
     except subprocess.TimeoutExpired:
         _without_javascript("`npm ci` took over 100 seconds")
     if done.returncode != 0:
-        _without_javascript(f"`npm ci` failed: {done.stderr.strip()}")
+        said = [line for line in done.stderr.splitlines() if line.startswith("npm error")]
+        _without_javascript(f"`npm ci` failed: {' / '.join(said[:4])}")
 
 
 def _without_javascript(why: str) -> None:

@@ -8,6 +8,18 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.pipelines import DEFAULT_PIPELINE, Pipelines
+from tests.service import Service
+
+
+# Of the module ingest-common. The embedded Elasticsearch 8.14.1 lacks it, every complete distribution has it.
+NEEDED = {"append", "gsub", "remove", "set", "trim"}
+
+
+@pytest.fixture
+def complete(elasticsearch: Elasticsearch) -> bool:
+    """Whether the node has what the pipeline needs, attachments left out."""
+    nodes = elasticsearch.nodes.info(metric="ingest")["nodes"].values()
+    return all(NEEDED <= {each["type"] for each in node["ingest"]["processors"]} for node in nodes)
 
 
 @pytest.fixture
@@ -24,8 +36,14 @@ def through(client: Elasticsearch, document: dict) -> dict:
     return dict(answer["docs"][0]["doc"]["_source"])
 
 
-def test_what_it_does(ingest) -> None:
+def exists(client: Elasticsearch) -> bool:
+    return client.options(ignore_status=404).ingest.get_pipeline(id=DEFAULT_PIPELINE).meta.status == 200
+
+
+def test_what_it_does(ingest, complete) -> None:
     """On a node without the attachment processor: the version without it."""
+    if not complete:
+        pytest.skip("this Elasticsearch has no processors")
     Pipelines(ingest).ensure()
     meant_for_it = {"_reduce_whitespace": True, "_run_ml_inference": True, "_attachment_indexed_chars": 5}
     assert through(ingest, {"body": "  a \n\t b ", "title": " kept ", **meant_for_it}) == {
@@ -37,17 +55,15 @@ def test_what_it_does(ingest) -> None:
     assert through(ingest, {"body": 7, "_reduce_whitespace": True})["_ingestion_errors"]
 
 
-def test_it_is_made_at_the_start(running_service, elasticsearch) -> None:
-    running_service.wait_until_ready()
-    running_service.wait_for(
-        lambda: (
-            elasticsearch.options(ignore_status=404).ingest.get_pipeline(id=DEFAULT_PIPELINE).meta.status
-            == 200
-        )
-    )
+def test_it_is_made_at_the_start(ingest, node_url, complete) -> None:
+    """Where the node lacks what it needs, there is none, and the service is ready all the same."""
+    with Service(node_url, WORKERS="1") as service:
+        service.wait_until_ready()
+        service.wait_for(lambda: exists(ingest) if complete else "pipeline_refused" in service.log())
+        assert exists(ingest) == complete
 
 
 def test_one_that_exists_stays(ingest) -> None:
-    ingest.ingest.put_pipeline(id=DEFAULT_PIPELINE, processors=[{"set": {"field": "mine", "value": 1}}])
+    ingest.ingest.put_pipeline(id=DEFAULT_PIPELINE, description="mine", processors=[])
     Pipelines(ingest).ensure()
-    assert through(ingest, {"a": 1}) == {"a": 1, "mine": 1}
+    assert ingest.ingest.get_pipeline(id=DEFAULT_PIPELINE)[DEFAULT_PIPELINE]["description"] == "mine"

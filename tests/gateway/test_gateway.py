@@ -686,6 +686,33 @@ def test_without_nginx_there_is_a_sentence(monkeypatch) -> None:
         Gateway("127.0.0.1", 0, "http://127.0.0.1:9", "http://127.0.0.1:9").start()
 
 
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"GATEWAY_PORT": "x"}, "GATEWAY_PORT is 'x', which is no port.\n"),
+        (
+            {"ELASTICSEARCH_URL": "https://x:9200", "ELASTICSEARCH_CERT_FINGERPRINT": "ab" * 32},
+            "The gateway needs ELASTICSEARCH_CA_CERTS: nginx compares no fingerprints.\n",
+        ),
+        ({"ELASTICSEARCH_URL": "http://127.0.0.1:9/es"}, "The gateway passes paths on as they are, so"),
+    ],
+)
+def test_make_run_says_in_a_sentence_what_cannot_be(settings, sentence) -> None:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ELASTICSEARCH_")}
+    environment = {**inherited, "ELASTICSEARCH_URL": "http://127.0.0.1:9", "PORT": "0", "GATEWAY_PORT": "0"}
+    command = subprocess.run(
+        [sys.executable, "-m", "scripts.run"],
+        cwd=REPOSITORY,
+        env={**environment, "GATEWAY": "1", **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert command.returncode == 1
+    assert command.stderr.startswith(sentence)
+    assert len(command.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_make_run_starts_it_and_ends_it(nginx, node_url, how) -> None:
     port, service = free_port(), free_port()
