@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import NoReturn
 
 import pytest
-from elasticsearch import Elasticsearch
+from elasticsearch import Elasticsearch, NotFoundError
 
-from app.store.index_definitions import CONNECTORS, SYNC_JOBS
+from app import settings
+from app.store import Store
+from app.store.index_definitions import DEFINITIONS
 from scripts.elasticsearch import Source, for_tests
 from tests.service import Http, Service
+
+ALIASES = [definition.alias for definition in DEFINITIONS]
+
+
+# What the ingest pipeline needs of the module ingest-common. The embedded Elasticsearch 8.14.1 comes without it.
+PROCESSORS = {"append", "gsub", "remove", "set", "trim"}
+
+
+def lacking(what: str) -> NoReturn:
+    """Skip the test for want of something outside this project; fail it where REQUIRE_ALL says that all must be there."""
+    if os.environ.get("REQUIRE_ALL"):
+        pytest.fail(what, pytrace=False)
+    pytest.skip(what)
 
 
 @pytest.fixture(scope="session")
@@ -40,9 +58,12 @@ def running_service(node_url: str) -> Iterator[Service]:
 
 @pytest.fixture
 def service(running_service: Service, elasticsearch: Elasticsearch) -> Service:
-    """The running service, ready, with no documents."""
-    running_service.wait_until_ready()
-    empty(elasticsearch)
+    """The running service, ready, with no documents, those included that no search has seen yet."""
+    try:
+        empty(elasticsearch)
+    except NotFoundError:  # it has only just started, or a test took an index away
+        running_service.wait_until_ready()
+        empty(elasticsearch)
     return running_service
 
 
@@ -52,10 +73,45 @@ def http(service: Service) -> Http:
     return service.http
 
 
+@pytest.fixture(scope="session")
+def running_services(node_url: str) -> Iterator[list[Service]]:
+    """Three services: six processes in all."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(Service(node_url, THREADS="16")) for _ in range(3)]
+
+
+@pytest.fixture
+def services(running_services: list[Service], elasticsearch: Elasticsearch) -> list[Service]:
+    """Three running services, ready, with no documents."""
+    for each in running_services:
+        each.wait_until_ready()
+    empty(elasticsearch)
+    return running_services
+
+
+@pytest.fixture(scope="session")
+def store(node_url: str) -> Store:
+    """The store in this process, for what no request can bring about."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("ELASTICSEARCH_URL", node_url)
+        store = Store(settings.load())
+    store.indices.ensure()
+    return store
+
+
 def empty(client: Elasticsearch) -> None:
-    """Remove every connector and every job."""
-    for index in (CONNECTORS.alias, SYNC_JOBS.alias):
-        client.indices.refresh(index=index, ignore_unavailable=True)  # deletes only what searches see
-        client.delete_by_query(
-            index=index, query={"match_all": {}}, refresh=True, conflicts="proceed", ignore_unavailable=True
+    """Remove every connector and every job. The service's searches will know at once, raw ones once somebody refreshes."""
+    client.indices.refresh(index=ALIASES)  # deletes only what searches see
+    found = client.search(index=ALIASES, size=1000, source=False)["hits"]
+    if found["total"]["value"] > len(found["hits"]):
+        client.delete_by_query(index=ALIASES, query={"match_all": {}}, refresh=True, conflicts="proceed")
+    elif found["hits"]:
+        client.bulk(
+            operations=[{"delete": {"_index": hit["_index"], "_id": hit["_id"]}} for hit in found["hits"]]
         )
+
+
+def has_processors(client: Elasticsearch) -> bool:
+    """Whether the nodes have what the ingest pipeline needs, attachments left out."""
+    nodes = client.nodes.info(metric="ingest")["nodes"].values()
+    return all({each["type"] for each in node["ingest"]["processors"]} >= PROCESSORS for node in nodes)

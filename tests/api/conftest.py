@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import requests
-from elasticsearch import Elasticsearch, NotFoundError
+from elasticsearch import Elasticsearch
 
-from app.store.index_definitions import CONNECTORS, DEFINITIONS, SYNC_JOBS, IndexDefinition
+from app.store.index_definitions import CONNECTORS, SYNC_JOBS, IndexDefinition
+from tests.conftest import ALIASES
 from tests.service import Service
 
 JOBS = "/_connector/_sync_job"
-BOTH = [definition.alias for definition in DEFINITIONS]
 SECRET = "hunter2-the-secret"  # stands in every configuration here, and must stand in no error
 STATUSES = ("pending", "in_progress", "suspended", "canceling", "canceled", "completed", "error")
 FINISHED = ("canceled", "completed", "error")
@@ -62,29 +62,6 @@ class Stored:
 
 
 @pytest.fixture
-def service(running_service: Service, elasticsearch: Elasticsearch) -> Service:
-    """The running service, ready, with no documents, those included that no search has seen yet."""
-    try:
-        empty(elasticsearch)
-    except NotFoundError:  # a test took an index away
-        running_service.wait_until_ready()
-        empty(elasticsearch)
-    return running_service
-
-
-def empty(client: Elasticsearch) -> None:
-    """Remove all documents. Searches of the service's will know at once, raw ones once somebody refreshes."""
-    client.indices.refresh(index=BOTH)
-    found = client.search(index=BOTH, size=1000, source=False)["hits"]
-    if found["total"]["value"] > len(found["hits"]):
-        client.delete_by_query(index=BOTH, query={"match_all": {}}, refresh=True)
-    elif found["hits"]:
-        client.bulk(
-            operations=[{"delete": {"_index": hit["_index"], "_id": hit["_id"]}} for hit in found["hits"]]
-        )
-
-
-@pytest.fixture
 def jobs(service: Service, elasticsearch: Elasticsearch) -> Stored:
     return Stored(elasticsearch, SYNC_JOBS)
 
@@ -100,7 +77,7 @@ def writes(elasticsearch: Elasticsearch) -> Callable[[], int]:
 
     def count() -> int:
         answer = elasticsearch.indices.stats(
-            index=BOTH,
+            index=ALIASES,
             level="shards",
             metric="indexing",
             filter_path="indices.*.shards.*.seq_no.max_seq_no",

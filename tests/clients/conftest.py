@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -16,15 +15,15 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.secrets.encryption import new_key
-from app.store.index_definitions import CONNECTORS, DEFINITIONS, SYNC_JOBS
+from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from scripts.elasticsearch.folders import cache_folder
 from tests.clients.calls import CONNECTOR, JOB, PUT, RUNNING
 from tests.clients.official import JavaScriptClient, Official, PythonClient
+from tests.conftest import empty, lacking
 from tests.service import Service, free_port
 
 JAVASCRIPT = Path(__file__).parent / "javascript"
 OLDEST_NODE_JS = 20
-ALIASES = [definition.alias for definition in DEFINITIONS]
 
 
 @pytest.fixture(scope="session")
@@ -34,19 +33,11 @@ def running_service(node_url: str) -> Iterator[Service]:
         yield service
 
 
-@pytest.fixture
-def service(running_service: Service, elasticsearch: Elasticsearch) -> Service:
-    """The running service, ready, with no documents, those included that no search has seen yet."""
-    running_service.wait_until_ready()
-    remove_all(elasticsearch)
-    return running_service
-
-
 @pytest.fixture(scope="session")
 def made_before(running_service: Service, elasticsearch: Elasticsearch) -> list[dict[str, Any]]:
     """The lines of a bulk request that makes what the table of calls counts on, as the service makes it."""
     running_service.wait_until_ready()
-    remove_all(elasticsearch)
+    empty(elasticsearch)
     http = running_service.http
     assert http.put("/_connector/made", json=PUT).status_code == 201
     lines: list[dict[str, Any]] = [
@@ -129,12 +120,12 @@ def javascript(request: pytest.FixtureRequest) -> JavaScriptClient:
 
 def _check_node_js() -> None:
     if not (shutil.which("npm") and shutil.which("node")):
-        _without_javascript("there are no `node` and `npm`")
+        lacking("no JavaScript clients: there are no `node` and `npm`")
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout
     found = re.match(r"v(\d+)\.", version)
     if not found or int(found[1]) < OLDEST_NODE_JS:
-        _without_javascript(
-            f"they need Node.js {OLDEST_NODE_JS} or newer; `node` is {version.strip() or 'broken'}"
+        lacking(
+            f"no JavaScript clients: they need Node.js {OLDEST_NODE_JS} or newer; `node` is {version.strip() or 'broken'}"
         )
 
 
@@ -148,20 +139,7 @@ def _install_into(folder: Path) -> None:
             [*command, *patience], cwd=folder, capture_output=True, text=True, timeout=100, check=False
         )
     except subprocess.TimeoutExpired:
-        _without_javascript("`npm ci` took over 100 seconds")
+        lacking("no JavaScript clients: `npm ci` took over 100 seconds")
     if done.returncode != 0:
         said = [line for line in done.stderr.splitlines() if line.startswith("npm error")]
-        _without_javascript(f"`npm ci` failed: {' / '.join(said[:4])}")
-
-
-def _without_javascript(why: str) -> None:
-    """Skip the test, or fail it where the clients have to be there."""
-    message = f"no JavaScript clients: {why}"
-    if os.environ.get("REQUIRE_NPM") == "1":
-        pytest.fail(message, pytrace=False)
-    pytest.skip(message)
-
-
-def remove_all(client: Elasticsearch) -> None:
-    client.indices.refresh(index=ALIASES)
-    client.delete_by_query(index=ALIASES, query={"match_all": {}}, refresh=True)
+        lacking(f"no JavaScript clients: `npm ci` failed: {' / '.join(said[:4])}")

@@ -3,62 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
 import requests
 from elasticsearch import Elasticsearch
 
-from app import settings
 from app.store import Store
-from app.store.index_definitions import CONNECTORS, DEFINITIONS, SYNC_JOBS
+from app.store.index_definitions import CONNECTORS, SYNC_JOBS
+from tests.conftest import empty
 from tests.service import Http, Service
 
 ROOT = "/_connector"
 ID = "c1"
-ALIASES = [definition.alias for definition in DEFINITIONS]
 
 Call = Callable[..., requests.Response]
 
 
 @pytest.fixture
-def service(running_service: Service, elasticsearch: Elasticsearch) -> Service:
-    """The running service, ready, with no documents, those included that no search has seen yet."""
-    running_service.wait_until_ready()
-    empty(elasticsearch)
-    return running_service
-
-
-@pytest.fixture(scope="session")
-def many_running_services(node_url: str) -> Iterator[list[Service]]:
-    """Three services: six processes in all."""
-    with ExitStack() as stack:
-        yield [stack.enter_context(Service(node_url, THREADS="16")) for _ in range(3)]
-
-
-@pytest.fixture
-def clients(many_running_services: list[Service], elasticsearch: Elasticsearch) -> Iterator[list[Http]]:
+def clients(services: list[Service]) -> Iterator[list[Http]]:
     """A connection for each of up to eight members of a crowd, spread over the services. No documents."""
-    for each in many_running_services:
-        each.wait_until_ready()
-    empty(elasticsearch)
-    found = [Http(many_running_services[number % 3].url) for number in range(8)]
+    found = [Http(services[number % len(services)].url) for number in range(8)]
     yield found
     for client in found:
         client.close()
-
-
-def empty(client: Elasticsearch) -> None:
-    """Remove all documents, those included that no search has seen yet. The service's searches will know at once."""
-    client.indices.refresh(index=ALIASES)
-    found = client.search(index=ALIASES, size=1000, source=False)["hits"]
-    if found["total"]["value"] > len(found["hits"]):
-        client.delete_by_query(index=ALIASES, query={"match_all": {}}, refresh=True, conflicts="proceed")
-    elif found["hits"]:
-        client.bulk(
-            operations=[{"delete": {"_index": hit["_index"], "_id": hit["_id"]}} for hit in found["hits"]]
-        )
 
 
 @pytest.fixture
@@ -146,17 +114,8 @@ def missing(connector_id: str = ID) -> tuple[int, str, str]:
     return 404, "resource_not_found_exception", f"connector [{connector_id}] not found"
 
 
-@pytest.fixture(scope="session")
-def session_store(node_url: str) -> Store:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("ELASTICSEARCH_URL", node_url)
-        store = Store(settings.load())
-    store.indices.ensure()
-    return store
-
-
 @pytest.fixture
-def store(session_store: Store, elasticsearch: Elasticsearch) -> Store:
-    """The store in this process, for what no request can bring about; no documents."""
+def store(store: Store, elasticsearch: Elasticsearch) -> Store:
+    """The store in this process; no documents."""
     empty(elasticsearch)
-    return session_store
+    return store

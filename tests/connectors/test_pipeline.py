@@ -8,18 +8,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.pipelines import DEFAULT_PIPELINE, Pipelines
+from tests.conftest import has_processors
 from tests.service import Service
-
-
-# Of the module ingest-common. The embedded Elasticsearch 8.14.1 lacks it, every complete distribution has it.
-NEEDED = {"append", "gsub", "remove", "set", "trim"}
-
-
-@pytest.fixture
-def complete(elasticsearch: Elasticsearch) -> bool:
-    """Whether the node has what the pipeline needs, attachments left out."""
-    nodes = elasticsearch.nodes.info(metric="ingest")["nodes"].values()
-    return all(NEEDED <= {each["type"] for each in node["ingest"]["processors"]} for node in nodes)
 
 
 @pytest.fixture
@@ -40,9 +30,9 @@ def exists(client: Elasticsearch) -> bool:
     return client.options(ignore_status=404).ingest.get_pipeline(id=DEFAULT_PIPELINE).meta.status == 200
 
 
-def test_what_it_does(ingest, complete) -> None:
+def test_what_it_does(ingest) -> None:
     """On a node without the attachment processor: the version without it."""
-    if not complete:
+    if not has_processors(ingest):
         pytest.skip("this Elasticsearch has no processors")
     Pipelines(ingest).ensure()
     meant_for_it = {"_reduce_whitespace": True, "_run_ml_inference": True, "_attachment_indexed_chars": 5}
@@ -55,8 +45,9 @@ def test_what_it_does(ingest, complete) -> None:
     assert through(ingest, {"body": 7, "_reduce_whitespace": True})["_ingestion_errors"]
 
 
-def test_it_is_made_at_the_start(ingest, node_url, complete) -> None:
+def test_it_is_made_at_the_start(ingest, node_url) -> None:
     """Where the node lacks what it needs, there is none, and the service is ready all the same."""
+    complete = has_processors(ingest)
     with Service(node_url, WORKERS="1") as service:
         service.wait_until_ready()
         service.wait_for(lambda: exists(ingest) if complete else "pipeline_refused" in service.log())

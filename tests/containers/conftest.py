@@ -5,13 +5,13 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NoReturn
 
 import docker
 import pytest
 
 from scripts.base_image import BASE, BUILDER
 from scripts.elasticsearch.container import image
+from tests.conftest import lacking
 
 # Before testcontainers is imported: a daemon beside us publishes its ports here, also if we are in a container.
 if Path("/.dockerenv").exists():
@@ -30,19 +30,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(600))  # images may have to be built
 
 
-def missing(what: str) -> NoReturn:
-    if os.environ.get("REQUIRE_CONTAINERS"):
-        pytest.fail(what)
-    pytest.skip(what)
-
-
 @pytest.fixture(scope="session")
 def daemon() -> Iterator[docker.DockerClient]:
     try:
         client = docker.from_env(timeout=5)
         client.ping()
     except Exception as why:
-        missing(f"Docker does not answer: {why}")
+        lacking(f"Docker does not answer: {why}")
     client.close()
     with closing(docker.from_env(timeout=120)) as client:
         yield client
@@ -57,7 +51,7 @@ def elasticsearch_image(daemon: docker.DockerClient) -> str:
         try:
             daemon.images.pull(wanted)
         except docker.errors.APIError as why:
-            missing(f"{wanted} cannot be had (`make elasticsearch-image` makes one for ES_IMAGE): {why}")
+            lacking(f"{wanted} cannot be had (`make elasticsearch-image` makes one for ES_IMAGE): {why}")
     return wanted
 
 
@@ -70,7 +64,7 @@ def service_image(daemon: docker.DockerClient) -> str:
     built = subprocess.run([*command, str(REPOSITORY)], capture_output=True, text=True, check=False)
     if built.returncode:
         why = (built.stderr or built.stdout)[-1000:]
-        missing(
+        lacking(
             f"The service's image cannot be built (`make base-image` where no registry is reached): {why}"
         )
     return SERVICE_IMAGE

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from scripts.base_image import GATEWAY
-from tests.containers.conftest import missing
+from tests.conftest import lacking
 from tests.service import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -29,7 +29,7 @@ def compose(daemon):
         ):
             break
     else:
-        missing("There is no docker compose")
+        lacking("There is no docker compose")
 
     def run(*arguments: str, **environment: str) -> str:
         ran = subprocess.run(
@@ -54,7 +54,7 @@ def test_the_file_is_read_as_it_is_meant(compose):
 
 def test_one_address_in_front_of_both(compose, daemon, elasticsearch_image, service_image):
     if not daemon.images.list(GATEWAY):
-        missing(f"There is no image {GATEWAY} (`make base-image`)")
+        lacking(f"There is no image {GATEWAY} (`make base-image`)")
     port = free_port()
     environment = {
         "COMPOSE_PROJECT_NAME": f"connectors-{uuid.uuid4().hex[:8]}",

@@ -9,22 +9,18 @@ from collections.abc import Iterator
 import pytest
 from elasticsearch import Elasticsearch
 
-from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from scripts.gateway import Gateway
-from tests.conftest import empty
+from tests.conftest import ALIASES, empty, lacking
 from tests.gateway.recorder import Recorder
 from tests.service import Http, Service, free_port
 
 
 @pytest.fixture(scope="session")
 def nginx() -> str:
-    """The path of nginx. Without one these tests are skipped, but fail where REQUIRE_NGINX=1 says that there must be one."""
+    """The path of nginx."""
     found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if found is None:
-        absent = "there is no nginx here (Debian package nginx-light)"
-        if os.environ.get("REQUIRE_NGINX") == "1":
-            pytest.fail(absent)
-        pytest.skip(absent)
+        lacking("there is no nginx here (Debian package nginx-light)")
     return found
 
 
@@ -75,8 +71,8 @@ def gateway_url(nginx: str, running_service: Service, node_url: str) -> Iterator
 def through(gateway_url: str, running_service: Service, elasticsearch: Elasticsearch) -> Iterator[Http]:
     """Requests through that gateway; there are no documents yet, not even some that no search has seen."""
     running_service.wait_until_ready()
-    elasticsearch.indices.refresh(index=[CONNECTORS.alias, SYNC_JOBS.alias])
     empty(elasticsearch)
+    elasticsearch.indices.refresh(index=ALIASES)
     http = Http(gateway_url)
     yield http
     http.close()

@@ -1,31 +1,13 @@
-"""Several services beside one Elasticsearch, and crowds of clients that act at the same moment."""
+"""Jobs for crowds of clients that act at the same moment."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 
 import pytest
 from elasticsearch import Elasticsearch, helpers
 
 from app.store.index_definitions import SYNC_JOBS
-from tests.conftest import empty
-from tests.service import Service
-
-
-@pytest.fixture(scope="session")
-def running_services(node_url: str) -> Iterator[list[Service]]:
-    """Three services: six processes in all."""
-    with ExitStack() as stack:
-        yield [stack.enter_context(Service(node_url, THREADS="16")) for _ in range(3)]
-
-
-@pytest.fixture
-def services(running_services: list[Service], elasticsearch: Elasticsearch) -> list[Service]:
-    for service in running_services:
-        service.wait_until_ready()
-    empty(elasticsearch)
-    return running_services
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A store on the real node, and one job in any state that a test wants."""
+"""One job in any state that a test wants."""
 
 from __future__ import annotations
 
@@ -8,20 +8,10 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from app import settings
 from app.store import Store
 from app.store.index_definitions import SYNC_JOBS
 
 JOB = "job"
-
-
-@pytest.fixture(scope="session")
-def store(node_url: str) -> Store:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("ELASTICSEARCH_URL", node_url)
-        store = Store(settings.load())
-    store.indices.ensure()
-    return store
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ from elasticsearch import AuthorizationException, Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, DEFINITIONS, SYNC_JOBS
 from app.store.indices import Indices
-from scripts.elasticsearch.node import EmbeddedNode, Security
-from scripts.elasticsearch.source import Unavailable
+from scripts.elasticsearch import EmbeddedNode, Security, client_major
 
 PASSWORD = "a long password"
 ON_THE_INDICES = "indices: [{{names: ['.elastic-connectors*'], privileges: [{privileges}]}}]"
@@ -33,11 +32,8 @@ def secured_node() -> Iterator[EmbeddedNode]:
         role: (PASSWORD, [role])
         for role in ("superuser", "manager", "index_manager", "worker", "reader", "stranger")
     }
-    try:
-        with EmbeddedNode(security=Security(users=users, roles=ROLES)) as node:
-            yield node
-    except Unavailable as why:
-        pytest.skip(str(why))
+    with EmbeddedNode(major=client_major(), security=Security(users=users, roles=ROLES)) as node:
+        yield node
 
 
 @pytest.fixture
