@@ -18,12 +18,12 @@ from tests.api.conftest import (
     a_connector,
     a_job,
     a_running_job,
-    empty,
     illegal,
     named,
     told,
     unreadable,
 )
+from tests.conftest import empty
 from tests.service import Http, Service
 
 JSON = {"Content-Type": "application/json"}

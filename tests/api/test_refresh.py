@@ -10,7 +10,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
-from tests.api.conftest import BOTH, JOBS, Stored, a_connector, a_job, ids_of
+from tests.api.conftest import JOBS, Stored, a_connector, a_job, ids_of
+from tests.conftest import ALIASES
 from tests.service import Http, Service
 
 STATS = dict.fromkeys(["deleted_document_count", "indexed_document_count", "indexed_document_volume"], 9)
@@ -36,7 +37,7 @@ def eager(node_url: str) -> Iterator[Service]:
 def no_refresh_by_itself(running_service: Service, elasticsearch: Elasticsearch) -> Iterator[None]:
     """Elasticsearch refreshes only when it is told to."""
     running_service.wait_until_ready()
-    elasticsearch.indices.put_settings(index=BOTH, settings={"refresh_interval": "-1"})
+    elasticsearch.indices.put_settings(index=ALIASES, settings={"refresh_interval": "-1"})
     # The change itself brings about a last refresh, some time after it was acknowledged.
     quiet_since, seen = time.monotonic(), refreshed(elasticsearch)
     while time.monotonic() < quiet_since + 0.5:
@@ -44,18 +45,18 @@ def no_refresh_by_itself(running_service: Service, elasticsearch: Elasticsearch)
         if (now := refreshed(elasticsearch)) != seen:
             quiet_since, seen = time.monotonic(), now
     yield
-    elasticsearch.indices.put_settings(index=BOTH, settings={"refresh_interval": None})
+    elasticsearch.indices.put_settings(index=ALIASES, settings={"refresh_interval": None})
 
 
 def refreshed(client: Elasticsearch) -> int:
     """How often what searches see was brought up to date so far."""
-    answer = client.indices.stats(index=BOTH, metric="refresh")
+    answer = client.indices.stats(index=ALIASES, metric="refresh")
     return int(answer["_all"]["primaries"]["refresh"]["external_total"])
 
 
 @pytest.fixture(autouse=True)
 def empty_for_raw_searches_too(service: Service, elasticsearch: Elasticsearch) -> None:
-    elasticsearch.indices.refresh(index=BOTH)
+    elasticsearch.indices.refresh(index=ALIASES)
 
 
 @pytest.fixture
