@@ -1,0 +1,157 @@
+"""A proxy before the real Elasticsearch: it counts what a service asks, and loses what a test wants lost."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from typing import Self
+from urllib.parse import urlsplit
+
+# Neither end may find these: they are between two neighbours.
+_HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it came by, its path with the query."""
+
+    method: str
+    path: str
+    body: bytes
+
+
+Which = Callable[[Request], bool]
+
+
+class Wiretap:
+    """A context manager; inside the block, `url` is the address to give to a service instead of the node's."""
+
+    def __init__(self, node_url: str) -> None:
+        address = urlsplit(node_url)
+        self._node = (address.hostname or "", address.port)
+        self._lock = Lock()
+        self._requests: list[Request] = []
+        self._before: list[Which] = []
+        self._after: list[Which] = []
+        tap = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_one_request(self) -> None:
+                try:
+                    super().handle_one_request()
+                except OSError:
+                    self.close_connection = True
+
+            def parse_request(self) -> bool:
+                if not super().parse_request():
+                    return False
+                setattr(self, f"do_{self.command}", lambda: tap._pass_on(self))
+                return True
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @contextmanager
+    def listening(self) -> Iterator[list[Request]]:
+        """The requests that come by inside the block."""
+        with self._lock:
+            start = len(self._requests)
+        heard: list[Request] = []
+        yield heard
+        with self._lock:
+            heard.extend(self._requests[start:])
+
+    @contextmanager
+    def losing(self, which: Which, *, answers: bool = False) -> Iterator[None]:
+        """Inside the block, cut the connection at each such request: before Elasticsearch gets it, or before it is answered.
+
+        `answers`: Elasticsearch carries the request out, and nobody hears of it.
+        """
+        rules = self._after if answers else self._before
+        with self._lock:
+            rules.append(which)
+        try:
+            yield
+        finally:
+            with self._lock:
+                rules.remove(which)
+
+    def _pass_on(self, handler: BaseHTTPRequestHandler) -> None:
+        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        request = Request(handler.command, handler.path, body)
+        with self._lock:
+            self._requests.append(request)
+            lost = _any(self._before, request)
+        if lost:
+            self._cut(handler)
+            return
+        node = http.client.HTTPConnection(*self._node, timeout=60)
+        try:
+            headers = {n: v for n, v in handler.headers.items() if n.lower() not in _HOP_BY_HOP}
+            node.request(request.method, request.path, body or None, headers)
+            answer = node.getresponse()
+            content = answer.read()
+        except OSError:
+            self._cut(handler)
+            return
+        finally:
+            node.close()
+        with self._lock:
+            lost = _any(self._after, request)
+        if lost:
+            self._cut(handler)
+            return
+        handler.send_response_only(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in _HOP_BY_HOP:
+                handler.send_header(name, value)
+        if request.method != "HEAD":
+            handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    @staticmethod
+    def _cut(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+
+
+def _any(rules: list[Which], request: Request) -> bool:
+    """Whether one of them says so; each is asked, since some count."""
+    return bool(sum(rule(request) for rule in rules))
+
+
+def nth(number: int, which: Which) -> Which:
+    """Only the `number`th (from 1) of such requests; make it anew for each use."""
+    met = 0
+
+    def matches(request: Request) -> bool:
+        nonlocal met
+        if not which(request):
+            return False
+        met += 1
+        return met == number
+
+    return matches
+
+
+def to(*parts: str) -> Which:
+    """Requests whose path holds one of these texts, `_update/` or `_search` for example."""
+    return lambda request: any(part in request.path for part in parts)
