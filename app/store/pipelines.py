@@ -45,15 +45,15 @@ class Pipelines:
     def _put(self) -> None:
         processors: list[dict[str, Any]] = self._definition["processors"]
         everywhere = [processor for processor in processors if OPTIONAL_PROCESSOR not in processor]
+        refusal: BadRequestError | None = None
         for attempt in (processors, everywhere):
             try:
                 self._client.ingest.put_pipeline(
                     id=DEFAULT_PIPELINE, body={**self._definition, "processors": attempt}
                 )
             except BadRequestError as error:
-                log.warning("pipeline_refused", pipeline=DEFAULT_PIPELINE, reason=str(error))
+                refusal = error
             else:
-                log.info(
-                    "pipeline_created", pipeline=DEFAULT_PIPELINE, attachments=len(attempt) == len(processors)
-                )
+                log.info("pipeline_created", pipeline=DEFAULT_PIPELINE, attachments=refusal is None)
                 return
+        log.warning("pipeline_refused", pipeline=DEFAULT_PIPELINE, reason=str(refusal))
