@@ -25,6 +25,8 @@ FULL = {
     "value": {"any": ["thing"]},
 }
 
+NULLABLE = ("default_value", "placeholder", "tooltip", "type", "value")
+
 
 @pytest.mark.parametrize(
     ("item", "expected"),
@@ -34,6 +36,11 @@ FULL = {
         (
             {"label": "A", "tooltip": None, "placeholder": None, "type": None, "unknown": 1},
             DEFAULTS | {"label": "A"},
+        ),
+        (
+            FULL | dict.fromkeys(NULLABLE),
+            {key: value for key, value in FULL.items() if key not in NULLABLE}
+            | {"default_value": None, "value": None},
         ),
         (
             {
