@@ -187,8 +187,14 @@ def test_get(http, connector) -> None:
 
 def test_get_shows_what_is_stored(http, write) -> None:
     document = {"index_name": None, "error": None, "last_seen": "2024-01-01T00:00:00+00:00", "extra": [1]}
-    write(document)
-    assert http.get(f"{ROOT}/{ID}").json() == {"id": ID} | document
+    for shown in (
+        lambda: http.get(f"{ROOT}/{ID}").json(),
+        lambda: http.get(ROOT).json()["results"][0],
+    ):
+        for stored in (document, document | {"id": "another"}):
+            write(stored)
+            assert shown() == {"id": ID} | document
+            assert next(iter(shown())) == "id"
 
 
 FILTERED: list[tuple[str, list[str]]] = [
@@ -252,6 +258,11 @@ class TestList:
             ),
             (
                 "?nam=x",
+                "illegal_argument_exception",
+                "request [/_connector] contains unrecognized parameter: [nam]",
+            ),
+            (
+                "?index_name=_bad&nam=x",
                 "illegal_argument_exception",
                 "request [/_connector] contains unrecognized parameter: [nam]",
             ),

@@ -62,6 +62,31 @@ def test_a_body_is_needed(bare) -> None:
         assert error(bare.put(f"{ROOT}/{ID}/{path}")) == (400, "parse_exception", "request body is required")
 
 
+@pytest.mark.parametrize("flag", [True, "true"])
+def test_deleted_in_the_spellings_of_elasticsearch(http, write, stored, flag) -> None:
+    """Its boolean takes the text, too: what the list hides, nothing else shows or changes."""
+    document = {"deleted": flag, "name": "n", "status": "created", "filtering": [], "configuration": {}}
+    write(document)
+    assert http.get(ROOT).json()["count"] == 0
+    for answer in (http.get(f"{ROOT}/{ID}"), http.delete(f"{ROOT}/{ID}")):
+        assert error(answer) == missing()
+    for path, body in FINE:
+        assert error(http.put(f"{ROOT}/{ID}/{path}", json=body)) == missing(), path
+    assert stored() == document
+    assert http.get(f"{ROOT}/{ID}?include_deleted=true").status_code == 200
+    assert http.put(f"{ROOT}/{ID}", json={}).json()["result"] == "updated"
+    assert stored()["deleted"] is False
+    assert stored()["name"] == ""
+
+
+def test_not_deleted_in_the_spellings_of_elasticsearch(http, write) -> None:
+    for flag in (False, "false", "", None):
+        write({"deleted": flag})
+        assert http.get(f"{ROOT}/{ID}").status_code == 200
+        assert http.get(ROOT).json()["count"] == 1
+        assert http.put(f"{ROOT}/{ID}/_check_in").status_code == 200
+
+
 # Path, two bodies after each other, what the document then has; the second body sent again changes nothing.
 WRITTEN = [
     (
@@ -176,7 +201,8 @@ def test_check_in(put, stored, write) -> None:
     ("before", "after"),
     [
         ("created", "created"),
-        *((each, "needs_configuration") for each in ("configured", "connected", "error")),
+        ("CREATED", "created"),
+        *((each, "needs_configuration") for each in ("configured", "CONNECTED", "error")),
     ],
 )
 def test_a_new_service_type_needs_a_new_configuration(put, write, stored, before, after) -> None:
@@ -185,11 +211,13 @@ def test_a_new_service_type_needs_a_new_configuration(put, write, stored, before
     assert stored() == {"status": after, "service_type": "new", "configuration": {"a": {}}}
 
 
-@pytest.mark.parametrize("before", ["created", "needs_configuration", "configured", "connected", "error"])
+@pytest.mark.parametrize(
+    "before", ["created", "needs_configuration", "configured", "connected", "Connected", "error"]
+)
 def test_native_takes_a_connected_connector_back(put, write, stored, before) -> None:
     write({"status": before, "index_name": "content-x"})
     assert put("_native", {"is_native": True}).json() == {"result": "updated"}
-    after = "configured" if before == "connected" else before
+    after = "configured" if before.lower() == "connected" else before
     assert stored() == {"status": after, "index_name": "content-x", "is_native": True}
 
 
