@@ -13,7 +13,7 @@ CHARACTERS = st.text(st.characters(exclude_categories=()), max_size=8)
 TEXTS = (
     CHARACTERS
     | st.sampled_from(["full", "on_demand", "c1", "2024-01-01", "10", "1e400", "content-x", "valid", "error"])
-    | st.sampled_from(["true", "str", "created", "0 0 0 * * ?", f"{'9' * 5000} 0 0 * * ?", "x" * 40_000])
+    | st.sampled_from(["true", "str", "created", "0 0 0 * * ?", "x" * 40_000])
     | st.text(alphabet="\x00\ud7ff\ue000\U0010ffff\\*?\"' ", max_size=6)
 )
 # NaN and infinities, too: not JSON, but Python's own writer writes them.
@@ -42,4 +42,6 @@ def nearly(draw: st.DrawFn, value: Any) -> Any:
         return {key: draw(nearly(inner)) for key, inner in value.items()}
     if isinstance(value, list):
         return [draw(nearly(inner)) for inner in value]
+    if isinstance(value, str):
+        return draw(st.just(value) | TEXTS)
     return value
