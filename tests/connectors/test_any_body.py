@@ -53,7 +53,9 @@ GOOD: dict[str, Any] = {
     **dict.fromkeys(("last_sync_status", "last_access_control_sync_status"), "error"),
 }
 CRON = st.text(alphabet="0123456789*/-,?#LWJANMOFRI \t\n", max_size=30) | st.builds(
-    "{}{} 0 0 * * ?".format, st.sampled_from(["", "*/", "1/", "1-"]), st.integers(1, 6000).map("9".__mul__)
+    "{}{} 0 0 * * ?".format,
+    st.sampled_from(["", "*/", "1/", "1-"]),
+    st.sampled_from([2, 11, 5000]).map("9".__mul__),
 )
 WORDS = {key for value in GOOD.values() if isinstance(value, dict) for key in value}
 
@@ -79,7 +81,9 @@ def test_no_body_is_an_error_of_the_server_or_half_accepted(http, writes, method
     if "scheduling" in fields:
         schedule = st.fixed_dictionaries({"enabled": st.booleans(), "interval": CRON})
         fields["scheduling"] |= st.fixed_dictionaries({"full": schedule})
-    near = st.fixed_dictionaries({}, optional=fields)
+    near = st.fixed_dictionaries(
+        fields if len(fields) == 1 else {}, optional=fields if len(fields) > 1 else None
+    )
     assert http.put(f"{ROOT}/{ID}", json={}).status_code == 201
     items = {"configuration": {"k": FULL, "a": FULL}}
     assert http.put(f"{ROOT}/{ID}/_configuration", json=items).status_code == 200
