@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from app.store.index_definitions import CONNECTORS
 from tests.connectors.conftest import ID, ROOT, error, missing, refused
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}(\d{3})?)?Z")
@@ -270,6 +271,20 @@ class TestList:
     )
     def test_refusals(self, bare, query, kind, reason) -> None:
         assert error(bare.get(ROOT + query)) == (400, kind, reason)
+
+    def test_the_longest_query(self, http, made, write) -> None:
+        write({"name": "x" * 300}, "7")
+        page = http.get(f"{ROOT}?query={'x' * 256}")
+        assert (page.status_code, [each["id"] for each in page.json()["results"]]) == (200, ["7"])
+
+    def test_the_count_is_exact(self, http, elasticsearch) -> None:
+        lines: list[dict] = []
+        for number in range(10_050):
+            lines += [{"index": {"_id": f"{number}"}}, {"name": "n", "deleted": number < 7}]
+        assert not elasticsearch.bulk(index=CONNECTORS.alias, operations=lines)["errors"]
+        page = http.get(f"{ROOT}?size=3").json()
+        assert (page["count"], len(page["results"])) == (10_043, 3)
+        assert http.get(f"{ROOT}?include_deleted=true&size=0").json()["count"] == 10_050
 
     def test_the_window(self, http) -> None:
         answer = http.get(ROOT + "?from=9990&size=11")

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.connectors.schemas.syncing import LastSyncBody
+from app.wire.schema import reader
 from tests.connectors.conftest import ID, ROOT, chain, error, missing, refused
 
 PIPELINE = {
@@ -247,13 +249,56 @@ def test_the_prefix_of_managed_indices(put, write, stored) -> None:
     assert put("_index_name", {"index_name": "search-x"}).json() == {"result": "updated"}
 
 
-def test_a_long_error_is_stored_whole(put, stored) -> None:
-    text = "ü" * 40_000
-    assert put("_error", {"error": text}).json() == {"result": "updated"}
-    assert put("_last_sync", {"last_sync_error": text, "last_access_control_sync_error": text}).json() == {
-        "result": "updated"
-    }
-    assert stored()["error"] == text
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("_error", "error"),
+        ("_last_sync", "last_sync_error"),
+        ("_last_sync", "last_access_control_sync_error"),
+    ],
+)
+def test_a_long_error_is_stored_whole(put, stored, path, field) -> None:
+    """Longer than the 32,766 bytes of a term."""
+    for text in ("ü" * 16_384, "x" * 300_000):
+        assert put(path, {field: text}).json() == {"result": "updated"}
+        assert stored()[field] == text
+
+
+LAST_SYNC = {
+    "last_access_control_sync_error": "x",
+    "last_access_control_sync_scheduled_at": "2024-01-01T00:00:00.000Z",
+    "last_access_control_sync_status": "error",
+    "last_incremental_sync_scheduled_at": "2024-01-01T00:00:00.000Z",
+    "last_seen": "2024-01-01T00:00:00.000Z",
+    "last_sync_error": "x",
+    "last_sync_scheduled_at": "2024-01-01T00:00:00.000Z",
+    "last_sync_status": "error",
+    "last_synced": "2024-01-01T00:00:00.000Z",
+    "sync_cursor": {"a": 1},
+}
+COUNTERS = ["last_deleted_document_count", "last_indexed_document_count"]
+
+
+def test_the_fields_of_a_last_sync() -> None:
+    assert set(reader(LastSyncBody).fields) == {*LAST_SYNC, *COUNTERS}
+
+
+def test_nulls_of_a_last_sync_are_stored(put, stored) -> None:
+    before = stored()
+    assert put("_last_sync", LAST_SYNC).json() == {"result": "updated"}
+    assert stored() == before | LAST_SYNC
+    for name in LAST_SYNC:
+        assert put("_last_sync", {name: None}).json() == {"result": "updated"}
+        assert put("_last_sync", {name: None}).json() == {"result": "noop"}
+        assert stored()[name] is None
+    assert stored() == before | dict.fromkeys(LAST_SYNC)
+
+
+@pytest.mark.parametrize("count", [0, 2**63 - 1, -(2**63)])
+def test_counters_of_a_last_sync(put, stored, count) -> None:
+    body = dict.fromkeys(COUNTERS, count)
+    assert put("_last_sync", body).json() == {"result": "updated"}
+    assert {name: stored()[name] for name in COUNTERS} == body
 
 
 REFUSED = [
