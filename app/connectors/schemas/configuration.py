@@ -6,6 +6,7 @@ from typing import Any
 
 import marshmallow
 
+from app.sensitive import DiscreetBody
 from app.wire.fields import AnyJson, Boolean, EnumText, Integer, JsonObject, String
 from app.wire.nested_fields import ListOf, MapOf, TextList
 from app.wire.schema import RequestBody
@@ -80,7 +81,7 @@ class ConfigurationItem(RequestBody):
         return {**_DEFAULTS, **given}
 
 
-class ConfigurationBody(RequestBody):
+class ConfigurationBody(DiscreetBody):
     """`PUT /_connector/{id}/_configuration`: all of the configuration, or the values of some of its items."""
 
     parser_name = "connector_update_configuration_request"
