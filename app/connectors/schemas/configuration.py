@@ -12,7 +12,8 @@ from app.wire.nested_fields import ListOf, MapOf, TextList
 from app.wire.schema import RequestBody
 
 _SCALAR = ("VALUE_STRING", "VALUE_NUMBER", "VALUE_BOOLEAN", "VALUE_NULL")
-_DEFAULTS = {"default_value": None, "required": False, "sensitive": False, "value": None}
+ITEM_DEFAULTS = {"default_value": None, "required": False, "sensitive": False, "value": None}
+"""What is stored of an item whether it was sent or not."""
 
 
 class Dependency(RequestBody):
@@ -78,7 +79,7 @@ class ConfigurationItem(RequestBody):
     def build(self, values: dict[str, Any]) -> dict[str, Any]:
         """The item as it is stored."""
         given = {key: value for key, value in values.items() if value is not None}
-        return {**_DEFAULTS, **given}
+        return {**ITEM_DEFAULTS, **given}
 
 
 class ConfigurationBody(DiscreetBody):
