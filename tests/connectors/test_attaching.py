@@ -46,14 +46,14 @@ def nobody_to_wait_for() -> None:
 
 @pytest.mark.parametrize(
     "rival",
-    [("a", {}), ("z", {}), ("a", mark())],
+    [("a", False), ("z", False), ("a", True)],
     ids=["a holder", "a holder with a larger id", "a rival with a smaller id"],
 )
 class TestUndone:
     @pytest.fixture(autouse=True)
     def holder(self, store, write, rival, monkeypatch) -> None:
         connector_id, marked = rival
-        write({"index_name": "x", **marked}, connector_id)
+        write({"index_name": "x", **(mark() if marked else {})}, connector_id)
         monkeypatch.setattr(attaching, "_pause", nobody_to_wait_for)
 
     def test_a_new_connector_is_gone(self, store, looks, rival, elasticsearch) -> None:
