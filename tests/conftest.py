@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import NoReturn
 
@@ -109,6 +109,24 @@ def empty(client: Elasticsearch) -> None:
         client.bulk(
             operations=[{"delete": {"_index": hit["_index"], "_id": hit["_id"]}} for hit in found["hits"]]
         )
+
+
+def written(client: Elasticsearch, aliases: list[str]) -> int:
+    """How many writes these indices have ever seen."""
+    answer = client.indices.stats(
+        index=aliases,
+        level="shards",
+        metric="indexing",
+        filter_path="indices.*.shards.*.seq_no.max_seq_no",
+    )
+    shards = [shard for index in answer["indices"].values() for shard in index["shards"].values()]
+    return sum(copy["seq_no"]["max_seq_no"] for copies in shards for copy in copies)
+
+
+@pytest.fixture
+def writes(elasticsearch: Elasticsearch) -> Callable[[], int]:
+    """How many writes both indices have ever seen: the same number before and after means that nothing was written."""
+    return lambda: written(elasticsearch, ALIASES)
 
 
 def has_processors(client: Elasticsearch) -> bool:

@@ -10,6 +10,11 @@ import re
 
 from app.connectors.cron_fields import KINDS, Days, Item, Kind, Refused
 
+# Far more than all values there are. Elasticsearch knows no limit, but each item of a list takes time.
+_LONGEST = 65_536
+# What Java trims.
+_BLANKS = "".join(map(chr, range(0x21)))
+
 
 def violation(expression: str) -> str | None:
     """What is wrong with the expression, in Elasticsearch's words; None for a good one."""
@@ -21,7 +26,9 @@ def violation(expression: str) -> str | None:
 
 
 def _check(expression: str) -> None:
-    tokens = [token for token in re.split("[ \t]", expression) if token]
+    if len(expression) > _LONGEST:
+        raise Refused(f"longer than [{_LONGEST}] characters")
+    tokens = [token.strip(_BLANKS) for token in re.split("[ \t]", expression) if token]
     days = {"day": Days(), "weekday": Days()}
     for kind, token in zip(KINDS, tokens, strict=False):
         _check_lists(kind, token)

@@ -14,7 +14,8 @@ _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _YEARS_AHEAD = 50
 _INT_MAX = 2**31 - 1
 _LAST_DAY = re.compile(r"L-[0-9]*W?")
-_INTEGER = re.compile(r"[+-]?\d+")  # any digit that Unicode knows, as in Java
+# Any digit that Unicode knows, as in Java; more of them make no number of Java's.
+_INTEGER = re.compile(r"([+-]?)0*(\d{1,10})")
 _ILLEGAL_ARGUMENT = "java.lang.IllegalArgumentException"
 
 
@@ -194,8 +195,8 @@ class Item:
         self.days["day"].some = True
 
     def _check_nth(self, position: int) -> None:
-        nth = self.text[position:]
-        if not _INTEGER.fullmatch(nth) or not 1 <= int(nth) <= 5:
+        nth = _INTEGER.fullmatch(self.text, position)
+        if nth is None or not 1 <= int(nth[1] + nth[2]) <= 5:
             raise Refused(f"a numeric value between 1 and 5 must follow the '#' option at pos [{position}]")
 
     def _check_range(self, start: int, position: int) -> None:
@@ -242,9 +243,10 @@ def _last_year() -> int:
 
 
 def _integer(text: str) -> int:
-    if not _INTEGER.fullmatch(text) or not -_INT_MAX - 1 <= int(text) <= _INT_MAX:
+    match = _INTEGER.fullmatch(text)
+    if match is None or not -_INT_MAX - 1 <= (number := int(match[1] + match[2])) <= _INT_MAX:
         raise Refused(f'For input string: "{text}"', "java.lang.NumberFormatException")
-    return int(text)
+    return number
 
 
 def _out_of_bounds(what: str, text: str) -> Refused:

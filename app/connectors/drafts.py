@@ -17,8 +17,8 @@ from app.store import Store
 from app.store.documents import Outcome
 from app.store.painless import Script, load
 
-DRAFT = load(__package__, "filtering_draft", uses=("first_filtering", "unchanged"))
-ACTIVATE = load(__package__, "filtering_activate", uses=("permits", "first_filtering", "unchanged"))
+DRAFT = load(__package__, "filtering_draft", uses=("flag", "first_filtering", "unchanged"))
+ACTIVATE = load(__package__, "filtering_activate", uses=("flag", "permits", "first_filtering", "unchanged"))
 
 
 def replace(store: Store, connector_id: str, filtering: Sequence[Mapping[str, Any]]) -> str:

@@ -10,17 +10,17 @@ from app import clock
 from app.connectors import attaching
 from app.connectors.attaching import Attachment
 from app.connectors.document import new_connector
-from app.connectors.index_names import MANAGED_PREFIX, unmanageable, violation
+from app.connectors.index_names import MANAGED_PREFIX, unmanageable
 from app.connectors.transitions import missing, result, transition
 from app.errors import status_error, validation_failed
 from app.store import Store
-from app.store.documents import Outcome, new_id
+from app.store.documents import Outcome, identified, new_id
 from app.store.failures import IndexMissing
 from app.store.painless import load
 from app.store.search import Search
 
-PUT = load(__package__, "put", uses=("merge", "unchanged"))
-DELETE = load(__package__, "delete")
+PUT = load(__package__, "put", uses=("flag", "merge", "unchanged"))
+DELETE = load(__package__, "delete", uses=("flag",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def put(store: Store, connector_id: str, fields: Mapping[str, Any]) -> str:
     outcome = attaching.attach(store, wish, write)
     if outcome.verdict.get("outcome") == "unmanageable":
         raise validation_failed([unmanageable(outcome.verdict["index_name"])])
-    return "created" if outcome.result == "created" else "updated"
+    return "created" if "created" in (outcome.result, outcome.verdict.get("outcome")) else "updated"
 
 
 def set_index_name(store: Store, connector_id: str, index_name: str | None) -> str:
@@ -83,7 +83,7 @@ def get(store: Store, connector_id: str, *, include_deleted: bool = False) -> di
         connector = store.connectors.get(connector_id)
     except IndexMissing:
         connector = None
-    if connector is None or (connector.get("deleted") is True and not include_deleted):
+    if connector is None or (connector.get("deleted") in (True, "true") and not include_deleted):
         raise missing(connector_id)
     return _shown(connector_id, connector)
 
@@ -103,8 +103,6 @@ def list_(
 
     `query` is looked for in index names, names and descriptions; `*` and `?` in it are wildcards.
     """
-    if bad := [found for name in index_names if (found := violation(name))]:
-        raise validation_failed(bad)
     terms = {"index_name": index_names, "name": connector_names, "service_type": service_types}
     filters: list[dict[str, Any]] = [{"terms": {key: list(texts)}} for key, texts in terms.items() if texts]
     if query:
@@ -157,9 +155,9 @@ def _put_params(wish: Attachment, mark: Mapping[str, Any]) -> dict[str, Any]:
         "managed_prefix": MANAGED_PREFIX,
         "attaching": attaching.MARK,
         "mark": mark.get(attaching.MARK),
-        "patience": int(attaching.PATIENCE * 1000),
+        "abandoned_after": attaching.abandoned_after(),
     }
 
 
 def _shown(connector_id: str, connector: Mapping[str, Any]) -> dict[str, Any]:
-    return {"id": connector_id, **{key: value for key, value in connector.items() if key != attaching.MARK}}
+    return identified(connector_id, {key: value for key, value in connector.items() if key != attaching.MARK})

@@ -24,14 +24,14 @@ from app.errors import Cause, illegal_argument, status_error
 from app.store import Store
 from app.store.painless import load
 
-UPDATE = load(__package__, "update", uses=("merge", "unchanged"))
-CHECK_IN = load(__package__, "check_in", uses=("instant", "heartbeat"))
-CONFIGURATION = load(__package__, "configuration")
-CONFIGURATION_VALUES = load(__package__, "configuration_values", uses=("merge", "unchanged"))
-FAIL = load(__package__, "error", uses=("unchanged",))
-NATIVE = load(__package__, "native", uses=("permits", "unchanged"))
-SERVICE_TYPE = load(__package__, "service_type", uses=("unchanged",))
-STATUS = load(__package__, "status", uses=("permits",))
+UPDATE = load(__package__, "update", uses=("flag", "merge", "unchanged"))
+CHECK_IN = load(__package__, "check_in", uses=("flag", "instant", "heartbeat"))
+CONFIGURATION = load(__package__, "configuration", uses=("flag",))
+CONFIGURATION_VALUES = load(__package__, "configuration_values", uses=("flag", "merge", "unchanged"))
+FAIL = load(__package__, "error", uses=("flag", "unchanged"))
+NATIVE = load(__package__, "native", uses=("flag", "permits", "unchanged"))
+SERVICE_TYPE = load(__package__, "service_type", uses=("flag", "permits", "unchanged"))
+STATUS = load(__package__, "status", uses=("flag", "permits"))
 
 _INVALID_TRANSITION = "connector_invalid_status_transition_exception"
 

@@ -40,9 +40,10 @@ def send(request: Callable[[bool], T]) -> T:
         except Conflict:
             conflicts += 1
             if time.monotonic() >= deadline:
-                raise _too_contended() from None
+                raise too_contended() from None
         time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.01 * 2 ** (2 * transient + conflicts))))  # noqa: S311
 
 
-def _too_contended() -> ApiError:
+def too_contended() -> ApiError:
+    """503: others write the same document all the time."""
     return unavailable("Too many updates of the same document at once. The request can be sent again.")

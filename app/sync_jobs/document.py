@@ -5,28 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from app.connectors.schemas.configuration import ITEM_DEFAULTS, ConfigurationItem
+from app.connectors.schemas.filtering import Half
+from app.connectors.schemas.syncing import Pipeline
 from app.errors import ApiError, Cause
 from app.sync_jobs.states import PENDING
+from app.wire.schema import reader
 
 ACCESS_CONTROL = "access_control"
 ACCESS_CONTROL_INDEX_PREFIX = ".search-acl-filter-"
 
-# A configuration item's keys that are always written, with what they are when the connector has none.
-_ITEM_DEFAULTS = {"default_value": None, "label": None, "required": False, "sensitive": False, "value": None}
-_ITEM_OPTIONAL = (
-    "category",
-    "depends_on",
-    "display",
-    "options",
-    "order",
-    "placeholder",
-    "tooltip",
-    "type",
-    "ui_restrictions",
-    "validations",
-)
-_PIPELINE_KEYS = ("extract_binary_content", "name", "reduce_whitespace", "run_ml_inference")
-_FILTERING_KEYS = ("advanced_snippet", "rules", "validation")
+_ITEM_KEYS = tuple(reader(ConfigurationItem).fields)
+_PIPELINE_KEYS = tuple(reader(Pipeline).fields)
+_FILTERING_KEYS = tuple(reader(Half).fields)
 
 
 def new_sync_job(
@@ -108,8 +99,8 @@ def _item(item: Any) -> dict[str, Any]:
         or isinstance(item.get("value"), list)
     ):
         raise _unreadable("configuration")
-    always = {key: item.get(key, default) for key, default in _ITEM_DEFAULTS.items()}
-    return always | {key: item[key] for key in _ITEM_OPTIONAL if item.get(key) is not None}
+    always = {key: item.get(key, default) for key, default in ITEM_DEFAULTS.items()}
+    return always | {key: item[key] for key in _ITEM_KEYS if key not in always and item.get(key) is not None}
 
 
 def _unreadable(field: str) -> ApiError:

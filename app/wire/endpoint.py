@@ -51,6 +51,7 @@ def endpoint(
                 violations = [*violations, *parsed.violations]
             if query is not None:
                 arguments["query"] = query.parse(current.parameters)
+                violations = [*violations, *query().violations(arguments["query"])]
             _refuse_unknown([*(query.names() if query else ()), *path_values])
             if body is None and data:
                 message = f"request [{request.method} {current.path}] does not support having a body"

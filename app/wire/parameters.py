@@ -46,6 +46,10 @@ class QueryParameters(Schema):
     def check(self, values: dict[str, Any]) -> None:
         """What can only be said once all parameters are parsed: a hook that raises `ApiError` 400."""
 
+    def violations(self, values: dict[str, Any]) -> list[str]:  # noqa: ARG002
+        """A hook for the sentences of request validation, which comes later than all that cannot be read."""
+        return []
+
 
 class _Parameter(fields.Field[_Value]):
     """A parameter whose text `_read` turns into a value."""

@@ -124,10 +124,12 @@ class RequestBody(marshmallow.Schema):
             met += 1
             if met == len(declared):  # the object is built here, while its last field is being read
                 try:
-                    values.update(self._built(values, errors, declared))
+                    built = dict(self._built(values, errors, declared))
                 except ParseFailed as failed:
                     text = f"[{self.parser_name}] failed to parse field [{key}]"
                     raise ParseFailed(failed.failure.under(key).around(text)) from None
+                values.clear()
+                values.update(built)
         return met == len(declared)
 
     def _unknown(self, key: str, declared: Iterable[str]) -> Failure:

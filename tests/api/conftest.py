@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,6 @@ import requests
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS, IndexDefinition
-from tests.conftest import ALIASES
 from tests.service import Service
 
 JOBS = "/_connector/_sync_job"
@@ -69,23 +68,6 @@ def jobs(service: Service, elasticsearch: Elasticsearch) -> Stored:
 @pytest.fixture
 def connectors(service: Service, elasticsearch: Elasticsearch) -> Stored:
     return Stored(elasticsearch, CONNECTORS)
-
-
-@pytest.fixture
-def writes(elasticsearch: Elasticsearch) -> Callable[[], int]:
-    """How many writes both indices have ever seen: the same number before and after means that nothing was written."""
-
-    def count() -> int:
-        answer = elasticsearch.indices.stats(
-            index=ALIASES,
-            level="shards",
-            metric="indexing",
-            filter_path="indices.*.shards.*.seq_no.max_seq_no",
-        )
-        shards = [shard for index in answer["indices"].values() for shard in index["shards"].values()]
-        return sum(copy["seq_no"]["max_seq_no"] for copies in shards for copy in copies)
-
-    return count
 
 
 def a_job(status: Any = "pending", **other: Any) -> dict[str, Any]:

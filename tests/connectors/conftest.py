@@ -11,6 +11,7 @@ from elasticsearch import Elasticsearch
 
 from app.store import Store
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
+from tests.api.conftest import Stored
 from tests.conftest import empty
 from tests.service import Http, Service
 
@@ -61,6 +62,12 @@ def write(elasticsearch: Elasticsearch) -> Callable[..., None]:
 @pytest.fixture
 def stored(elasticsearch: Elasticsearch) -> Callable[..., dict[str, Any]]:
     return lambda connector_id=ID: dict(elasticsearch.get(index=CONNECTORS.alias, id=connector_id)["_source"])
+
+
+@pytest.fixture
+def connectors(service: Service, elasticsearch: Elasticsearch) -> Stored:
+    """The documents of connectors, past the service."""
+    return Stored(elasticsearch, CONNECTORS)
 
 
 @pytest.fixture

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from app.connectors.schemas.configuration import ConfigurationItem
+from app.wire.schema import reader
 from tests.connectors.conftest import ID, ROOT, chain, error
 
 DEFAULTS = {"default_value": None, "required": False, "sensitive": False, "value": None}
@@ -25,6 +29,8 @@ FULL = {
     "value": {"any": ["thing"]},
 }
 
+NULLABLE = ("default_value", "placeholder", "tooltip", "type", "value")
+
 
 @pytest.mark.parametrize(
     ("item", "expected"),
@@ -34,6 +40,11 @@ FULL = {
         (
             {"label": "A", "tooltip": None, "placeholder": None, "type": None, "unknown": 1},
             DEFAULTS | {"label": "A"},
+        ),
+        (
+            FULL | dict.fromkeys(NULLABLE),
+            {key: value for key, value in FULL.items() if key not in NULLABLE}
+            | {"default_value": None, "value": None},
         ),
         (
             {
@@ -158,3 +169,114 @@ def test_a_key_that_elasticsearch_refuses(put, stored) -> None:
     assert error(answer)[:2] == (400, "document_parsing_exception")
     assert "hunter2" not in answer.text
     assert stored() == before
+
+
+TOKENS: dict[str, Any] = {
+    "VALUE_NULL": None,
+    "VALUE_STRING": "text",
+    "VALUE_NUMBER": 7,
+    "VALUE_BOOLEAN": True,
+    "START_ARRAY": [],
+    "START_OBJECT": {},
+}
+SCALARS = {"VALUE_NULL", "VALUE_STRING", "VALUE_NUMBER", "VALUE_BOOLEAN"}
+# Each key of an item, and what it takes; of texts for numbers and enumerations, one that it reads.
+TAKES = {
+    "category": {"VALUE_STRING"},
+    "default_value": SCALARS,
+    "depends_on": {"START_ARRAY", "START_OBJECT"},
+    "display": {"VALUE_STRING"},
+    "label": {"VALUE_STRING"},
+    "options": {"START_ARRAY", "START_OBJECT"},
+    "order": {"VALUE_NUMBER", "VALUE_STRING"},
+    "placeholder": {"VALUE_STRING", "VALUE_NULL"},
+    "required": {"VALUE_BOOLEAN", "VALUE_STRING"},
+    "sensitive": {"VALUE_BOOLEAN", "VALUE_STRING"},
+    "tooltip": {"VALUE_STRING", "VALUE_NULL"},
+    "type": {"VALUE_STRING", "VALUE_NULL"},
+    "ui_restrictions": {"START_ARRAY", "VALUE_STRING"},
+    "validations": {"START_ARRAY", "START_OBJECT"},
+    "value": SCALARS | {"START_OBJECT"},
+}
+READABLE = {
+    "display": {"VALUE_STRING": "text"},
+    "order": {"VALUE_STRING": "-7"},
+    "required": {"VALUE_STRING": "true"},
+    "sensitive": {"VALUE_STRING": ""},
+    "type": {"VALUE_STRING": "str"},
+    "depends_on": {"START_OBJECT": {"field": "f", "value": 1}},
+    "options": {"START_OBJECT": {"label": "l", "value": 1}},
+    "validations": {"START_OBJECT": {"constraint": 1, "type": "regex"}},
+}
+# The keys of the objects in an item, likewise.
+NESTED: dict[str, dict[str, set[str]]] = {
+    "depends_on": {"field": {"VALUE_STRING"}, "value": SCALARS},
+    "options": {"label": {"VALUE_STRING"}, "value": {"VALUE_STRING", "VALUE_NUMBER"}},
+    "validations": {"constraint": {"VALUE_STRING", "VALUE_NUMBER", "START_ARRAY"}, "type": {"VALUE_STRING"}},
+}
+PARSERS = {
+    "depends_on": "connector_configuration_dependency",
+    "options": "connector_configuration_select_option",
+    "validations": "connector_configuration_validation",
+}
+
+
+def test_the_tables_know_every_key() -> None:
+    assert set(reader(ConfigurationItem).fields) == set(TAKES) == set(FULL)
+
+
+@pytest.mark.parametrize("key", TAKES)
+def test_what_a_key_takes(put, stored, key) -> None:
+    for token in TAKES[key]:
+        item = {"label": "L", key: READABLE.get(key, {}).get(token, TOKENS[token])}
+        answer = put("_configuration", {"configuration": {"k": item}})
+        assert answer.status_code == 200, (token, answer.text)
+        kept = stored()["configuration"]["k"]
+        assert kept.keys() >= {*DEFAULTS, "label"}
+        assert (key in kept) == (token != "VALUE_NULL" or key in DEFAULTS)
+
+
+@pytest.mark.parametrize("key", TAKES)
+def test_what_a_key_does_not_take(bare, key) -> None:
+    for token in TOKENS.keys() - TAKES[key]:
+        body = {"configuration": {"k": {"label": "L", key: TOKENS[token]}}}
+        answer = bare.put(f"{ROOT}/{ID}/_configuration", json=body)
+        told = f"[connector_configuration] {key} doesn't support values of type: {token}"
+        expected = "Unsupported token [START_ARRAY]" if key == "value" else told
+        assert answer.status_code == 400
+        assert chain(answer)[-1][1] == expected
+
+
+@pytest.mark.parametrize(("outer", "key"), [(outer, key) for outer in NESTED for key in NESTED[outer]])
+def test_the_objects_in_an_item(http, connector, stored, outer, key) -> None:
+    good = READABLE[outer]["START_OBJECT"]
+    for token, value in TOKENS.items():
+        readable = "regex" if key == "type" else value
+        element = good | {key: readable if token == "VALUE_STRING" else value}
+        body = {"configuration": {"k": {"label": "L", outer: [element]}}}
+        answer = http.put(f"{ROOT}/{ID}/_configuration", json=body)
+        if token in NESTED[outer][key]:
+            assert answer.status_code == 200, (token, answer.text)
+            assert stored()["configuration"]["k"][outer] == [element]
+        else:
+            assert answer.status_code == 400
+            told = f"[{PARSERS[outer]}] {key} doesn't support values of type: {token}"
+            assert chain(answer)[-1][1] == told
+    for present in ({}, {each: value for each, value in good.items() if each != key}):
+        body = {"configuration": {"k": {"label": "L", outer: present}}}
+        missing = [each for each in NESTED[outer] if each not in present]
+        reason = f"Required [{', '.join(missing)}]"
+        assert chain(http.put(f"{ROOT}/{ID}/_configuration", json=body))[-1][1] == reason
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_the_two_forms(bare, token) -> None:
+    """Each is an object; `values` may be null."""
+    for name in ("configuration", "values"):
+        taken = {"START_OBJECT"} | ({"VALUE_NULL"} if name == "values" else set())
+        answer = bare.put(f"{ROOT}/missing/_configuration", json={name: TOKENS[token]})
+        if token in taken:
+            assert answer.status_code == 404
+        else:
+            told = f"[connector_update_configuration_request] {name} doesn't support values of type: {token}"
+            assert chain(answer) == [("x_content_parse_exception", told)]

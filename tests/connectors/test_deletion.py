@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from tests.connectors.conftest import ID, ROOT, error, missing
+from tests.service import Http, Service
+from tests.wiretap import Request, Which, Wiretap, to
 
 BOTH_WAYS = pytest.mark.parametrize("hard", ["true", "false"])
 
@@ -72,6 +75,68 @@ def test_a_connector_that_cannot_be_deleted(http, connector, put_jobs, job_ids, 
     put_jobs(2)
     assert delete(http, hard) == 200
     assert job_ids() == set()
+    assert http.get(f"{ROOT}/{ID}").status_code == 404
+
+
+@pytest.fixture(scope="module")
+def tap(node_url: str) -> Iterator[Wiretap]:
+    with Wiretap(node_url) as tap:
+        yield tap
+
+
+@pytest.fixture(scope="module")
+def tapped(tap: Wiretap) -> Iterator[Http]:
+    """Requests to a service that reaches Elasticsearch through the tap."""
+    with Service(tap.url, WORKERS="1") as service:
+        service.wait_until_ready()
+        yield service.http
+
+
+def from_the(number: int, which: Which) -> Which:
+    """The `number`th (from 1) of such requests and all after it."""
+    met = itertools.count(1)
+    return lambda request: which(request) and next(met) >= number
+
+
+def own_write(request: Request) -> bool:
+    """The connector's end: soft or hard."""
+    return f"/_update/{ID}" in request.path or (request.method == "DELETE" and f"/_doc/{ID}" in request.path)
+
+
+# What no longer reaches Elasticsearch, with so many jobs; how many then are left, and whether the connector is.
+OUTAGES = {
+    "the first look for jobs": (1, to("_delete_by_query"), 5, 5, True),
+    "the second, after a batch": (2, to("_delete_by_query"), 2_300, 1_300, True),
+    "the third, after two batches": (3, to("_delete_by_query"), 2_300, 300, True),
+    "the connector's own write": (1, own_write, 5, 0, True),
+    "the last look for jobs": (2, to("_delete_by_query"), 5, 0, False),
+}
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("answers", [False, True], ids=["requests", "answers"])
+@pytest.mark.parametrize(("number", "which", "jobs", "left", "there"), OUTAGES.values(), ids=OUTAGES.keys())
+def test_an_outage_on_the_way(
+    connector, http, tap, tapped, put_jobs, job_ids, hard, answers, number, which, jobs, left, there
+) -> None:
+    put_jobs(jobs)
+    put_jobs(1, "other")
+    with tap.losing(from_the(number, which), answers=answers):
+        answer = tapped.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")
+        assert error(answer) == (
+            503,
+            "status_exception",
+            "Elasticsearch cannot be reached. The request can be sent again.",
+        )
+    if not answers:
+        assert len(job_ids()) == left + 1
+    else:  # what was not answered was carried out, the retries too
+        assert len(job_ids()) <= left + 1
+        there = there and which is not own_write
+    assert http.get(f"{ROOT}/{ID}").status_code == (200 if there else 404)
+    put_jobs(2)
+    assert delete(tapped, hard) == (200 if there else 404)
+    assert job_ids() == {"other-0"}
     assert http.get(f"{ROOT}/{ID}").status_code == 404
 
 

@@ -74,6 +74,26 @@ def test_who_has_the_index_keeps_it(clients, elasticsearch) -> None:
     assert len(everything(elasticsearch)) == 10
 
 
+@pytest.mark.parametrize("attach", [attach_by_put, attach_by_index_name])
+def test_who_got_the_index_may_say_so_again_at_once(clients, elasticsearch, attach) -> None:
+    """While the others' marks come and go."""
+    rounds = range(12)
+    for number in rounds:
+        for member in range(8):
+            elasticsearch.index(index=CONNECTORS.alias, id=f"i{number}-{member}", document={"name": "old"})
+
+    def act(member: int, number: int) -> list[int]:
+        client, name = clients[member], f"i{number}"
+        statuses = [attach(client, name, member)[0]]
+        if statuses == [200]:
+            for _ in range(3):
+                statuses += [each(client, name, member)[0] for each in (attach_by_index_name, attach_by_put)]
+        return statuses
+
+    for results in rush(8, rounds, act):
+        assert sorted(results) == [[200] * 7] + [[400]] * 7
+
+
 def test_requests_that_attach_the_same_connector_come_one_after_the_other(clients, elasticsearch) -> None:
     clients[0].put(f"{ROOT}/c", json={})
     names = [f"n{member}" for member in range(8)]

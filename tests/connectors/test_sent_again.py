@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from app.connectors import drafts, operations, updates
-from app.store import Store
-from app.store.documents import Documents
+from app.connectors.document import new_connector
+from app.store import Store, documents
+from app.store.documents import new_id
 from tests.connectors.conftest import ID
 
 ITEM = {"a": {"label": "A", "value": 1}}
@@ -38,11 +39,10 @@ ACTS: dict[str, tuple[dict, Callable[[Store], object], object]] = {
 }
 
 
-@pytest.mark.parametrize(("document", "act", "expected"), ACTS.values(), ids=ACTS.keys())
-def test_a_lost_answer(store, write, stored, elasticsearch, monkeypatch, document, act, expected) -> None:
+@pytest.fixture
+def sent_twice(monkeypatch) -> list:
     """Every request is carried out, and then sent once more as after a lost answer."""
-    write(document)
-    sent = []
+    sent: list = []
 
     class Twice:
         def __init__(self, request) -> None:
@@ -53,18 +53,35 @@ def test_a_lost_answer(store, write, stored, elasticsearch, monkeypatch, documen
             sent.append(1)
             return self.request(True)
 
-    from app.store import documents
-
     plain = documents.send
     monkeypatch.setattr(documents, "send", lambda request: plain(Twice(request)))
+    return sent
+
+
+@pytest.mark.parametrize(("document", "act", "expected"), ACTS.values(), ids=ACTS.keys())
+def test_a_lost_answer(store, write, stored, elasticsearch, sent_twice, document, act, expected) -> None:
+    write(document)
     assert act(store) == expected
-    assert sent
-    monkeypatch.undo()
+    assert sent_twice
     if expected is not None:
         kept = stored()
         assert "verdict" not in kept
         assert "index_name_attaching" not in kept
-    elif not elasticsearch.exists(index=".elastic-connectors", id=ID):
-        assert not Documents.get(store.connectors, ID)
-    else:
+    elif elasticsearch.exists(index=".elastic-connectors", id=ID):
         assert stored()["deleted"] is True
+
+
+@pytest.mark.parametrize("fields", [{}, {"name": "n"}, {"index_name": "x"}], ids=str)
+def test_a_lost_answer_to_a_new_connector_is_still_created(store, sent_twice, elasticsearch, fields) -> None:
+    connector_id = new_id()  # a new one each time: Elasticsearch remembers for a minute what was deleted
+    assert operations.put(store, connector_id, fields) == "created"
+    assert sent_twice
+    document = elasticsearch.get(index=".elastic-connectors", id=connector_id)["_source"]
+    assert document == new_connector(fields, document["filtering"][0]["active"]["rules"][0]["created_at"])
+    assert operations.put(store, connector_id, fields) == "updated"
+
+
+def test_a_lost_answer_to_a_deleted_connector_that_starts_afresh(store, write, sent_twice) -> None:
+    for fields in ({}, {"index_name": "x"}):
+        write({"deleted": True})
+        assert operations.put(store, ID, fields) == "updated"

@@ -41,6 +41,19 @@ def test_every_transition(put, write, stored, start) -> None:
             assert stored() == before
 
 
+def test_a_state_that_others_wrote_in_upper_case(put, write, stored) -> None:
+    write({"status": "CONNECTED"})
+    reason = error(put("_status", {"status": "created"}))[2]
+    assert reason.startswith("Invalid transition attempt from [connected] to [created].")
+    assert stored() == {"status": "CONNECTED"}
+    for result in ("updated", "noop"):
+        assert put("_status", {"status": "connected"}).json() == {"result": result}
+        assert stored() == {"status": "connected"}
+    write({"status": "Connected"})
+    assert put("_status", {"status": "error"}).json() == {"result": "updated"}
+    assert stored() == {"status": "error"}
+
+
 @pytest.mark.parametrize("document", NO_STATES.values(), ids=NO_STATES.keys())
 def test_what_is_no_state_leads_nowhere(put, write, stored, document) -> None:
     write(document)

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.connectors.schemas.syncing import LastSyncBody
+from app.wire.schema import reader
 from tests.connectors.conftest import ID, ROOT, chain, error, missing, refused
 
 PIPELINE = {
@@ -60,6 +62,31 @@ def test_missing_and_deleted_connectors(http, connector, stored) -> None:
 def test_a_body_is_needed(bare) -> None:
     for path in sorted({path for path, body in FINE if body is not None}):
         assert error(bare.put(f"{ROOT}/{ID}/{path}")) == (400, "parse_exception", "request body is required")
+
+
+@pytest.mark.parametrize("flag", [True, "true"])
+def test_deleted_in_the_spellings_of_elasticsearch(http, write, stored, flag) -> None:
+    """Its boolean takes the text, too: what the list hides, nothing else shows or changes."""
+    document = {"deleted": flag, "name": "n", "status": "created", "filtering": [], "configuration": {}}
+    write(document)
+    assert http.get(ROOT).json()["count"] == 0
+    for answer in (http.get(f"{ROOT}/{ID}"), http.delete(f"{ROOT}/{ID}")):
+        assert error(answer) == missing()
+    for path, body in FINE:
+        assert error(http.put(f"{ROOT}/{ID}/{path}", json=body)) == missing(), path
+    assert stored() == document
+    assert http.get(f"{ROOT}/{ID}?include_deleted=true").status_code == 200
+    assert http.put(f"{ROOT}/{ID}", json={}).json()["result"] == "updated"
+    assert stored()["deleted"] is False
+    assert stored()["name"] == ""
+
+
+def test_not_deleted_in_the_spellings_of_elasticsearch(http, write) -> None:
+    for flag in (False, "false", "", None):
+        write({"deleted": flag})
+        assert http.get(f"{ROOT}/{ID}").status_code == 200
+        assert http.get(ROOT).json()["count"] == 1
+        assert http.put(f"{ROOT}/{ID}/_check_in").status_code == 200
 
 
 # Path, two bodies after each other, what the document then has; the second body sent again changes nothing.
@@ -176,7 +203,8 @@ def test_check_in(put, stored, write) -> None:
     ("before", "after"),
     [
         ("created", "created"),
-        *((each, "needs_configuration") for each in ("configured", "connected", "error")),
+        ("CREATED", "created"),
+        *((each, "needs_configuration") for each in ("configured", "CONNECTED", "error")),
     ],
 )
 def test_a_new_service_type_needs_a_new_configuration(put, write, stored, before, after) -> None:
@@ -185,11 +213,13 @@ def test_a_new_service_type_needs_a_new_configuration(put, write, stored, before
     assert stored() == {"status": after, "service_type": "new", "configuration": {"a": {}}}
 
 
-@pytest.mark.parametrize("before", ["created", "needs_configuration", "configured", "connected", "error"])
+@pytest.mark.parametrize(
+    "before", ["created", "needs_configuration", "configured", "connected", "Connected", "error"]
+)
 def test_native_takes_a_connected_connector_back(put, write, stored, before) -> None:
     write({"status": before, "index_name": "content-x"})
     assert put("_native", {"is_native": True}).json() == {"result": "updated"}
-    after = "configured" if before == "connected" else before
+    after = "configured" if before.lower() == "connected" else before
     assert stored() == {"status": after, "index_name": "content-x", "is_native": True}
 
 
@@ -219,13 +249,56 @@ def test_the_prefix_of_managed_indices(put, write, stored) -> None:
     assert put("_index_name", {"index_name": "search-x"}).json() == {"result": "updated"}
 
 
-def test_a_long_error_is_stored_whole(put, stored) -> None:
-    text = "ü" * 40_000
-    assert put("_error", {"error": text}).json() == {"result": "updated"}
-    assert put("_last_sync", {"last_sync_error": text, "last_access_control_sync_error": text}).json() == {
-        "result": "updated"
-    }
-    assert stored()["error"] == text
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("_error", "error"),
+        ("_last_sync", "last_sync_error"),
+        ("_last_sync", "last_access_control_sync_error"),
+    ],
+)
+def test_a_long_error_is_stored_whole(put, stored, path, field) -> None:
+    """Longer than the 32,766 bytes of a term."""
+    for text in ("ü" * 16_384, "x" * 300_000):
+        assert put(path, {field: text}).json() == {"result": "updated"}
+        assert stored()[field] == text
+
+
+LAST_SYNC = {
+    "last_access_control_sync_error": "x",
+    "last_access_control_sync_scheduled_at": "2024-01-01T00:00:00.000Z",
+    "last_access_control_sync_status": "error",
+    "last_incremental_sync_scheduled_at": "2024-01-01T00:00:00.000Z",
+    "last_seen": "2024-01-01T00:00:00.000Z",
+    "last_sync_error": "x",
+    "last_sync_scheduled_at": "2024-01-01T00:00:00.000Z",
+    "last_sync_status": "error",
+    "last_synced": "2024-01-01T00:00:00.000Z",
+    "sync_cursor": {"a": 1},
+}
+COUNTERS = ["last_deleted_document_count", "last_indexed_document_count"]
+
+
+def test_the_fields_of_a_last_sync() -> None:
+    assert set(reader(LastSyncBody).fields) == {*LAST_SYNC, *COUNTERS}
+
+
+def test_nulls_of_a_last_sync_are_stored(put, stored) -> None:
+    before = stored()
+    assert put("_last_sync", LAST_SYNC).json() == {"result": "updated"}
+    assert stored() == before | LAST_SYNC
+    for name in LAST_SYNC:
+        assert put("_last_sync", {name: None}).json() == {"result": "updated"}
+        assert put("_last_sync", {name: None}).json() == {"result": "noop"}
+        assert stored()[name] is None
+    assert stored() == before | dict.fromkeys(LAST_SYNC)
+
+
+@pytest.mark.parametrize("count", [0, 2**63 - 1, -(2**63)])
+def test_counters_of_a_last_sync(put, stored, count) -> None:
+    body = dict.fromkeys(COUNTERS, count)
+    assert put("_last_sync", body).json() == {"result": "updated"}
+    assert {name: stored()[name] for name in COUNTERS} == body
 
 
 REFUSED = [

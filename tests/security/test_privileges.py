@@ -132,7 +132,9 @@ def test_validation_comes_before_403(guarded, callers) -> None:
     bad_body = guarded.http.put("/_connector/_sync_job/x/_claim", headers=headers, json={})
     unknown_parameter = guarded.http.get("/_connector/_sync_job?unknown=1", headers=headers)
     no_id = guarded.http.put("/_connector/_sync_job//_claim", headers=headers, json={"worker_hostname": "w"})
-    assert [bad_body.status_code, unknown_parameter.status_code, no_id.status_code] == [400, 400, 400]
+    bad_index = guarded.http.get("/_connector?index_name=_a", headers=headers)
+    answers = (bad_body, unknown_parameter, no_id, bad_index)
+    assert [answer.status_code for answer in answers] == [400] * 4
 
 
 @pytest.mark.skipif(not KNOWS_CONNECTOR_PRIVILEGES, reason="a cluster that knows the connector privileges")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -49,6 +50,9 @@ ODD = [
     "0 0 0 ? * MONX",
     "0 0 0 * * ? 2200/0",
     "*/٣ 0 0 * * ?",
+    "\n1 0 0 * * ?",
+    "\x001\x1f 0 0 * * ?\r\n",
+    f"0 0 0 * * ? {'0' * 5000}2030",
 ]
 ARGUMENT = "java.lang.IllegalArgumentException"
 NUMBER = "java.lang.NumberFormatException"
@@ -116,6 +120,19 @@ BAD = [
 ]
 
 
+NINES = "9" * 5000  # more digits than Python turns into a number
+LONG = [
+    (f"{NINES} 0 0 * * ?", NUMBER, f'For input string: "{NINES}"'),
+    (f"*/{NINES} 0 0 * * ?", NUMBER, f'For input string: "{NINES}"'),
+    (f"1/{NINES} 0 0 * * ?", NUMBER, f'For input string: "{NINES}"'),
+    (f"0 0-{NINES} 0 * * ?", NUMBER, f'For input string: "{NINES}"'),
+    (f"0 0 0 ? * 6#{NINES}", ARGUMENT, NTH),
+    (f"0 0 0 L-{NINES} * ?", NUMBER, f'For input string: "0{NINES}"'),
+    (f"0 0 0 * * ? {NINES}", NUMBER, f'For input string: "{NINES}"'),
+    ("1," * 1_000_000 + "1 0 0 * * ?", ARGUMENT, "longer than [65536] characters"),
+]
+
+
 @pytest.mark.parametrize("expression", GOOD + ODD)
 def test_good(expression) -> None:
     assert violation(expression) is None
@@ -124,6 +141,24 @@ def test_good(expression) -> None:
 @pytest.mark.parametrize(("expression", "exception", "text"), BAD)
 def test_bad(expression, exception, text) -> None:
     assert violation(expression) == f"illegal cron expression format [{exception}: {text}]"
+
+
+@pytest.mark.parametrize(("expression", "exception", "text"), LONG, ids=lambda text: text[:12])
+def test_what_is_very_long_is_refused_at_once(expression, exception, text) -> None:
+    before = time.process_time()
+    test_bad(expression, exception, text)
+    assert time.process_time() - before < 1
+
+
+def test_the_longest_list_is_cheap() -> None:
+    before = time.process_time()
+    assert violation("1," * 32_000 + "1 0 0 * * ?") is None
+    assert time.process_time() - before < 1
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2003", "\x7f"])
+def test_only_what_java_trims_is_trimmed(blank) -> None:
+    assert "Unexpected character" in violation(f"{blank}1 0 0 * * ?")
 
 
 def test_an_exception_without_a_text() -> None:

@@ -6,12 +6,14 @@ from typing import Any
 
 import marshmallow
 
+from app.sensitive import DiscreetBody
 from app.wire.fields import AnyJson, Boolean, EnumText, Integer, JsonObject, String
 from app.wire.nested_fields import ListOf, MapOf, TextList
 from app.wire.schema import RequestBody
 
 _SCALAR = ("VALUE_STRING", "VALUE_NUMBER", "VALUE_BOOLEAN", "VALUE_NULL")
-_DEFAULTS = {"default_value": None, "required": False, "sensitive": False, "value": None}
+ITEM_DEFAULTS = {"default_value": None, "required": False, "sensitive": False, "value": None}
+"""What is stored of an item whether it was sent or not."""
 
 
 class Dependency(RequestBody):
@@ -77,10 +79,10 @@ class ConfigurationItem(RequestBody):
     def build(self, values: dict[str, Any]) -> dict[str, Any]:
         """The item as it is stored."""
         given = {key: value for key, value in values.items() if value is not None}
-        return {**_DEFAULTS, **given}
+        return {**ITEM_DEFAULTS, **given}
 
 
-class ConfigurationBody(RequestBody):
+class ConfigurationBody(DiscreetBody):
     """`PUT /_connector/{id}/_configuration`: all of the configuration, or the values of some of its items."""
 
     parser_name = "connector_update_configuration_request"

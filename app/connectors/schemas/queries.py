@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.connectors.index_names import violation
 from app.errors import illegal_argument
 from app.wire import parameters
 
@@ -41,3 +42,7 @@ class ListParameters(parameters.QueryParameters):
                 raise illegal_argument(f"Parameter [{name}] cannot be < 0")
         if len(values["query"]) > _LONGEST_QUERY:
             raise illegal_argument(f"Parameter [query] cannot be longer than [{_LONGEST_QUERY}] characters")
+
+    def violations(self, values: dict[str, Any]) -> list[str]:
+        """The syntax of index names."""
+        return [found for name in values["index_names"] if (found := violation(name))]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.sync_jobs.states import TRANSITIONS
 from app.wire.fields import Boolean, EnumText, Instant, JsonObject, Long, String
 from app.wire.nested_fields import ObjectOf
 from app.wire.parse_failure import refuse_build
 from app.wire.schema import RequestBody
-
-_SYNC_STATUSES = ("canceling", "canceled", "completed", "error", "in_progress", "pending", "suspended")
 
 
 class Feature(RequestBody):
@@ -84,13 +83,13 @@ class LastSyncBody(RequestBody):
 
     last_access_control_sync_error = String(allow_none=True)
     last_access_control_sync_scheduled_at = Instant(allow_none=True)
-    last_access_control_sync_status = EnumText(_SYNC_STATUSES, enum="ConnectorSyncStatus", allow_none=True)
+    last_access_control_sync_status = EnumText(TRANSITIONS, enum="ConnectorSyncStatus", allow_none=True)
     last_deleted_document_count = Long()
     last_incremental_sync_scheduled_at = Instant(allow_none=True)
     last_indexed_document_count = Long()
     last_seen = Instant(allow_none=True)
     last_sync_error = String(allow_none=True)
     last_sync_scheduled_at = Instant(allow_none=True)
-    last_sync_status = EnumText(_SYNC_STATUSES, enum="ConnectorSyncStatus", allow_none=True)
+    last_sync_status = EnumText(TRANSITIONS, enum="ConnectorSyncStatus", allow_none=True)
     last_synced = Instant(allow_none=True)
     sync_cursor = JsonObject(allow_none=True)

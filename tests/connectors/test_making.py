@@ -1,4 +1,4 @@
-"""`PUT`, `POST` and `GET` of a connector: as much of them as sync jobs need."""
+"""Connectors made, and changed, by `PUT` and `POST`."""
 
 from __future__ import annotations
 
@@ -212,14 +212,19 @@ def test_an_index_has_one_connector(http: Http, connectors: Stored, method: str,
     assert connectors.ids() == {"c1"}
 
 
-def test_a_connector_keeps_its_own_index(http: Http, connectors: Stored) -> None:
+def test_an_index_belongs_to_one_connector(http: Http, connectors: Stored) -> None:
     connectors.put("c1", a_connector())
+    connectors.put("c2", a_connector(index_name="search-y"))
+    used = refused(400, "status_exception", "Index name [search-x] is used by another connector.")
     assert http.put(C1, json={"index_name": "search-x"}).status_code == 200
-
-
-def test_a_soft_deleted_connector_frees_its_index(http: Http, connectors: Stored) -> None:
-    connectors.put("c1", a_connector(deleted=True))
-    assert http.put(f"{ROOT}/c2", json={"index_name": "search-x"}).status_code == 201
+    # Before it is known whether there is such a connector.
+    for path in ("c2", "c2/_index_name", "none/_index_name"):
+        assert told(http.put(f"{ROOT}/{path}", json={"index_name": "search-x"})) == used
+    assert connectors.source("c2")["index_name"] == "search-y"
+    http.delete(C1)
+    assert http.put(f"{ROOT}/c2/_index_name", json={"index_name": "search-x"}).status_code == 200
+    assert connectors.source("c2")["index_name"] == "search-x"
+    assert http.put(f"{ROOT}/c3", json={"index_name": "search-y"}).status_code == 201
 
 
 def test_a_name_that_differs_in_case_is_another_index(http: Http, connectors: Stored) -> None:
@@ -268,8 +273,14 @@ def test_names_that_no_index_has(http: Http, name: str, rule: str) -> None:
 
 
 def test_all_that_is_wrong_with_a_name_is_told_at_once(http: Http) -> None:
-    answer = http.put(C1, json={"index_name": "_a", "is_native": True})
-    assert told(answer) == invalid(bad_name("_a", START), must_be_managed("_a"))
+    for name, messages in (
+        ("_a", [bad_name("_a", START), must_be_managed("_a")]),
+        ("search-x", [must_be_managed("search-x")]),
+    ):
+        body = {"index_name": name, "is_native": True}
+        for answer in (http.put(C1, json=body), http.post(ROOT, json=body)):
+            assert told(answer) == invalid(*messages)
+    assert http.get(ROOT).json()["count"] == 0
 
 
 def wrong_type(field: str, token: str) -> dict[str, Any]:
@@ -306,6 +317,11 @@ def test_bad_bodies(http: Http, body: object, answer: object) -> None:
     assert http.get(C1).status_code == 404
 
 
+def test_errors_say_where(http: Http) -> None:
+    for body, place in (({"nam": 1}, "[1:2] "), ({"name": None}, "[1:10] ")):
+        assert http.post(ROOT, json=body).json()["error"]["reason"].startswith(place)
+
+
 def test_the_longest_id(http: Http, connectors: Stored) -> None:
     longest, too_long = "ü" * 256, "ü" * 256 + "x"
     assert http.put(f"{ROOT}/{'%C3%BC' * 256}").status_code == 201
@@ -339,40 +355,6 @@ def test_decision_33_nor_are_they_in_other_spellings(http: Http, connectors: Sto
     assert connectors.ids() == set()
 
 
-def test_get_shows_the_document_as_it_is_stored(http: Http, connectors: Stored) -> None:
-    document = connectors.put("c1", CHANGED | {"error": None, "index_name": None, "big": 2**70})
-    answer = http.get(C1)
-    assert (answer.status_code, answer.json()) == (200, {"id": "c1", **document})
-    assert next(iter(answer.json())) == "id"
-
-
-@pytest.mark.parametrize(
-    ("query", "status"),
-    [
-        ("", 404),
-        ("?include_deleted=false", 404),
-        ("?include_deleted=true", 200),
-        ("?include_deleted", 200),
-        ("?include_deleted=", 200),
-    ],
-)
-def test_decision_22_a_soft_deleted_connector_is_shown_to_who_asks_for_it(
-    http: Http, connectors: Stored, query: str, status: int
-) -> None:
-    document = connectors.put("c1", CHANGED | {"deleted": True})
-    shown = {"id": "c1", **document} if status == 200 else missing("connector [c1] not found")
-    answer = http.get(C1 + query)
-    assert (answer.status_code, answer.json()) == (status, shown)
-
-
-def test_decision_23_a_missing_connector_has_one_shape(http: Http, elasticsearch: Elasticsearch) -> None:
-    assert told(http.get(C1)) == missing("connector [c1] not found")
-    assert told(http.get(f"{C1}?include_deleted=true")) == missing("connector [c1] not found")
-    elasticsearch.indices.delete(index=CONNECTORS.name)
-    assert told(http.get(C1)) == missing("connector [c1] not found")
-    assert not elasticsearch.indices.exists(index=CONNECTORS.name)
-
-
 @pytest.mark.parametrize(("method", "path"), [("PUT", C1), ("POST", ROOT)])
 def test_a_missing_index_comes_back_by_itself(
     http: Http, elasticsearch: Elasticsearch, method: str, path: str
@@ -381,13 +363,6 @@ def test_a_missing_index_comes_back_by_itself(
     assert http.request(method, path, json={"index_name": "search-x"}).status_code == 201
     [(index, state)] = elasticsearch.indices.get(index=CONNECTORS.alias).items()
     assert (index, state["aliases"]) == (CONNECTORS.name, {CONNECTORS.alias: {}})
-
-
-@pytest.mark.parametrize("value", ["yes", "TRUE", "1"])
-def test_include_deleted_is_true_or_false(http: Http, value: str) -> None:
-    assert told(http.get(f"{C1}?include_deleted={value}")) == illegal(
-        f"Failed to parse value [{value}] as only [true] or [false] are allowed."
-    )
 
 
 def test_bad_requests_write_nothing(http: Http, connectors: Stored, writes: Callable[[], int]) -> None:

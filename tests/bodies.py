@@ -1,0 +1,47 @@
+"""Bodies of all kinds, for tests that no body is an error of the server's: strategies of hypothesis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hypothesis import strategies as st
+
+# Lone surrogates are among them.
+CHARACTERS = st.text(st.characters(exclude_categories=()), max_size=8)
+TEXTS = (
+    CHARACTERS
+    | st.sampled_from(["full", "on_demand", "c1", "2024-01-01", "10", "1e400", "content-x", "valid", "error"])
+    | st.sampled_from(["true", "str", "created", "0 0 0 * * ?", "x" * 40_000])
+    | st.text(alphabet="\x00\ud7ff\ue000\U0010ffff\\*?\"' ", max_size=6)
+)
+# NaN and infinities, too: not JSON, but Python's own writer writes them.
+NUMBERS = st.integers() | st.integers(-(2**70), 2**70) | st.just(10**400) | st.floats()
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(CHARACTERS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def bodies(near: st.SearchStrategy[Any], names: Iterable[str]) -> st.SearchStrategy[bytes]:
+    """`near` more often than not, any JSON with some of these names as keys, any JSON, and any bytes."""
+    strange = st.dictionaries(st.sampled_from(sorted({*names, "", "zzz", "a..b"})), VALUES, max_size=4)
+    as_json = (near | near | near | near | strange | VALUES).map(lambda value: json.dumps(value).encode())
+    cut = st.tuples(as_json, st.integers(0, 40)).map(lambda pair: pair[0][: pair[1]])
+    return as_json | as_json | as_json | cut | st.binary(max_size=40)
+
+
+@st.composite
+def nearly(draw: st.DrawFn, value: Any) -> Any:
+    """`value` with some of its parts replaced by others."""
+    if draw(st.integers(0, 6)) == 0:
+        return draw(VALUES)
+    if isinstance(value, Mapping):
+        return {key: draw(nearly(inner)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [draw(nearly(inner)) for inner in value]
+    if isinstance(value, str):
+        return draw(st.just(value) | TEXTS)
+    return value

@@ -1,0 +1,89 @@
+"""Sensitive configuration values stand in the connector, and nowhere else: not in a log, not in an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from app.store.index_definitions import CONNECTORS
+from tests.connectors.conftest import ID, ROOT, error
+from tests.connectors.test_deletion import read_only
+from tests.nowhere import JSON, MARKER, assert_nowhere, failing_bodies
+from tests.service import Http, Service
+
+PATH = f"{ROOT}/{ID}/_configuration"
+ITEM = {"label": "Password", "sensitive": True, "value": MARKER}
+WHOLE = {"configuration": {"password": ITEM}}
+VALUE = {"values": {"password": MARKER}}
+FAILING = [
+    *failing_bodies('{"configuration": {"password": {"label": "L", "sensitive": true, "value": ', "}}}"),
+    *failing_bodies('{"values": {"password": ', "}}"),
+    f'{{"values": {{"password": "{MARKER}"}}, "other": "{MARKER}"}}',
+    f'{{"values": {{"password": "{MARKER}", "password": "{MARKER}"}}}}',
+    f'{{"values": "{MARKER}"}}',
+    f'{{"values": ["{MARKER}"]}}',
+    f'{{"configuration": "{MARKER}"}}',
+    f'{{"configuration": {{"password": "{MARKER}"}}}}',
+    f'{{"configuration": {{"password": {{"value": "{MARKER}"}}}}}}',
+    f'{{"configuration": {{"password": {{"label": "L", "value": ["{MARKER}"]}}}}}}',
+    f'{{"configuration": {{"password": {{"label": "L", "default_value": {{"a": "{MARKER}"}}}}}}}}',
+    f'{{"configuration": {{"password": {{"label": "L", "value": "{MARKER}", "order": "x"}}}}}}',
+]
+# Only Elasticsearch itself has something against these.
+REFUSED_LATE = [{"configuration": {"": ITEM}}, {"configuration": {".": ITEM}}, {"configuration": {" ": ITEM}}]
+
+
+@pytest.fixture(scope="module")
+def talkative(node_url: str) -> Iterator[Service]:
+    """A service that logs all there is."""
+    with Service(node_url, WORKERS="1", LOG_FORMAT="json", LOG_LEVEL="debug") as service:
+        yield service
+
+
+@pytest.fixture
+def loud(talkative: Service, connector: str) -> Http:
+    talkative.wait_until_ready()
+    return talkative.http
+
+
+def test_a_value_is_in_no_log(talkative, loud) -> None:
+    answers = [loud.put(PATH, json=body) for body in (WHOLE, VALUE, VALUE)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    shown = loud.get(f"{ROOT}/{ID}")
+    assert shown.json()["configuration"]["password"]["value"] == MARKER
+    assert loud.get(ROOT).status_code == 200
+    assert_nowhere(answers, talkative.log())
+    assert PATH in talkative.log()
+
+
+def test_a_value_is_in_no_error(talkative, loud, elasticsearch) -> None:
+    assert loud.put(PATH, json=WHOLE).status_code == 200
+
+    def sent(**options) -> requests.Response:
+        answer = loud.put(options.pop("path", PATH), **options)
+        assert answer.status_code >= 400, (options, answer.text)
+        return answer
+
+    answers = [sent(data=body.encode(), headers=JSON) for body in FAILING]
+    answers += [sent(json=body) for body in REFUSED_LATE]
+    for body in (WHOLE, VALUE):
+        answers += [
+            sent(json=body, headers={"Content-Type": "application/yaml"}),
+            sent(json=body, path=f"{PATH}?refresh=true"),
+            sent(json=body, path=f"{ROOT}/{'x' * 600}/_configuration"),
+            sent(json=body, path=f"{ROOT}/other/_configuration"),
+            sent(json=body, path=f"{ROOT}/{ID}/_name"),
+            sent(json=body, path=f"{ROOT}/{ID}/_check_in"),
+        ]
+        with read_only(elasticsearch, CONNECTORS.alias):
+            answers.append(sent(json=body))
+    assert answers[-1].status_code == 503
+    assert_nowhere(answers, talkative.log())
+
+
+def test_syntax_errors_still_say_where(loud) -> None:
+    answer = loud.put(PATH, data=b'{"values": {"a": bare}}', headers=JSON)
+    assert error(answer)[:2] == (400, "x_content_parse_exception")
+    assert error(answer)[2].startswith("[1:23] Unrecognized token [not shown]: was expecting")

@@ -1,0 +1,129 @@
+"""Every enumeration of the connector bodies: each of its words is accepted, in any case where case does not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import pytest
+
+from app.connectors.states import TRANSITIONS
+from tests.connectors.conftest import ID, ROOT, chain
+from tests.connectors.test_filtering import HALF, SNIPPET, rule
+
+ITEM = {"label": "L"}
+SYNC_STATUSES = ["canceling", "canceled", "completed", "error", "in_progress", "pending", "suspended"]
+# The set's name; its words; whether case counts; the path; the body; where the word is stored.
+Body = Callable[[str], dict[str, Any]]
+SETS: list[tuple[str, list[str], bool, str, Body, list[str | int]]] = [
+    (
+        "ConnectorStatus",
+        ["created", "needs_configuration", "configured", "connected", "error"],
+        False,
+        "_status",
+        lambda word: {"status": word},
+        ["status"],
+    ),
+    *(
+        ("ConnectorSyncStatus", SYNC_STATUSES, False, "_last_sync", lambda word, f=field: {f: word}, [field])
+        for field in ("last_sync_status", "last_access_control_sync_status")
+    ),
+    (
+        "FilteringPolicy",
+        ["exclude", "include"],
+        False,
+        "_filtering",
+        lambda word: {"rules": [rule("a", 0, policy=word)]},
+        ["filtering", 0, "draft", "rules", 0, "policy"],
+    ),
+    (
+        "FilteringRuleCondition",
+        ["contains", "ends_with", "equals", ">", "<", "regex", "starts_with"],
+        True,
+        "_filtering",
+        lambda word: {"rules": [rule("a", 0, rule=word)]},
+        ["filtering", 0, "draft", "rules", 0, "rule"],
+    ),
+    (
+        "FilteringValidationState",
+        ["edited", "invalid", "valid"],
+        False,
+        "_filtering/_validation",
+        lambda word: {"validation": {"errors": [], "state": word}},
+        ["filtering", 0, "draft", "validation", "state"],
+    ),
+    (
+        "FilteringValidationState",
+        ["edited", "invalid", "valid"],
+        False,
+        "_filtering",
+        lambda word: {
+            "filtering": {
+                "active": HALF,
+                "draft": {
+                    "rules": [],
+                    "advanced_snippet": SNIPPET,
+                    "validation": {"errors": [], "state": word},
+                },
+            }
+        },
+        ["filtering", 0, "draft", "validation", "state"],
+    ),
+    (
+        "ConfigurationDisplayType",
+        ["text", "textbox", "textarea", "numeric", "toggle", "dropdown"],
+        False,
+        "_configuration",
+        lambda word: {"configuration": {"k": ITEM | {"display": word}}},
+        ["configuration", "k", "display"],
+    ),
+    (
+        "ConfigurationFieldType",
+        ["str", "int", "list", "bool"],
+        True,
+        "_configuration",
+        lambda word: {"configuration": {"k": ITEM | {"type": word}}},
+        ["configuration", "k", "type"],
+    ),
+    (
+        "ConfigurationValidationType",
+        ["less_than", "greater_than", "list_type", "included_in", "regex"],
+        False,
+        "_configuration",
+        lambda word: {"configuration": {"k": ITEM | {"validations": [{"constraint": 1, "type": word}]}}},
+        ["configuration", "k", "validations", 0, "type"],
+    ),
+]
+EACH = pytest.mark.parametrize(
+    ("name", "words", "exact", "path", "body", "place"), SETS, ids=lambda value: str(value)[:24]
+)
+
+
+@EACH
+def test_every_word_is_accepted(put, write, stored, name, words, exact, path, body, place) -> None:
+    before = stored()
+    for word in words:
+        for sent in [word] if exact else [word, word.upper(), word.capitalize()]:
+            # `_status` also asks where a connector comes from.
+            starts = [start for start, targets in TRANSITIONS.items() if word in targets]
+            write(before | ({"status": starts[0]} if name == "ConnectorStatus" and starts else {}))
+            answer = put(path, body(sent))
+            if name == "ConnectorStatus" and not starts:  # where nothing leads: understood all the same
+                assert chain(answer)[-1][1].startswith(
+                    "Invalid transition attempt from [created] to [created]."
+                )
+                continue
+            assert answer.status_code == 200, answer.text
+            assert reduce(lambda value, key: value[key], place, stored()) == word
+
+
+@EACH
+def test_no_other_word_is(bare, name, words, exact, path, body, place) -> None:
+    others = ["", " ", "x", f"{words[0]} ", "\u0130nvalid"]
+    if exact:
+        others += [words[0].upper()] if words[0].upper() != words[0] else []
+    for word in others:
+        answer = bare.put(f"{ROOT}/{ID}/{path}", json=body(word))
+        assert answer.status_code == 400
+        assert chain(answer)[-1] == ("illegal_argument_exception", f"Unknown {name} [{word}].")
