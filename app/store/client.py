@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from elastic_transport import HttpHeaders, JsonSerializer, Transport, TransportApiResponse
+from elastic_transport import HttpHeaders, JsonSerializer, Transport, TransportApiResponse, TransportError
 from elasticsearch import Elasticsearch
 
 from app import json_codec, logs
 from app.settings import Settings
+
+# With these a proxy says that it does not reach Elasticsearch, and a node that it is not there yet.
+_AWAY = frozenset({502, 503, 504})
 
 
 class ExactJsonSerializer(JsonSerializer):
@@ -25,7 +28,13 @@ class ExactJsonSerializer(JsonSerializer):
 
 
 class TracedTransport(Transport):
-    """Sends the id of the request under way as `X-Opaque-Id`, so that Elasticsearch's own logs name it."""
+    """Sends the id of the request under way as `X-Opaque-Id`, so that Elasticsearch's own logs name it.
+
+    `era` is another object after each interruption, whoever met it: what Elasticsearch said in an earlier one may hold no
+    longer, for whoever answers now may be another.
+    """
+
+    era = object()
 
     def perform_request(  # type: ignore[override]
         self, method: str, target: str, *, headers: Mapping[str, str] | None = None, **options: Any
@@ -34,7 +43,14 @@ class TracedTransport(Transport):
         sent = HttpHeaders(headers or {})
         if request_id := logs.request_id.get():
             sent["x-opaque-id"] = request_id
-        return super().perform_request(method, target, headers=sent, **options)
+        try:
+            answer = super().perform_request(method, target, headers=sent, **options)
+        except TransportError:
+            self.era = object()
+            raise
+        if answer.meta.status in _AWAY:
+            self.era = object()
+        return answer
 
 
 def connect(settings: Settings) -> Elasticsearch:
