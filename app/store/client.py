@@ -42,7 +42,7 @@ class TracedTransport(Transport):
         """As the client's own, with the header."""
         sent = HttpHeaders(headers or {})
         if request_id := logs.request_id.get():
-            sent["x-opaque-id"] = request_id
+            sent["x-opaque-id"] = as_data(request_id)
         try:
             answer = super().perform_request(method, target, headers=sent, **options)
         except TransportError:
@@ -51,6 +51,14 @@ class TracedTransport(Transport):
         if answer.meta.status in _AWAY:
             self.era = object()
         return answer
+
+
+def as_data(value: str) -> str:
+    """A caller's header value as the client sends it on: one text would be an instruction to urllib3.
+
+    The blank makes another of it, and is no part of the value on the wire.
+    """
+    return f"{value} "
 
 
 def connect(settings: Settings) -> Elasticsearch:
