@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from elasticsearch import Elasticsearch
 
-from app.store.index_definitions import CONNECTORS, DEFINITIONS, SECRETS, SYNC_JOBS
+from app.store.index_definitions import DEFINITIONS, SECRETS
 from app.store.pipelines import DEFAULT_PIPELINE
 from tests.conftest import empty, has_processors
 from tests.connectors import test_life
@@ -74,11 +74,12 @@ def test_set_up_makes_everything(start_service: Start, guarded: Service, admin: 
     patient = admin.options(ignore_status=404)
     definitions = (*DEFINITIONS, SECRETS)
     patient.indices.delete(index=[definition.name for definition in definitions])
-    for definition in definitions:
-        if definition.template:
-            patient.indices.delete_index_template(name=definition.template)
-        for name in definition.component_templates:
-            patient.cluster.delete_component_template(name=name)
+    templates = {definition.template for definition in definitions} - {None}
+    components = {name for definition in definitions for name in definition.component_templates}
+    for name in templates:
+        patient.indices.delete_index_template(name=name)
+    for name in components:
+        patient.cluster.delete_component_template(name=name)
     patient.ingest.delete_pipeline(id=DEFAULT_PIPELINE)
     pipeline = has_processors(admin)
 
@@ -87,10 +88,10 @@ def test_set_up_makes_everything(start_service: Start, guarded: Service, admin: 
         done = "pipeline_created" if pipeline else "pipeline_refused"
         service.wait_for(lambda: done in service.log())
 
-    for definition in (CONNECTORS, SYNC_JOBS, SECRETS):
+    assert templates
+    for definition in definitions:
         assert admin.indices.exists_alias(index=definition.name, name=definition.alias)
-        assert definition.template is None or admin.indices.exists_index_template(name=definition.template)
-        for name in definition.component_templates:
-            assert admin.cluster.exists_component_template(name=name)
+    assert all(admin.indices.exists_index_template(name=name) for name in templates)
+    assert all(admin.cluster.exists_component_template(name=name) for name in components)
     assert patient.ingest.get_pipeline(id=DEFAULT_PIPELINE).meta.status == (200 if pipeline else 404)
     assert Http(guarded.url).get("/readyz").status_code == 200
