@@ -25,6 +25,7 @@ threads = _settings.threads
 keepalive = 75  # longer than the idle connections of clients and of usual load balancers
 graceful_timeout = 30
 limit_request_line = 8190  # the largest that is a limit at all; twice as much as Elasticsearch takes
+limit_request_field_size = 16384  # as much as Elasticsearch takes: some tokens are long
 
 accesslog = None  # the application logs its requests
 control_socket_disable = True  # it would write below the home folder

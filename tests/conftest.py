@@ -14,6 +14,7 @@ from app import settings
 from app.store import Store
 from app.store.index_definitions import DEFINITIONS
 from scripts.elasticsearch import Source, for_tests
+from tests.secured import admin, callers, guarded, secured, set_up, start_service  # noqa: F401
 from tests.service import Http, Service
 
 ALIASES = [definition.alias for definition in DEFINITIONS]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,12 +19,16 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 class Http:
-    """Requests to one address, over connections that stay open. Paths go out as they are written, percent signs and all."""
+    """Requests to one address, over connections that stay open. Paths go out as they are written, percent signs and all.
 
-    def __init__(self, url: str) -> None:
+    `headers` go with each of them.
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         self.url = url
         self._session = requests.Session()
         self._session.trust_env = False
+        self._session.headers.update(headers or {})
 
     def request(self, method: str, path: str, *, timeout: float = 60, **options: Any) -> requests.Response:
         prepared = self._session.prepare_request(requests.Request(method, self.url, **options))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Self
@@ -17,11 +17,12 @@ _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "conte
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it came by, its path with the query."""
+    """A request as it came by, its path with the query, the names of its headers in lower case."""
 
     method: str
     path: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Which = Callable[[Request], bool]
@@ -37,6 +38,7 @@ class Wiretap:
         self._requests: list[Request] = []
         self._before: list[Which] = []
         self._after: list[Which] = []
+        self._instead: list[tuple[Which, int, str]] = []
         tap = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -94,14 +96,32 @@ class Wiretap:
             with self._lock:
                 rules.remove(which)
 
+    @contextmanager
+    def answering(self, which: Which, status: int, body: str) -> Iterator[None]:
+        """Inside the block, such requests are answered by something that is not Elasticsearch, and never reach it."""
+        rule = (which, status, body)
+        with self._lock:
+            self._instead.append(rule)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._instead.remove(rule)
+
     def _pass_on(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
-        request = Request(handler.command, handler.path, body)
+        names = {name.lower(): value.strip() for name, value in handler.headers.items()}
+        request = Request(handler.command, handler.path, body, names)
         with self._lock:
             self._requests.append(request)
             lost = _any(self._before, request)
+            instead = [(status, text) for which, status, text in self._instead if which(request)]
         if lost:
             self._cut(handler)
+            return
+        for status, text in instead[:1]:
+            kind = "text/html" if text.startswith("<") else "application/json"
+            self._answer(handler, status, [("Content-Type", kind)], text.encode())
             return
         node = http.client.HTTPConnection(*self._node, timeout=60)
         try:
@@ -119,11 +139,17 @@ class Wiretap:
         if lost:
             self._cut(handler)
             return
-        handler.send_response_only(answer.status)
-        for name, value in answer.getheaders():
+        self._answer(handler, answer.status, answer.getheaders(), content)
+
+    @staticmethod
+    def _answer(
+        handler: BaseHTTPRequestHandler, status: int, headers: list[tuple[str, str]], content: bytes
+    ) -> None:
+        handler.send_response_only(status)
+        for name, value in headers:
             if name.lower() not in _HOP_BY_HOP:
                 handler.send_header(name, value)
-        if request.method != "HEAD":
+        if handler.command != "HEAD":
             handler.send_header("Content-Length", str(len(content)))
         handler.end_headers()
         handler.wfile.write(content)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from threading import Thread
+from typing import cast
 
 import structlog
 
 from app.errors import ApiError
 from app.settings import Settings
-from app.store.client import connect
+from app.store.client import TracedTransport, connect
 from app.store.documents import Documents
 from app.store.index_definitions import CONNECTORS, DEFINITIONS, SECRETS, SYNC_JOBS
 from app.store.indices import Indices
@@ -31,7 +32,9 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         client = connect(settings)
         refresh_writes = settings.refresh == "write"
-        self.security = Security(client.transport, settings.authorization_cache_seconds)
+        self.security = Security(
+            cast(TracedTransport, client.transport), settings.authorization_cache_seconds
+        )
         self.indices = Indices(client, (*DEFINITIONS, SECRETS) if settings.secrets_keys else DEFINITIONS)
         self.pipelines = Pipelines(client)
         self.connectors = Documents(client, self.indices, CONNECTORS, refresh_writes=refresh_writes)

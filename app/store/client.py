@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from elastic_transport import HttpHeaders, JsonSerializer, Transport, TransportApiResponse
+from elastic_transport import HttpHeaders, JsonSerializer, Transport, TransportApiResponse, TransportError
 from elasticsearch import Elasticsearch
 
 from app import json_codec, logs
 from app.settings import Settings
+
+# With these a proxy says that it does not reach Elasticsearch, and a node that it is not there yet.
+_AWAY = frozenset({502, 503, 504})
 
 
 class ExactJsonSerializer(JsonSerializer):
@@ -25,7 +28,13 @@ class ExactJsonSerializer(JsonSerializer):
 
 
 class TracedTransport(Transport):
-    """Sends the id of the request under way as `X-Opaque-Id`, so that Elasticsearch's own logs name it."""
+    """Sends the id of the request under way as `X-Opaque-Id`, so that Elasticsearch's own logs name it.
+
+    `era` is another object after each interruption, whoever met it: what Elasticsearch said in an earlier one may hold no
+    longer, for whoever answers now may be another.
+    """
+
+    era = object()
 
     def perform_request(  # type: ignore[override]
         self, method: str, target: str, *, headers: Mapping[str, str] | None = None, **options: Any
@@ -33,8 +42,23 @@ class TracedTransport(Transport):
         """As the client's own, with the header."""
         sent = HttpHeaders(headers or {})
         if request_id := logs.request_id.get():
-            sent["x-opaque-id"] = request_id
-        return super().perform_request(method, target, headers=sent, **options)
+            sent["x-opaque-id"] = as_data(request_id)
+        try:
+            answer = super().perform_request(method, target, headers=sent, **options)
+        except TransportError:
+            self.era = object()
+            raise
+        if answer.meta.status in _AWAY:
+            self.era = object()
+        return answer
+
+
+def as_data(value: str) -> str:
+    """A caller's header value as the client sends it on: one text would be an instruction to urllib3.
+
+    The blank makes another of it, and is no part of the value on the wire.
+    """
+    return f"{value} "
 
 
 def connect(settings: Settings) -> Elasticsearch:

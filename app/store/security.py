@@ -11,29 +11,36 @@ from threading import Lock
 from typing import Any
 
 import structlog
-from cachetools import TTLCache
-from elastic_transport import Transport
+from cachetools import TLRUCache
 
 from app.errors import ApiError, Cause, unavailable
+from app.store.client import TracedTransport, as_data
 from app.store.failures import TransientFailure, translated
 from app.store.retries import send
 
 log = structlog.get_logger(__name__)
 
-HAS_PRIVILEGES = "/_security/user/_has_privileges"
+_HAS_PRIVILEGES = "/_security/user/_has_privileges"
 _AUTHENTICATE = "/_security/_authenticate"
+QUESTIONS = (_HAS_PRIVILEGES, _AUTHENTICATE)
+"""The paths that Elasticsearch's refusals may name."""
 # The exact answers by which a cluster says that it has no security, and that it does not know the connector privileges.
-_NO_SECURITY = f"no handler found for uri [{HAS_PRIVILEGES}] and method [POST]"
+_NO_HANDLER = f"no handler found for uri [{_HAS_PRIVILEGES}] and method [POST]"
 _UNKNOWN_PRIVILEGE = "unknown cluster privilege"
 
 CONNECTOR_PRIVILEGES = ("monitor_connector", "manage_connector")
 SECRET_PRIVILEGES = ("read_connector_secrets", "write_connector_secrets")
-# What stands for the connector privileges on a cluster that does not know them.
-_INDICES = ".elastic-connectors*"
-_INSTEAD = {"monitor_connector": "read", "manage_connector": "write"}
+# What stands for the connector privileges on a cluster that does not know them: privileges on these indices.
+INDICES = ".elastic-connectors*"
+INSTEAD = {"monitor_connector": "read", "manage_connector": "write"}
 
-# Callers remembered at once; beyond that the oldest is asked for again.
+# Elasticsearch takes 16 KiB of headers in all; those of the caller are the caller's to mend.
+_TOO_LONG = "too_long_http_header_exception"
+
+# Callers remembered at once; beyond that the one not met for longest is asked for again.
 _CALLERS = 10_000
+# Seconds. No node restarts in less, and between two requests nobody notices that it did.
+_NO_SECURITY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class Credentials:
     def headers(self) -> dict[str, str]:
         """The headers that ask Elasticsearch as this caller."""
         sent = {"authorization": self.authorization, "es-security-runas-user": self.run_as}
-        return {name: value for name, value in sent.items() if value is not None}
+        return {name: as_data(value) for name, value in sent.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,57 +66,75 @@ class Caller:
     """Why Elasticsearch would not even look: the caller may not act as the user that they name."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    caller: Caller
+    era: object
+
+
 EVERYTHING = Caller(frozenset(CONNECTOR_PRIVILEGES + SECRET_PRIVILEGES))
 """The caller on a cluster without security."""
 
 
 class Security:
-    """Asks for callers' privileges. Only good news is remembered, by digest, for `seconds`; 0 remembers nothing."""
+    """Asks for callers' privileges. Only good news is remembered, by digest, for `seconds`; 0 remembers nothing.
 
-    def __init__(self, transport: Transport, seconds: float) -> None:
+    An interruption ends what is remembered, and that there is no security is remembered for a moment only: whoever
+    answers afterwards may be the same cluster with security switched on.
+    """
+
+    def __init__(self, transport: TracedTransport, seconds: float) -> None:
         # The transport and not the client: that would add the service's own credentials.
         self._transport = transport
+        self._seconds = seconds
         self._key = secrets.token_bytes(32)
-        self._known: TTLCache[bytes, Caller] = TTLCache(_CALLERS, seconds)
+        self._known: TLRUCache[bytes, _Remembered, float] = TLRUCache(_CALLERS, self._until)
         self._lock = Lock()
 
     def caller(self, credentials: Credentials, needed: frozenset[str]) -> Caller:
         """The caller of these credentials. Remembered news is enough if it grants one of the `needed` privileges.
 
-        Raises `ApiError`: 401 as Elasticsearch words it, 503 where it gives no clear answer.
+        Raises `ApiError`: 401 as Elasticsearch words it, 400 for headers that are too long, 503 where it gives no clear answer.
         """
-        digest = self._digest(credentials)
+        digest, era = self._digest(credentials), self._transport.era
         with self._lock:
-            known: Caller | None = self._known.get(digest)
-        if known is not None and (not needed or known.granted & needed):
-            return known
-        try:
-            caller = send(lambda _again: self._ask(credentials))
-        except ApiError as error:
-            if error.status == 503:
-                self._forget()
-            raise
+            known: _Remembered | None = self._known.get(digest)
+        if known is not None and known.era is era and (not needed or known.caller.granted & needed):
+            return known.caller
+        caller = send(lambda _again: self._ask(credentials))
         if caller.granted:
             with self._lock:
-                self._known[digest] = caller
+                self._known[digest] = _Remembered(caller, era)
         return caller
 
     def subject(self, credentials: Credentials) -> str:
-        """The caller as Elasticsearch's refusals name them: `for user [u] with effective roles [r]` and the like."""
-        user = self._request("GET", _AUTHENTICATE, credentials)[1]
-        name = user.get("username")
-        if "api_key" in user:
-            return f"for API key id [{user['api_key'].get('id')}] of user [{name}]"
-        roles = ",".join(user.get("roles", []))
+        """The caller as Elasticsearch's refusals name them: `for user [u] with effective roles [r]` and the like.
+
+        Raises `ApiError` as `caller` does.
+        """
+        user = send(lambda _again: self._authenticated(credentials))
+        run_as, real = "", user
         if credentials.run_as is not None:
-            real = self._request("GET", _AUTHENTICATE, Credentials(credentials.authorization, None))[1]
-            return f"for user [{real.get('username')}] run as [{name}] with effective roles [{roles}]"
-        return f"for user [{name}] with effective roles [{roles}]"
+            itself = Credentials(credentials.authorization, None)
+            run_as, real = (
+                f" run as [{user.get('username')}]",
+                send(lambda _again: self._authenticated(itself)),
+            )
+        if "api_key" in user or _is_service_account(user):
+            return f"for {_described(real)}"
+        return f"for {_described(real)}{run_as} with effective roles [{','.join(user.get('roles', []))}]"
+
+    def _authenticated(self, credentials: Credentials) -> Mapping[str, Any]:
+        status, body = self._request("GET", _AUTHENTICATE, credentials)
+        _refuse(status, body)
+        if status != 200 or "username" not in body:
+            raise _unclear(status, body)
+        return body
 
     def _ask(self, credentials: Credentials) -> Caller:
         question = {"cluster": [*CONNECTOR_PRIVILEGES, *SECRET_PRIVILEGES]}
-        status, body = self._request("POST", HAS_PRIVILEGES, credentials, question)
-        if status == 400 and body.get("error") == _NO_SECURITY:
+        status, body = self._request("POST", _HAS_PRIVILEGES, credentials, question)
+        if status == 400 and body.get("error") == _NO_HANDLER:
             return EVERYTHING
         if status == 400 and _reason(body).startswith(_UNKNOWN_PRIVILEGE):
             return self._ask_for_indices(credentials)
@@ -117,13 +142,13 @@ class Security:
 
     def _ask_for_indices(self, credentials: Credentials) -> Caller:
         """On a cluster that does not know the connector privileges, what counts is access to the indices."""
-        index = {"names": [_INDICES], "privileges": list(_INSTEAD.values())}
+        index = {"names": [INDICES], "privileges": list(INSTEAD.values())}
         question = {"cluster": list(SECRET_PRIVILEGES), "index": [index]}
-        status, body = self._request("POST", HAS_PRIVILEGES, credentials, question)
+        status, body = self._request("POST", _HAS_PRIVILEGES, credentials, question)
 
         def granted() -> frozenset[str]:
-            held = _held(body["index"][_INDICES])
-            instead = {privilege for privilege, stand_in in _INSTEAD.items() if stand_in in held}
+            held = _held(body["index"][INDICES])
+            instead = {privilege for privilege, stand_in in INSTEAD.items() if stand_in in held}
             return _held(body["cluster"]) | instead
 
         return _read(status, body, granted, by_index=True)
@@ -140,27 +165,45 @@ class Security:
         text = json.dumps([credentials.authorization, credentials.run_as])
         return blake2b(text.encode(), key=self._key).digest()
 
-    def _forget(self) -> None:
-        """Whoever answers after an interruption may be the same cluster with security switched on."""
-        with self._lock:
-            self._known.clear()
+    def _until(self, _digest: bytes, remembered: _Remembered, now: float) -> float:
+        return now + (min(self._seconds, _NO_SECURITY) if remembered.caller is EVERYTHING else self._seconds)
 
 
 def _read(
     status: int, body: Mapping[str, Any], granted: Callable[[], frozenset[str]], *, by_index: bool = False
 ) -> Caller:
     """The caller that an answer tells of. Any answer but the expected ones closes the door."""
-    if status == 401:
-        raise ApiError(401, _cause(body), headers=_challenges(body))
+    _refuse(status, body)
     if status == 403:
         return Caller(frozenset(), refused=ApiError(403, _cause(body)))
     try:
         if status == 200:
             return Caller(granted(), by_index)
-    except (KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError):
         pass
+    raise _unclear(status, body)
+
+
+def _refuse(status: int, body: Mapping[str, Any]) -> None:
+    """Raise as `ApiError` what is the caller's to mend, whatever was asked."""
+    if status == 401:
+        raise ApiError(401, _cause(body), headers=_challenges(body))
+    if status == 400 and _cause(body).type == _TOO_LONG:
+        raise ApiError(400, _cause(body))
+
+
+def _unclear(status: int, body: Mapping[str, Any]) -> TransientFailure:
     log.warning("elasticsearch_security_unclear", status=status, reason=_reason(body))
-    raise TransientFailure(unavailable("Elasticsearch does not tell what the caller may do."))
+    return TransientFailure(unavailable("Elasticsearch does not tell what the caller may do."))
+
+
+def _described(user: Mapping[str, Any]) -> str:
+    name = f"{'service account' if _is_service_account(user) else 'user'} [{user.get('username')}]"
+    return f"API key id [{user['api_key'].get('id')}] of {name}" if "api_key" in user else name
+
+
+def _is_service_account(user: Mapping[str, Any]) -> bool:
+    return bool((user.get("authentication_realm") or {}).get("type") == "_service_account")
 
 
 def _held(privileges: Mapping[str, bool]) -> frozenset[str]:
@@ -176,8 +219,10 @@ def _cause(body: Mapping[str, Any]) -> Cause:
     error = body.get("error")
     if not isinstance(error, Mapping):
         return Cause("security_exception", "unable to authenticate")
-    details = {key: value for key, value in error.items() if key not in ("type", "reason", "root_cause")}
-    return Cause(str(error.get("type")), str(error.get("reason")), details=details)
+    known = ("type", "reason", "root_cause", "caused_by")
+    details = {key: value for key, value in error.items() if key not in known}
+    below = _cause({"error": error["caused_by"]}) if "caused_by" in error else None
+    return Cause(str(error.get("type")), str(error.get("reason")), below, details)
 
 
 def _challenges(body: Mapping[str, Any]) -> list[tuple[str, str]]:

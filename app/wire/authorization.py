@@ -6,12 +6,14 @@ last, after everything else about the request has been found right (403), and be
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from flask import Flask, current_app, g, request
 
 from app.errors import ApiError, Cause
-from app.store.security import HAS_PRIVILEGES, Caller, Credentials, Security
+from app.store.security import INDICES, INSTEAD, QUESTIONS, Caller, Credentials, Security
 from app.wire.uri import TARGET
 
 # Probes come without credentials, and learn nothing but whether the service can be used.
@@ -31,8 +33,6 @@ _PRIVILEGES = {
     "secret/delete": ("write_connector_secrets",),
 }
 _ALL_ELSE = ("manage_connector",)
-# What grants the same on a cluster without the connector privileges.
-_INDEX_PRIVILEGES = {"monitor_connector": "read", "manage_connector": "write"}
 
 
 def install(app: Flask, security: Security) -> None:
@@ -50,22 +50,25 @@ def require(action: str) -> None:
     credentials, caller = _credentials(), _caller()
     if not caller.granted & frozenset(needed):
         # What is remembered may be out of date; a refusal never is.
-        caller = g.caller = security.caller(credentials, frozenset(needed))
+        with _for_our_address():
+            caller = g.caller = security.caller(credentials, frozenset(needed))
     if caller.granted & frozenset(needed):
         return
     name = f"cluster:admin/xpack/connector/{action}"
     if caller.refused is not None:
         reason = (caller.refused.cause.reason or "").partition("]")[2]
         raise ApiError(403, replace(caller.refused.cause, reason=f"action [{name}]{reason}"))
-    if caller.by_index and needed[0] in _INDEX_PRIVILEGES:
-        kind, grants = "index", [_INDEX_PRIVILEGES[needed[0]], "all"]
+    if caller.by_index and needed[0] in INSTEAD:
+        where, kind, grants = f" on indices [{INDICES}]", "index", [INSTEAD[needed[0]], "all"]
     else:
-        kind, grants = "cluster", [*needed, "manage", "all"]
+        where, kind, grants = "", "cluster", [*needed, "manage", "all"]
+    with _for_our_address():
+        subject = security.subject(credentials)
     raise ApiError(
         403,
         Cause(
             "security_exception",
-            f"action [{name}] is unauthorized {security.subject(credentials)}, "
+            f"action [{name}] is unauthorized {subject}{where}, "
             f"this action is granted by the {kind} privileges [{','.join(grants)}]",
         ),
     )
@@ -79,14 +82,22 @@ def may_manage() -> bool:
 def _authenticate() -> None:
     if request.path in _OPEN:
         return
-    try:
+    with _for_our_address():
         g.caller = current_app.extensions[_SECURITY].caller(_credentials(), frozenset())
+
+
+@contextmanager
+def _for_our_address() -> Iterator[None]:
+    """Elasticsearch's refusals name the request that it saw; the caller sent another one."""
+    try:
+        yield
     except ApiError as error:
         if error.status != 401:
             raise
-        # Elasticsearch names the request that it saw; the caller sent another one.
         target = request.environ.get(TARGET) or request.full_path.rstrip("?")
-        reason = (error.cause.reason or "").replace(f"[{HAS_PRIVILEGES}]", f"[{target}]")
+        reason = error.cause.reason or ""
+        for path in QUESTIONS:
+            reason = reason.replace(f"REST request [{path}]", f"REST request [{target}]")
         raise ApiError(401, replace(error.cause, reason=reason), headers=error.headers) from None
 
 

@@ -59,11 +59,17 @@ class PythonClient:
     One is not: before each request it says by itself that these methods are no stable part of the client yet.
     """
 
-    exceptions: ClassVar = {400: "BadRequestError", 404: "NotFoundError", 409: "ConflictError"}
+    exceptions: ClassVar = {
+        400: "BadRequestError",
+        401: "AuthenticationException",
+        403: "AuthorizationException",
+        404: "NotFoundError",
+        409: "ConflictError",
+    }
 
-    def __init__(self, url: str, *, asynchronous: bool) -> None:
+    def __init__(self, url: str, *, asynchronous: bool, **options: Any) -> None:
         self._loop = asyncio.Runner() if asynchronous else None
-        self._client = AsyncElasticsearch(url) if asynchronous else Elasticsearch(url)
+        self._client = AsyncElasticsearch(url, **options) if asynchronous else Elasticsearch(url, **options)
 
     def methods(self) -> dict[str, set[str] | None]:
         own = vars(type(self._client.connector)).items()
@@ -96,9 +102,10 @@ class PythonClient:
 class JavaScriptClient:
     """@elastic/elasticsearch, in a process of its own."""
 
-    exceptions: ClassVar = dict.fromkeys((400, 404, 409), "ResponseError")
+    exceptions: ClassVar = dict.fromkeys((400, 401, 403, 404, 409), "ResponseError")
 
-    def __init__(self, url: str, folder: Path, package: str) -> None:
+    def __init__(self, url: str, folder: Path, package: str, **options: Any) -> None:
+        self._options = options
         self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
             ["node", str(DRIVER), str(folder), package, url],
@@ -116,7 +123,7 @@ class JavaScriptClient:
         }
 
     def call(self, method: str, **arguments: Any) -> Answer:
-        return self.call_with({}, {}, method, **arguments)
+        return self.call_with(self._options, {}, method, **arguments)
 
     def call_with(
         self, client_options: Mapping[str, Any], options: Mapping[str, Any], method: str, **arguments: Any

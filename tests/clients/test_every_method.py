@@ -11,8 +11,6 @@ from tests.clients.calls import CALLS, CONNECTOR, SECRET_CALLS, SINCE_9, Call
 from tests.clients.official import JavaScriptClient, Official, PythonClient, Refused
 from tests.service import Service
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 GONE = "gone 1/x"
 
 

@@ -11,8 +11,6 @@ from app.store.index_definitions import SYNC_JOBS
 from tests.clients.official import Official, Refused
 from tests.service import Service
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 UPDATED, ACKNOWLEDGED = {"result": "updated"}, {"acknowledged": True}
 FIELDS = {"host": {"label": "Host", "type": "str", "value": "a.example"}}
 COUNTERS = {"deleted_document_count": 1, "indexed_document_count": 20, "indexed_document_volume": 3}

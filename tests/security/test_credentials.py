@@ -1,16 +1,11 @@
-"""What becomes of credentials: remembered for a moment, forgotten when in doubt, never shown."""
+"""What becomes of credentials, the callers' and the service's own."""
 
 from __future__ import annotations
 
-import time
+import json
 
-import pytest
-
-from app.store.pipelines import DEFAULT_PIPELINE
-from scripts.elasticsearch import EmbeddedNode, Security, client_major
-from tests.conftest import has_processors
-from tests.security.conftest import basic, password
-from tests.service import Service
+from tests.secured import readme_roles
+from tests.service import Http, Service
 
 CONFIGURATION = {
     "host": {"label": "Host", "sensitive": False, "value": "db.example"},
@@ -47,83 +42,58 @@ def test_sensitive_values_are_masked_for_those_who_may_only_read(guarded, caller
     ] == ("the-secret")
 
 
-def test_no_credential_is_ever_logged(guarded, callers) -> None:
-    for caller in vars(callers).values():
-        guarded.http.get("/_connector/_sync_job", headers=caller)
-        guarded.http.get("/_connector/x/y/z", headers=caller)
+def test_no_credential_is_ever_logged_or_answered(guarded, callers) -> None:
+    """The log is whole: at its loudest, it tells of each of these requests."""
+    answers = []
+    for number, caller in enumerate(vars(callers).values()):
+        for path in ("/_connector/_sync_job", "/_connector/x/y/z", "/_connector/_secret/x"):
+            marked = {**caller, "X-Opaque-Id": f"mark-{number}"}
+            answers.append(guarded.http.get(path, headers=marked))
     log = guarded.log()
-    for headers in vars(callers).values():
-        for value in headers.values():
-            assert value.split()[-1] not in log
-    assert "password-of-" not in log
-
-
-def test_good_news_is_remembered_no_longer_than_the_setting(start_service, admin) -> None:
-    with (
-        start_service("run", AUTHORIZATION_CACHE_SECONDS="3") as short,
-        start_service("run", AUTHORIZATION_CACHE_SECONDS="0") as none,
-    ):
-        key = admin.security.create_api_key(name="short-lived")
-        headers = {"Authorization": f"ApiKey {key['encoded']}"}
-        for service in (short, none):
-            service.wait_until_ready()
-            assert service.http.get("/_connector/_sync_job", headers=headers).status_code == 200
-        admin.security.invalidate_api_key(ids=[key["id"]])
-        assert none.http.get("/_connector/_sync_job", headers=headers).status_code == 401
-        time.sleep(3.1)
-        assert short.http.get("/_connector/_sync_job", headers=headers).status_code == 401
-
-
-def test_bad_news_is_never_remembered(start_service, admin) -> None:
-    with start_service("run", AUTHORIZATION_CACHE_SECONDS="3600") as service:
-        service.wait_until_ready()
-        headers = {**basic("admin"), "es-security-runas-user": "nobody-yet"}
-        refused = service.http.get("/_connector/_sync_job", headers=headers)
-        assert refused.status_code in (401, 403)
-        admin.security.put_user(username="nobody-yet", password=password("nobody-yet"), roles=["superuser"])
-        assert service.http.get("/_connector/_sync_job", headers=headers).status_code == 200
-
-
-@pytest.mark.timeout(240)
-def test_a_cluster_that_becomes_secured_closes_the_door(tmp_path_factory) -> None:
-    """Nobody restarts the service: what counts is what the node says after the interruption."""
-    users = {"run": (password("run"), ["superuser"])}
-    with EmbeddedNode(major=client_major()) as node:
-        credentials = {"ELASTICSEARCH_USERNAME": "run", "ELASTICSEARCH_PASSWORD": password("run")}
-        with Service(node.url, ELASTICSEARCH_TIMEOUT="2", **credentials) as service:
-            service.wait_until_ready()
-            assert service.http.get("/_connector/_sync_job").status_code == 200
-            node.stop()
-            answer = service.http.get("/_connector/_sync_job")
-            assert (answer.status_code, answer.json()["error"]["type"]) == (503, "status_exception")
-            node._security = Security(users=users)
-            node.start()
-            service.wait_until_ready()
-            assert service.http.get("/_connector/_sync_job").status_code == 401
-            assert service.http.get("/_connector/_sync_job", headers=basic("run")).status_code == 200
+    for number in range(len(vars(callers))):
+        lines = [json.loads(line) for line in log.splitlines() if f'"mark-{number}"' in line]
+        assert sum(line["event"] == "request" for line in lines) == 3
+    told = log + "".join(f"{answer.text}{answer.headers}" for answer in answers)
+    secrets = {value.split()[-1] for headers in vars(callers).values() for value in headers.values() if value}
+    assert {secret for secret in secrets if secret != "Nonsense" and secret in told} == set()
+    assert "password-of-" not in told
 
 
 def test_a_service_that_elasticsearch_refuses_is_503_and_never_401(secured, callers) -> None:
     credentials = {"ELASTICSEARCH_USERNAME": "run", "ELASTICSEARCH_PASSWORD": "not-the-password"}
-    with Service(secured.url, **credentials) as service:
+    with Service(secured.url, WORKERS="1", **credentials) as service:
         answer = service.http.get("/_connector/_sync_job", headers=callers.admin)
         assert answer.status_code == 503
         assert "credentials" in answer.json()["error"]["reason"]
         assert "not-the-password" not in answer.text + service.log()
 
 
-def test_the_role_that_only_runs_is_enough_when_the_pipeline_is_gone(start_service, guarded, admin) -> None:
-    """It may not make the pipeline, nor look whether there is one; that keeps nobody from running jobs."""
-    admin.options(ignore_status=404).ingest.delete_pipeline(id=DEFAULT_PIPELINE)
-    with start_service("run") as service:
+KEYED = {"index_name": "search-keyed", "service_type": "mysql"}
+
+
+def test_an_api_key_of_the_services_own(set_up, start_service, callers, admin) -> None:
+    """One with the role that only runs; when it is taken away, that is no news to callers but an outage."""
+    made = admin.security.create_api_key(name="service", role_descriptors={"run": readme_roles()["run"]})
+    with start_service("run", ELASTICSEARCH_API_KEY=made["encoded"]) as service:
         service.wait_until_ready()
-        service.wait_for(lambda: "pipeline_not_managed" in service.log())
-    with start_service("setup") as service:
-        if not has_processors(admin):
-            service.wait_for(lambda: "pipeline_refused" in service.log())
-            return
-        service.wait_for(
-            lambda: (
-                admin.options(ignore_status=404).ingest.get_pipeline(id=DEFAULT_PIPELINE).meta.status == 200
-            )
-        )
+        http = Http(service.url, callers.manager)
+        assert http.put("/_connector/keyed", json=KEYED).status_code in (200, 201)
+        made_job = http.post("/_connector/_sync_job", json={"id": "keyed"})
+        assert made_job.status_code == 201, made_job.text
+        job = made_job.json()["id"]
+        for step, body in {
+            "_claim": {"worker_hostname": "w"},
+            "_check_in": None,
+            "_error": {"error": "e"},
+        }.items():
+            assert http.put(f"/_connector/_sync_job/{job}/{step}", json=body).json() == {"result": "updated"}
+        assert http.get(f"/_connector/_sync_job/{job}").json()["status"] == "error"
+        assert http.delete(f"/_connector/_sync_job/{job}").status_code == 200
+
+        admin.security.invalidate_api_key(ids=[made["id"]])
+        for path in ("/_connector/_sync_job", "/_connector/keyed", "/readyz"):
+            answer = http.get(path)
+            assert answer.status_code == 503
+            assert "refuses the service's own credentials" in answer.json()["error"]["reason"]
+        assert made["encoded"] not in service.log()
+        http.close()

@@ -11,7 +11,8 @@ from app.connectors.views import blueprint as connectors
 from app.secrets.views import blueprint as secrets
 from app.sync_jobs.views import blueprint as sync_jobs
 from app.wire import routing
-from tests.security.conftest import KNOWS_CONNECTOR_PRIVILEGES
+from tests.secured import KNOWS_CONNECTOR_PRIVILEGES, WEAK_SERVICE
+from tests.service import Http
 
 READ, MANAGE, SECRET_READ, SECRET_WRITE = "read", "manage", "secret read", "secret write"
 COUNTERS = {"deleted_document_count": 0, "indexed_document_count": 0, "indexed_document_volume": 0}
@@ -65,8 +66,13 @@ ALLOWED = {
     "secret_writer": {SECRET_WRITE},
     "admin": {READ, MANAGE, SECRET_READ, SECRET_WRITE},
     "restricted_key": {READ},
+    "manager_key": {READ, MANAGE},
+    "mighty_bearer": {READ, MANAGE, SECRET_READ, SECRET_WRITE},
+    "weak_bearer": {READ} if KNOWS_CONNECTOR_PRIVILEGES else set(),
 }
-STRANGERS = ["none", "wrong", "unknown", "nonsense", "invalidated_key"]
+STRANGERS = [
+    "none", "empty", "wrong", "unknown", "nonsense", "two", "not_ascii", "invalidated_key", "wrong_bearer"
+]  # fmt: skip
 
 
 def test_no_endpoint_is_left_out() -> None:
@@ -117,8 +123,6 @@ def test_a_media_type_that_is_not_read_is_no_news_to_a_stranger(guarded) -> None
 
 
 def test_the_words_of_401_are_elasticsearchs_for_our_address(guarded, secured, callers) -> None:
-    from tests.service import Http
-
     for caller in STRANGERS:
         headers = getattr(callers, caller)
         theirs = Http(secured.url).get("/_connector/x/y%2Fz?q=1", headers=headers)
@@ -137,32 +141,56 @@ def test_validation_comes_before_403(guarded, callers) -> None:
     assert [answer.status_code for answer in answers] == [400] * 4
 
 
-@pytest.mark.skipif(not KNOWS_CONNECTOR_PRIVILEGES, reason="a cluster that knows the connector privileges")
-def test_the_words_of_403(guarded, callers, admin) -> None:
-    def reason(path: str, method: str = "GET", **headers: str) -> str:
-        answer = guarded.http.request(method, path, headers=headers)
-        assert answer.json()["error"]["type"] == "security_exception"
-        return answer.json()["error"]["reason"]
+def granted_by(kind: str) -> str:
+    """What grants it, in the words of a cluster that knows the connector privileges, or of one that does not."""
+    if KNOWS_CONNECTOR_PRIVILEGES:
+        monitor = "monitor_connector," if kind == READ else ""
+        return f", this action is granted by the cluster privileges [{monitor}manage_connector,manage,all]"
+    privilege = "read" if kind == READ else "write"
+    return f" on indices [.elastic-connectors*], this action is granted by the index privileges [{privilege},all]"
 
-    assert reason("/_connector/_sync_job", **callers.nothing) == (
-        "action [cluster:admin/xpack/connector/sync_job/list] is unauthorized for user [nothing] with effective roles "
-        "[nothing], this action is granted by the cluster privileges [monitor_connector,manage_connector,manage,all]"
+
+LIST, CANCEL = "GET /_connector/_sync_job", "PUT /_connector/_sync_job/x/_cancel"
+AS_NOTHING = {"es-security-runas-user": "nothing"}
+REFUSED = [
+    (LIST, "nothing", {}, "for user [nothing] with effective roles [nothing]", READ),
+    (CANCEL, "monitor", {}, "for user [monitor] with effective roles [monitor]", MANAGE),
+    (LIST, "admin", AS_NOTHING, "for user [admin] run as [nothing] with effective roles [nothing]", READ),
+    (CANCEL, "restricted_key", {}, "for API key id [ID] of user [admin]", MANAGE),
+    (LIST, "acting_key", AS_NOTHING, "for API key id [ID] of user [admin] run as [nothing] with effective roles [nothing]", READ),
+    (CANCEL, "weak_bearer", {}, f"for service account [elastic/{WEAK_SERVICE}]", MANAGE),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("call", "caller", "more", "who", "kind"), REFUSED, ids=[f"{row[1]}{len(row[2])}" for row in REFUSED]
+)
+def test_the_words_of_403(guarded, callers, call, caller, more, who, kind) -> None:
+    method, path = call.split()
+    answer = guarded.http.request(method, path, headers=getattr(callers, caller) | more)
+    action = {LIST: "sync_job/list", CANCEL: "sync_job/cancel"}[call]
+    assert (answer.status_code, answer.json()["error"]["type"]) == (403, "security_exception")
+    assert re.sub(r"key id \[[^]]+\]", "key id [ID]", answer.json()["error"]["reason"]) == (
+        f"action [cluster:admin/xpack/connector/{action}] is unauthorized {who}{granted_by(kind)}"
     )
-    assert reason("/_connector/_sync_job/x/_cancel", "PUT", **callers.monitor) == (
-        "action [cluster:admin/xpack/connector/sync_job/cancel] is unauthorized for user [monitor] with effective roles "
-        "[monitor], this action is granted by the cluster privileges [manage_connector,manage,all]"
+
+
+def test_the_words_of_403_for_secrets_name_the_privilege_on_any_cluster(guarded, callers) -> None:
+    answer = guarded.http.get("/_connector/_secret/x", headers=callers.manager)
+    assert answer.json()["error"]["reason"] == (
+        "action [cluster:admin/xpack/connector/secret/get] is unauthorized for user [manager] with effective roles "
+        "[manager], this action is granted by the cluster privileges [read_connector_secrets,manage,all]"
     )
-    run_as = {"es-security-runas-user": "nothing"}
-    assert "for user [admin] run as [nothing] with effective roles [nothing]" in reason(
-        "/_connector/_sync_job", **callers.admin, **run_as
-    )
-    assert reason("/_connector/_sync_job", **callers.manager, **run_as) == (
-        "action [cluster:admin/xpack/connector/sync_job/list] is unauthorized for user [manager] with effective roles "
-        "[manager], because user [manager] is unauthorized to run as [nothing]"
-    )
-    key = reason("/_connector/_sync_job/x/_cancel", "PUT", **callers.restricted_key)
-    assert re.search(
-        r"is unauthorized for API key id \[[^]]+\] of user \[admin\], this action is granted", key
+
+
+def test_who_may_not_act_as_another_is_told_so(guarded, callers) -> None:
+    answer = guarded.http.get("/_connector/_sync_job", headers=callers.manager | AS_NOTHING)
+    assert (answer.status_code, answer.json()["error"]["reason"]) == (
+        403,
+        (
+            "action [cluster:admin/xpack/connector/sync_job/list] is unauthorized for user [manager] with effective "
+            "roles [manager], because user [manager] is unauthorized to run as [nothing]"
+        ),
     )
 
 

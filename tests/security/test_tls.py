@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from app import settings
+from app.store import Store
 from app.store.failures import UNREACHABLE
-from tests.service import Service
 
 
 class Certificate:
@@ -122,11 +123,14 @@ def mutual(node_url: str, certificates: dict[str, Certificate]) -> Iterator[TlsF
         yield front
 
 
-def is_ready(url: str, **settings: str) -> bool:
-    with Service(url, ELASTICSEARCH_TIMEOUT="5", WORKERS="1", **settings) as service:
-        answer = service.http.get("/readyz")
-        assert answer.status_code == 200 or UNREACHABLE in answer.json()["error"]["reason"]
-        return answer.status_code == 200
+def is_ready(url: str, **variables: str) -> bool:
+    """Whether a process with these settings can use the cluster behind that address."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in (variables | {"ELASTICSEARCH_URL": url, "ELASTICSEARCH_TIMEOUT": "5"}).items():
+            environment.setenv(name, value)
+        problems = Store(settings.load()).indices.readiness()
+    assert problems in ([], [UNREACHABLE])
+    return not problems
 
 
 def test_an_authority(front, certificates) -> None:

@@ -9,72 +9,51 @@ from elasticsearch import AuthorizationException, Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, DEFINITIONS, SYNC_JOBS
 from app.store.indices import Indices
-from scripts.elasticsearch import EmbeddedNode, Security, client_major
+from scripts.elasticsearch import EmbeddedNode
+from tests.secured import password
 
-PASSWORD = "a long password"
-ON_THE_INDICES = "indices: [{{names: ['.elastic-connectors*'], privileges: [{privileges}]}}]"
-ROLES = "\n".join(
-    f"{role}: {{cluster: [{cluster}], {ON_THE_INDICES.format(privileges=privileges)}}}"
-    for role, cluster, privileges in [
-        ("manager", "manage_index_templates", "read, write, maintenance, manage"),
-        ("index_manager", "", "read, write, maintenance, manage"),
-        ("worker", "", "read, write, maintenance"),
-        ("reader", "", "read"),
-        ("stranger", "monitor", "none"),
-    ]
-)
 As = Callable[[str], Elasticsearch]
 
 
-@pytest.fixture(scope="module")
-def secured_node() -> Iterator[EmbeddedNode]:
-    users = {
-        role: (PASSWORD, [role])
-        for role in ("superuser", "manager", "index_manager", "worker", "reader", "stranger")
-    }
-    with EmbeddedNode(major=client_major(), security=Security(users=users, roles=ROLES)) as node:
-        yield node
-
-
 @pytest.fixture
-def as_user(secured_node: EmbeddedNode) -> Iterator[As]:
+def as_user(secured: EmbeddedNode, admin: Elasticsearch) -> Iterator[As]:
     """Clients by user name, on a node without the indices and their templates."""
     clients: list[Elasticsearch] = []
 
     def connect(user: str) -> Elasticsearch:
-        clients.append(Elasticsearch(secured_node.url, basic_auth=(user, PASSWORD), request_timeout=30))
+        clients.append(Elasticsearch(secured.url, basic_auth=(user, password(user)), request_timeout=30))
         return clients[-1]
 
-    superuser = connect("superuser")
-    superuser.indices.delete(index=[definition.name for definition in DEFINITIONS], ignore_unavailable=True)
+    admin.indices.delete(index=[definition.name for definition in DEFINITIONS], ignore_unavailable=True)
     for definition in DEFINITIONS:
-        superuser.options(ignore_status=404).indices.delete_index_template(name=definition.template)
+        admin.options(ignore_status=404).indices.delete_index_template(name=definition.template)
     yield connect
+    Indices(admin).ensure()  # others count on them
     for client in clients:
         client.close()
 
 
-@pytest.mark.parametrize("user", ["manager", "index_manager"])
+@pytest.mark.parametrize("user", ["setup", "index_manager"])
 def test_who_may_manage_makes_the_indices(as_user: As, user: str) -> None:
     indices = Indices(as_user(user))
 
     indices.ensure()
 
     assert indices.check() == []
-    made = as_user("superuser").indices.exists_index_template(name=SYNC_JOBS.template)
-    assert bool(made) == (user == "manager")
+    made = as_user("admin").indices.exists_index_template(name=SYNC_JOBS.template)
+    assert bool(made) == (user == "setup")
 
 
-@pytest.mark.parametrize("user", ["worker", "reader"])
+@pytest.mark.parametrize("user", ["run", "reader"])
 def test_who_may_not_manage_uses_indices_that_are_there(as_user: As, user: str) -> None:
-    Indices(as_user("manager")).ensure()
+    Indices(as_user("setup")).ensure()
 
     Indices(as_user(user)).ensure()
 
     assert Indices(as_user(user)).readiness() == []
 
 
-@pytest.mark.parametrize("user", ["worker", "reader"])
+@pytest.mark.parametrize("user", ["run", "reader"])
 def test_who_may_not_manage_is_told_what_is_missing(as_user: As, user: str) -> None:
     indices = Indices(as_user(user))
 
@@ -89,14 +68,14 @@ def test_who_may_not_manage_is_told_what_is_missing(as_user: As, user: str) -> N
 
 
 def test_who_may_not_manage_is_told_of_an_index_that_cannot_be_used(as_user: As) -> None:
-    Indices(as_user("manager")).ensure()
-    as_user("superuser").indices.delete_alias(index=SYNC_JOBS.name, name=SYNC_JOBS.alias)
+    Indices(as_user("setup")).ensure()
+    as_user("admin").indices.delete_alias(index=SYNC_JOBS.name, name=SYNC_JOBS.alias)
 
-    assert len(Indices(as_user("worker")).readiness()) == 1
+    assert len(Indices(as_user("run")).readiness()) == 1
 
 
 def test_who_may_not_read_learns_nothing(as_user: As) -> None:
-    Indices(as_user("manager")).ensure()
+    Indices(as_user("setup")).ensure()
 
     [problem] = Indices(as_user("stranger")).readiness()
 

@@ -1,0 +1,310 @@
+"""What a caller may do is remembered for a moment, forgotten when in doubt, and taken from nobody but Elasticsearch."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from app import settings
+from app.errors import ApiError
+from app.store import Store, security
+from app.store.security import CONNECTOR_PRIVILEGES, Credentials, Security
+from scripts.elasticsearch import EmbeddedNode, client_major
+from scripts.elasticsearch import Security as SecuredNode
+from tests.secured import KNOWS_CONNECTOR_PRIVILEGES, Start, basic, password
+from tests.service import Http, Service
+from tests.wiretap import Wiretap, nth, to
+
+JOBS = "/_connector/_sync_job"
+ASKED = to("_has_privileges")
+# A cluster without the connector privileges is asked twice: for them, and for what stands for them.
+QUESTIONS = 1 if KNOWS_CONNECTOR_PRIVILEGES else 2
+
+
+@pytest.fixture(scope="module")
+def tap(secured: EmbeddedNode) -> Iterator[Wiretap]:
+    with Wiretap(secured.url) as tap:
+        yield tap
+
+
+@pytest.fixture(scope="module")
+def remembering(start_service: Start, set_up: None, tap: Wiretap) -> Iterator[Service]:
+    """A single process that remembers for an hour."""
+    with start_service("run", tap.url, AUTHORIZATION_CACHE_SECONDS="3600") as service:
+        service.wait_until_ready()
+        yield service
+
+
+@pytest.fixture(scope="module")
+def forgetful(start_service: Start, set_up: None, tap: Wiretap) -> Iterator[Service]:
+    with start_service("run", tap.url, AUTHORIZATION_CACHE_SECONDS="0") as service:
+        service.wait_until_ready()
+        yield service
+
+
+@pytest.fixture
+def key(admin) -> Iterator[tuple[str, dict[str, str]]]:
+    """A new API key that may do everything, and the headers of its holder."""
+    made = admin.security.create_api_key(name="short-lived")
+    yield made["id"], {"Authorization": f"ApiKey {made['encoded']}"}
+    admin.security.invalidate_api_key(ids=[made["id"]])
+
+
+def questions(tap: Wiretap, service: Service, headers: dict[str, str], status: int = 200) -> int:
+    """How often Elasticsearch is asked what the caller may do, for one request that ends so."""
+    with tap.listening() as heard:
+        assert service.http.get(JOBS, headers=headers).status_code == status
+    return sum(map(ASKED, heard))
+
+
+def test_good_news_is_remembered(tap, remembering, key, admin) -> None:
+    key_id, headers = key
+    assert questions(tap, remembering, headers) == QUESTIONS
+    admin.security.invalidate_api_key(ids=[key_id])
+    assert [questions(tap, remembering, headers) for _ in range(3)] == [0, 0, 0]
+
+
+def test_with_0_nothing_is_remembered(tap, forgetful, key, admin) -> None:
+    key_id, headers = key
+    assert [questions(tap, forgetful, headers) for _ in range(3)] == [QUESTIONS] * 3
+    admin.security.invalidate_api_key(ids=[key_id])
+    assert questions(tap, forgetful, headers, 401) == 1
+
+
+def test_bad_news_is_never_remembered(remembering, admin) -> None:
+    headers = {**basic("admin"), "es-security-runas-user": "nobody-yet"}
+    assert remembering.http.get(JOBS, headers=headers).status_code in (401, 403)
+    admin.security.put_user(username="nobody-yet", password=password("nobody-yet"), roles=["superuser"])
+    assert remembering.http.get(JOBS, headers=headers).status_code == 200
+    admin.security.put_user(username="nobody-yet", password=password("nobody-yet"), roles=[])
+
+
+@pytest.mark.parametrize("trouble", ["one answer lost", "no answer", "a proxy's 502"])
+def test_an_interruption_that_only_document_work_meets_ends_what_is_remembered(
+    tap, remembering, key, admin, trouble
+) -> None:
+    key_id, headers = key
+    assert remembering.http.get(JOBS, headers=headers).status_code == 200
+    work = to("/.elastic-connectors")
+    if trouble == "one answer lost":
+        with tap.losing(nth(1, work), answers=True):
+            assert questions(tap, remembering, headers) == 0
+    elif trouble == "no answer":
+        with tap.losing(work):
+            assert questions(tap, remembering, headers, 503) == 0
+    else:
+        with tap.answering(work, 502, "<html>Bad Gateway</html>"):
+            assert questions(tap, remembering, headers, 503) == 0
+    admin.security.invalidate_api_key(ids=[key_id])
+    assert questions(tap, remembering, headers, 401) == 1
+
+
+def test_the_callers_credentials_are_sent_as_they_are_and_never_the_services(tap, forgetful, callers) -> None:
+    own = basic("run")["Authorization"]
+    for caller in vars(callers).values():
+        with tap.listening() as heard:
+            forgetful.http.get(JOBS, headers=caller)
+        for request in filter(to("/_security/"), heard):
+            assert request.headers.get("authorization") == caller.get("Authorization")
+        assert {r.headers["authorization"] for r in heard if not to("/_security/")(r)} <= {own}
+
+
+# --- What is no clear answer ---
+
+NOTHING_TOLD = '{"username":"admin","has_all_requested":true,"cluster":{},"index":{},"application":{}}'
+UNCLEAR = [
+    (500, '{"error":{"type":"exception","reason":"?"},"status":500}'),
+    (404, '{"error":"no handler found for uri [/_security/user/_has_privileges] and method [POST]"}'),
+    (400, '{"error":"no handler found for uri [/_security] and method [POST]"}'),
+    (400, '{"error":{"type":"illegal_argument_exception","reason":"no handler found"},"status":400}'),
+    (400, "no handler found for uri [/_security/user/_has_privileges] and method [POST]"),
+    (200, "<html>Welcome</html>"),
+    (200, "{garbage"),
+    (200, ""),
+    (200, "[]"),
+    (200, '"yes"'),
+    (200, '{"cluster":["manage_connector"]}'),
+    (200, '{"cluster":null}'),
+    (200, '{"has_all_requested":true}'),
+    (302, "<html>Log in</html>"),
+    (429, '{"error":{"type":"es_rejected_execution_exception","reason":"?"},"status":429}'),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), UNCLEAR, ids=[f"{row[0]} {row[1][:24]}" for row in UNCLEAR])
+def test_what_is_no_clear_answer_closes_the_door(tap, forgetful, callers, status, body) -> None:
+    with tap.answering(ASKED, status, body), tap.listening() as heard:
+        answer = forgetful.http.put("/_connector/unclear", headers=callers.admin, json={})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (503, "status_exception")
+    assert heard
+    assert all(map(ASKED, heard)), "nothing may be done, nor asked otherwise"
+
+
+@pytest.mark.parametrize(
+    "held", [NOTHING_TOLD, NOTHING_TOLD.replace('"cluster":{}', '"cluster":{"manage_connector":1}')]
+)
+def test_what_is_not_said_to_be_granted_is_not(tap, forgetful, callers, held) -> None:
+    with tap.answering(ASKED, 200, held):
+        assert forgetful.http.put("/_connector/unclear", headers=callers.admin, json={}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(500, "{}"), (200, "<html>"), (200, "[]"), (403, "{}"), (404, '{"error":"no handler"}')],
+)
+def test_a_refusal_whose_subject_is_not_told_is_503(tap, forgetful, callers, status, body) -> None:
+    with tap.answering(to("_authenticate"), status, body):
+        answer = forgetful.http.get(JOBS, headers=callers.nothing)
+    assert answer.status_code == 503
+    with tap.losing(to("_authenticate")):
+        assert forgetful.http.get(JOBS, headers=callers.nothing).status_code == 503
+
+
+def test_a_refusal_whose_credentials_end_meanwhile_is_401_for_our_address(
+    tap, forgetful, callers, secured
+) -> None:
+    gone = Http(secured.url).get("/_security/_authenticate").text
+    with tap.answering(to("_authenticate"), 401, gone):
+        answer = forgetful.http.get(f"{JOBS}?size=1", headers=callers.nothing)
+    assert answer.status_code == 401
+    reason = f"missing authentication credentials for REST request [{JOBS}?size=1]"
+    assert answer.json()["error"]["reason"] == reason
+
+
+# The second one would be an instruction to urllib3, were it sent on as a text.
+ODD = ["Basic \x01\x7f", "@@@SKIP_HEADER@@@", "a\x85b", "x" * 12000]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *itertools.product(["Authorization", "es-security-runas-user"], ODD),
+        ("es-security-runas-user", "x" * 16300),
+        ("X-Opaque-Id", "@@@SKIP_HEADER@@@"),
+    ],
+    ids=lambda value: ascii(value)[:24],
+)
+def test_no_header_of_a_caller_does_any_harm(forgetful, secured, callers, name, value) -> None:
+    def answered(url: str, path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
+        # Bytes, since as a text one of them would be an instruction to other libraries.
+        connection.request("GET", path, headers=callers.admin | {name: value.encode("latin-1")})
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+        connection.close()
+        return answer.status, body["error"]["type"] if "error" in body else ""
+
+    assert answered(forgetful.url, JOBS) == answered(secured.url, "/_security/_authenticate")
+
+
+# --- The bound and the age, in this process ---
+
+
+@pytest.fixture
+def ask(tap: Wiretap, monkeypatch: pytest.MonkeyPatch):
+    """How often Elasticsearch was asked for what a user may do, in a process that remembers for so many seconds."""
+    monkeypatch.setenv("ELASTICSEARCH_URL", tap.url)
+
+    def remembering_for(seconds: float):
+        monkeypatch.setenv("AUTHORIZATION_CACHE_SECONDS", str(seconds))
+        memory: Security = Store(settings.load()).security
+
+        def asked(user: str) -> int:
+            with tap.listening() as heard:
+                caller = memory.caller(Credentials(basic(user)["Authorization"], None), frozenset())
+            manages = user in ("admin", "manager")
+            assert caller.granted.issuperset(CONNECTOR_PRIVILEGES) == manages
+            assert len(memory._known) <= security._CALLERS
+            return len(heard) // QUESTIONS
+
+        return asked
+
+    return remembering_for
+
+
+def test_good_news_is_remembered_no_longer_than_the_setting(ask) -> None:
+    asked = ask(1)
+    assert [asked("admin"), asked("admin")] == [1, 0]
+    time.sleep(1.01)
+    assert asked("admin") == 1
+
+
+def test_what_is_remembered_is_bounded(ask, monkeypatch) -> None:
+    monkeypatch.setattr(security, "_CALLERS", 2)
+    asked = ask(3600)
+    assert [asked(user) for user in ("admin", "monitor", "admin", "manager")] == [1, 1, 0, 1]
+    assert [asked(user) for user in ("admin", "monitor", "manager", "admin")] == [0, 1, 1, 1]
+
+
+# --- Without security ---
+
+
+def test_that_there_is_no_security_is_asked_again(node_url, monkeypatch) -> None:
+    """After an interruption that only document work met, and a second later at any rate."""
+    with Wiretap(node_url) as tap:
+        monkeypatch.setenv("ELASTICSEARCH_URL", tap.url)
+        monkeypatch.setenv("AUTHORIZATION_CACHE_SECONDS", "3600")
+        store = Store(settings.load())
+        store.indices.ensure()
+
+        def asked() -> int:
+            with tap.listening() as heard:
+                caller = store.security.caller(Credentials(None, None), frozenset())
+            assert caller is security.EVERYTHING
+            return len(heard)
+
+        assert [asked(), asked()] == [1, 0]
+        with tap.losing(nth(1, to("_doc/"))):
+            assert store.connectors.get("none") is None
+        assert [asked(), asked()] == [1, 0]
+        with tap.losing(to("_doc/")), pytest.raises(ApiError):
+            store.connectors.get("none")
+        assert [asked(), asked()] == [1, 0]
+        time.sleep(1.01)
+        assert asked() == 1
+
+
+def first_but_503(service: Service, headers: dict[str, str]) -> int:
+    """The first answer of a node that no longer starts."""
+    statuses: list[int] = []
+
+    def answered() -> bool:
+        statuses.append(service.http.get(JOBS, headers=headers).status_code)
+        return statuses[-1] != 503
+
+    service.wait_for(answered)
+    return statuses[-1]
+
+
+@pytest.mark.timeout(240)
+def test_a_cluster_that_becomes_secured_closes_the_door() -> None:
+    """Nobody restarts the services: what counts is what the node says after the interruption, noticed or not."""
+    users = {"run": (password("run"), ["superuser"])}
+    settings = {
+        "ELASTICSEARCH_USERNAME": "run",
+        "ELASTICSEARCH_PASSWORD": password("run"),
+        "AUTHORIZATION_CACHE_SECONDS": "3600",
+        "ELASTICSEARCH_TIMEOUT": "2",
+        "WORKERS": "1",
+    }
+    with (
+        EmbeddedNode(major=client_major()) as node,
+        Service(node.url, **settings) as noticing,
+        Service(node.url, **settings) as unsuspecting,
+    ):
+        for service in (noticing, unsuspecting):
+            service.wait_until_ready()
+            assert service.http.get(JOBS).status_code == 200
+        node.stop()
+        answer = noticing.http.get(JOBS)
+        assert (answer.status_code, answer.json()["error"]["type"]) == (503, "status_exception")
+        node._security = SecuredNode(users=users)
+        node.start()
+        for service in (unsuspecting, noticing):
+            assert first_but_503(service, {}) == 401
+            assert first_but_503(service, basic("run")) == 200
