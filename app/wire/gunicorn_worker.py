@@ -16,7 +16,6 @@ from app.errors import ApiError, Cause
 from app.json_codec import dumps
 from app.wire.rendering import envelope
 
-
 # Of a request this much is waited for without a thread: nearly every whole one.
 _BEGINNING = 64 * 1024
 # So long a thread waits for the next byte of a longer one, or for a client that takes nothing of its answer. Liveness
