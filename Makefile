@@ -96,7 +96,7 @@ $(VENV)/.dev: requirements/dev-$(ELASTICSEARCH_MAJOR).txt | $(PYTHON)
 	@touch $(VENV)/.runtime $@  # they are among them
 
 .venv/lock/.uv: | .venv/lock/bin/python
-	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	@touch $@
 
 .venv/%/bin/python:

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 import docker
@@ -23,7 +23,7 @@ DEFAULT_ELASTICSEARCH_IMAGE = "docker.elastic.co/elasticsearch/elasticsearch:9.4
 DEFAULT_SERVICE_IMAGE = "connector-sync-service"
 
 _DAEMON_SECONDS = 5
-_LOG_LINES = 40
+_LAST_LINES = 40  # of the log of what did not start
 _ELASTICSEARCH_SETTINGS = {
     "discovery.type": "single-node",
     "xpack.security.enabled": "false",
@@ -120,7 +120,7 @@ class ConnectorService:
 
     def log(self) -> str:
         """All that the service has written so far."""
-        return _log(self._service) if self._service is not None else ""
+        return _log(self._service, "all") if self._service is not None else ""
 
     def __enter__(self) -> Self:
         return self.start()
@@ -175,6 +175,6 @@ def _get(url: str, path: str) -> tuple[int, str]:
         connection.close()
 
 
-def _log(container: DockerContainer) -> str:
-    written: bytes = container.get_wrapped_container().logs(tail=_LOG_LINES)
+def _log(container: DockerContainer, lines: int | Literal["all"] = _LAST_LINES) -> str:
+    written: bytes = container.get_wrapped_container().logs(tail=lines)
     return written.decode(errors="replace")

@@ -1,21 +1,56 @@
-"""Gunicorn's threaded worker, whose own refusals are in Elasticsearch's envelope and not in HTML."""
+"""Gunicorn's threaded worker: stalled clients keep no thread, and its own refusals are in Elasticsearch's envelope."""
 
 from __future__ import annotations
 
+import re
 import socket
+import struct
 from http import HTTPStatus
+from typing import Any
 
 from gunicorn.http.errors import ExpectationFailed, LimitRequestLine, ParseException
 from gunicorn.http.message import Request
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
 
 from app.errors import ApiError, Cause
 from app.json_codec import dumps
 from app.wire.rendering import envelope
 
+# Of a request this much is waited for without a thread: nearly every whole one.
+_BEGINNING = 64 * 1024
+# So long a thread waits for the next byte of a longer one, or for a client that takes nothing of its answer. Liveness
+# probes find threads again before a second one of them has failed.
+SILENT_SECONDS = 10
+
+_LENGTH = re.compile(rb"\r\nContent-Length:[ \t]*(\d{1,9})[ \t]*(?:\r\n|$)", re.IGNORECASE)
+_EXPECT = re.compile(rb"\r\nExpect:", re.IGNORECASE)
+
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """Answers requests that are no HTTP, which the application never sees."""
+    """Serves requests that have arrived, and answers those that are no HTTP, which the application never sees."""
+
+    def handle(self, conn: TConn) -> Any:
+        """Serve the next request of a connection, or give the connection back to the poller to wait for it."""
+        # The poller of a worker that stops takes none back. What TLS has decrypted would not wake it.
+        if self.alive and not self.cfg.is_ssl:
+            try:
+                if not _has_arrived(conn):
+                    return _DEFER
+            except OSError as why:
+                self.log.debug("Connection lost: %s", why)
+                return False
+        # In the kernel: a timeout of Python's would count from the first byte of a long answer, not from the last.
+        for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            conn.sock.setsockopt(socket.SOL_SOCKET, direction, struct.pack("@ll", SILENT_SECONDS, 0))
+        return super().handle(conn)
+
+    def handle_request(self, req: Request, conn: TConn) -> bool:
+        """Serve one request. A client that does not take its answer loses its connection."""
+        try:
+            return bool(super().handle_request(req, conn))
+        except BlockingIOError:
+            self.log.warning("Gave up on ip=%s, which does not take its answer", (conn.client or ("",))[0])
+            return False
 
     def handle_error(
         self, req: Request | None, client: socket.socket, addr: tuple[str, int] | None, exc: Exception
@@ -30,6 +65,30 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             client.sendall(answer(exc))
         except OSError:
             self.log.debug("Failed to send error message.")
+
+
+def _has_arrived(conn: TConn) -> bool:
+    """Read what is there, without waiting: whether it is enough for a thread to go on with."""
+    conn.init()
+    conn.sock.setblocking(False)
+    try:
+        data = conn.sock.recv(_BEGINNING)
+    except BlockingIOError:
+        data = None
+    unreader = conn.parser.unreader
+    buffered = unreader.take_buffered() + (data or b"")
+    unreader.unread(buffered)
+    ended = data == b""
+    return ended or len(buffered) >= _BEGINNING or _is_whole(buffered)
+
+
+def _is_whole(request: bytes) -> bool:
+    """Whether the head is there, with the body if that has a length. Whatever looks odd is the parser's to refuse."""
+    head, end, body = request.partition(b"\r\n\r\n")
+    if not end:
+        return False
+    length = _LENGTH.search(head)
+    return length is None or len(body) >= int(length[1]) or _EXPECT.search(head) is not None
 
 
 def answer(exc: Exception) -> bytes:

@@ -9,7 +9,7 @@ from flask import current_app, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
-from app.errors import ApiError, Cause, illegal_argument
+from app.errors import ApiError, Cause, illegal_argument, status_error
 from app.wire import media_types
 from app.wire.exchange import current
 
@@ -27,7 +27,8 @@ def receive() -> bytes:
     """The body of this request, inflated; empty when there is none.
 
     Raises `PlainError` 406 when it comes in a type that is not read here, `ApiError` 413 when it is larger than the limit
-    in bytes that the app was installed with (before or after inflation), `ApiError` 400 when it is damaged.
+    in bytes that the app was installed with (before or after inflation), `ApiError` 400 when it is damaged, `ApiError`
+    408 when its client stalls.
     """
     limit: int = current_app.config[LIMIT]
     body = _read(limit)
@@ -49,6 +50,9 @@ def _read(limit: int) -> bytes:
             read += chunk
             if len(read) > limit:
                 raise _too_long(limit)
+    except BlockingIOError:
+        # The worker's limit on silence: HTTP's status for it, since Elasticsearch has no such limit.
+        raise status_error(408, "the request body did not arrive in time") from None
     except (OSError, ClientDisconnected, ParseException):
         # Lost connections and broken chunks.
         raise illegal_argument("the request body could not be read") from None

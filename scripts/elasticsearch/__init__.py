@@ -71,6 +71,7 @@ def for_run(major: int | None = None) -> Source:
 
 def _kept_node(major: int | None) -> Source:
     chosen, _ = distribution.choose(java.find(), major)
+    distribution.home(chosen)  # which the first time takes a while
     # One folder for each version: 9.x opens the data of the last 8.x only, and never the other way round.
     folder = folders.data_folder() / chosen.version
     print(f"Starting Elasticsearch {chosen.version}; its data stays in {folder}", file=sys.stderr, flush=True)

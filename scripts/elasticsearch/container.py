@@ -130,7 +130,8 @@ class KeptContainer:
             return self
         self._docker("version", seconds=_DOCKER_SECONDS)
         if self._docker_fails("image", "inspect", self._image):
-            self._docker("pull", "--quiet", self._image, seconds=900)
+            print(f"Fetching {self._image}, once.", file=sys.stderr, flush=True)
+            self._docker("pull", self._image, seconds=3600, shown=True)
         # One volume for each version: a node cannot open the data of a newer one.
         volume = f"connector-sync-service-elasticsearch-{self._image.rpartition(':')[2]}"
         print(f"Starting {self._image}; its data stays in the volume {volume}", file=sys.stderr, flush=True)
@@ -152,7 +153,7 @@ class KeptContainer:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-            self.version = wait_for_version(self._address, self.failure, 180)
+            self.version = wait_for_version(self._address, self.failure, 180, tell=True)
         except BaseException:
             self.stop()
             raise
@@ -198,18 +199,24 @@ class KeptContainer:
             return True
         return False
 
-    def _docker(self, *arguments: str, seconds: float) -> str:
+    def _docker(self, *arguments: str, seconds: float, shown: bool = False) -> str:
+        """Run a docker command; what it prints is returned, or with `shown` goes to standard error."""
         if shutil.which("docker") is None:
             raise Unavailable("Docker is not installed")
         try:
             asked = subprocess.run(
-                ["docker", *arguments], capture_output=True, text=True, timeout=seconds, check=False
+                ["docker", *arguments],
+                stdout=2 if shown else subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=seconds,
+                check=False,
             )
         except subprocess.TimeoutExpired as why:
             raise Unavailable(f"docker {arguments[0]} takes longer than {seconds:.0f} s") from why
         if asked.returncode != 0:
             raise Unavailable(f"docker {arguments[0]} says: {asked.stderr.strip().partition(chr(10))[0]}")
-        return asked.stdout
+        return asked.stdout or ""
 
 
 def _first_line(why: Exception) -> str:

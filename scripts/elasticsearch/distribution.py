@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from . import folders
 from .java import Java
-from .source import Unavailable
+from .source import TELL_SECONDS, Unavailable
 
 
 class Distribution(NamedTuple):
@@ -127,7 +127,7 @@ def _fetch(distribution: Distribution, into: Path) -> Path:
     return archives[0]
 
 
-def _follow(process: subprocess.Popen[bytes], every: float = 3) -> list[str]:
+def _follow(process: subprocess.Popen[bytes], every: float = TELL_SECONDS) -> list[str]:
     """Show Maven's progress as occasional lines, and return the other lines that it printed."""
     progress = ""
     ended = threading.Event()

@@ -150,7 +150,9 @@ class EmbeddedNode:
             self._configure(home)
             self._launch(home, chosen_java)
             auth = self._security.first_user if self._security else None
-            self.version = wait_for_version(self._address, self.failure, _START_SECONDS, auth)
+            self.version = wait_for_version(
+                self._address, self.failure, _START_SECONDS, auth, tell=self._profile == "run"
+            )
         except OSError as why:
             self.close()
             raise Unavailable(f"the embedded Elasticsearch cannot be started ({why})") from why

@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, Protocol, Self
 from urllib.parse import unquote, urlsplit
+
+TELL_SECONDS = 3.0  # between two signs of life of what takes long
 
 
 class Unavailable(Exception):
@@ -125,6 +128,7 @@ def wait_for_version(
     failure: Callable[[], str | None],
     seconds: float,
     auth: tuple[str, str] | None = None,
+    tell: bool = False,
 ) -> str:
     """Wait until a node that is just starting answers.
 
@@ -133,6 +137,7 @@ def wait_for_version(
         failure: Says why there is nothing to wait for any longer, or None.
         seconds: How long to wait at most.
         auth: Name and password of a user who may ask for the version.
+        tell: Say on standard error every few seconds that it still starts.
 
     Returns:
         The node's version.
@@ -140,9 +145,12 @@ def wait_for_version(
     Raises:
         Unavailable: It ended, or did not answer in time.
     """
-    deadline = time.monotonic() + seconds
+    began = told = time.monotonic()
     last = "it has no address yet"
-    while time.monotonic() < deadline:
+    while (now := time.monotonic()) < began + seconds:
+        if tell and now - told >= TELL_SECONDS:
+            print(f"  starting, {now - began:.0f} s", file=sys.stderr, flush=True)
+            told = now
         if (ended := failure()) is not None:
             raise Unavailable(ended)
         if (address := url()) is not None:

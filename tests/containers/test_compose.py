@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 import requests
+import yaml
 
-from scripts.base_image import GATEWAY
+from scripts.base_image import BASE, BUILDER, GATEWAY
 from tests.conftest import lacking
+from tests.containers.conftest import MAJOR
 from tests.service import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -52,20 +55,33 @@ def test_the_file_is_read_as_it_is_meant(compose):
     assert "GATEWAY_LISTEN" in compose("config")
 
 
-def test_one_address_in_front_of_both(compose, daemon, elasticsearch_image, service_image):
+def test_the_base_is_the_dockerfiles_own_where_nothing_is_said(compose):
+    """It stands in both files."""
+    built = yaml.safe_load(compose("config", SERVICE_BASE="", SERVICE_BUILDER="", ELASTICSEARCH_MAJOR=""))
+    defaults = dict(re.findall(r"^ARG (\w+)=(\S+)", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE))
+    arguments = built["services"]["service"]["build"]["args"]
+    assert arguments == {**defaults, "BUILDER": defaults["BASE"]}
+
+
+def test_one_address_in_front_of_both(compose, daemon, elasticsearch_image):
+    """`docker compose up --build`, on the local bases, and in the background."""
     if not daemon.images.list(GATEWAY):
         lacking(f"There is no image {GATEWAY} (`make base-image`)")
     port = free_port()
+    name = f"connectors-{uuid.uuid4().hex[:8]}"
     environment = {
-        "COMPOSE_PROJECT_NAME": f"connectors-{uuid.uuid4().hex[:8]}",
+        "COMPOSE_PROJECT_NAME": name,
         "ES_IMAGE": elasticsearch_image,
-        "CONNECTOR_SERVICE_IMAGE": service_image,
+        "CONNECTOR_SERVICE_IMAGE": name,
+        "SERVICE_BASE": BASE,
+        "SERVICE_BUILDER": BUILDER,
+        "ELASTICSEARCH_MAJOR": MAJOR,
         "GATEWAY_IMAGE": GATEWAY,
         "GATEWAY_PORT": str(port),
     }
     gateway = f"http://127.0.0.1:{port}"
     try:
-        compose("up", "--detach", "--no-build", **environment)
+        compose("up", "--build", "--detach", **environment)
         deadline = time.monotonic() + 60
         while not answers(f"{gateway}/_connector"):
             assert time.monotonic() < deadline, compose("logs", "--no-color", **environment)
@@ -77,6 +93,7 @@ def test_one_address_in_front_of_both(compose, daemon, elasticsearch_image, serv
         assert requests.get(gateway, timeout=30).json()["tagline"] == "You Know, for Search"
     finally:
         compose("down", "--volumes", **environment)
+        daemon.images.remove(name, force=True)
 
 
 def answers(url: str) -> bool:

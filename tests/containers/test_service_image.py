@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import time
 from contextlib import closing
 
@@ -92,6 +93,15 @@ def test_the_documented_first_requests(pair):
     assert stored.json()["_source"]["status"] == "pending"
 
 
+def test_the_log_is_whole(pair):
+    ids = [f"request-{number}" for number in range(60)]
+    for each in ids:
+        requests.get(f"{pair.url}/_connector", headers={"X-Opaque-Id": each}, timeout=30)
+    lines = [json.loads(line) for line in pair.log().splitlines()]
+    assert [line["request_id"] for line in lines if line.get("request_id") in ids] == ids
+    assert "Starting gunicorn" in lines[0]["event"]
+
+
 def test_it_is_healthy_for_docker(second):
     def health() -> str:
         second.reload()
@@ -125,8 +135,8 @@ def test_nothing_is_left_of_its_making(run):
     }
     assert "/service/.venv/bin/pip" not in listed
     assert "gunicorn.conf.py" in names
-    caches = output(run, ["sh", "-c", "ls -d /root/.cache /tmp/* /service/app/testing 2>/dev/null || true"])
-    assert caches == ""
+    left = output(run, ["sh", "-c", "ls -d ~root/.cache /tmp/* /service/app/testing 2>/dev/null; true"])
+    assert left == ""
 
 
 def test_sigterm_answers_the_request_under_way_and_ends_in_time(second):

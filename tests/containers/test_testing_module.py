@@ -23,8 +23,8 @@ def installed(tmp_path_factory) -> Path:
     source.mkdir()
     for name in ("app", "pyproject.toml", "README.md"):
         subprocess.run(["cp", "-r", str(REPOSITORY / name), str(source)], check=True)
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder)]
-    subprocess.run([*pip, str(source)], check=True)
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--wheel-dir", str(folder), str(source)], check=True)
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as packed:
         packed.extractall(folder / "site-packages")

@@ -16,20 +16,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from scripts.gateway import TEMPLATE, Gateway, GatewayError, render
+from tests.certificates import Certificate
 from tests.gateway.recorder import Arrived, Recorder, an_answer
+from tests.make_run import READY, SUPERVISOR, Run, assert_gone
 from tests.service import REPOSITORY, Http, free_port
 
 MIB = 1024 * 1024
@@ -555,26 +552,9 @@ def encrypted(tmp_path: Path) -> Callable[[str], tuple[str, Path]]:
     """Make a server that speaks TLS with a certificate for a name; its address and the certificate."""
 
     def serve(name: str) -> tuple[str, Path]:
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        now = datetime.now(UTC)
-        certificate = (
-            x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        file = tmp_path / "server.pem"
-        secret = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        file.write_bytes(secret + certificate.public_bytes(serialization.Encoding.PEM))
+        certificate = Certificate(tmp_path, "server", host=name)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
+        context.load_cert_chain(certificate.file, certificate.key_file)
         listener = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
 
         def answer() -> None:
@@ -588,7 +568,7 @@ def encrypted(tmp_path: Path) -> Callable[[str], tuple[str, Path]]:
                         connection.sendall(an_answer(body=b"encrypted"))
 
         threading.Thread(target=answer, daemon=True).start()
-        return f"https://localhost:{listener.getsockname()[1]}", file
+        return f"https://localhost:{listener.getsockname()[1]}", certificate.file
 
     return serve
 
@@ -714,34 +694,30 @@ def test_make_run_says_in_a_sentence_what_cannot_be(settings, sentence) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_make_run_starts_it_and_ends_it(nginx, node_url, how) -> None:
-    port, service = free_port(), free_port()
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("ELASTICSEARCH_U")},
-        "ELASTICSEARCH_URL": node_url,
-        "PORT": str(service),
-        "WORKERS": "1",
-        "GATEWAY": "1",
-        "GATEWAY_PORT": str(port),
-    }
-    with subprocess.Popen(
-        [sys.executable, "-m", "scripts.run"],
-        cwd=REPOSITORY,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as command:
-        said = iter(command.stdout.readline, "")
-        assert any(f"curl -X PUT http://127.0.0.1:{port}/_connector/my-connector" in line for line in said)
-        http = Http(f"http://127.0.0.1:{port}")
+def test_make_run_starts_it_and_ends_it(nginx, node_url, how, tmp_path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    run = Run(SUPERVISOR, tmp_path, ELASTICSEARCH_URL=node_url, GATEWAY="1", GATEWAY_PORT=str(port))
+    try:
+        run.wait_for(READY)
+        said = f"The gateway answers at {url}: /_connector is the service, all else Elasticsearch\n"
+        assert run.said.startswith(said)
+        assert f"\nThe Connector API answers at {url} until Ctrl-C." in run.said
+        assert f"curl -X PUT {url}/_connector/my-connector" in run.said
+        http = Http(url)
         assert "version" in http.get("/").json()
         assert "count" in http.get("/_connector/_sync_job").json()
-        command.send_signal(how)
-        command.wait(60)
-        assert command.stdout.read() is not None
-    deadline = time.monotonic() + 20
-    while (listens(port) or listens(service)) and time.monotonic() < deadline:
-        time.sleep(0.1)
+        http.close()
+        family = run.family()
+        assert {"nginx", "gunicorn"} <= {
+            word for command in family.values() for word in re.findall(r"\w+", command)
+        }
+    finally:
+        run.process.send_signal(how)
+        status = run.end(60)
+    if how == signal.SIGINT:
+        assert status == 0
+        assert run.said.endswith("\nStopped.\n")
+    assert_gone(family)
     assert not listens(port)
-    assert not listens(service)
+    assert not listens(run.port)

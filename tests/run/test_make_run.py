@@ -4,125 +4,17 @@ from __future__ import annotations
 
 import http.client
 import os
-import shutil
+import re
 import signal
 import socket
-import subprocess
-import sys
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
-from pathlib import Path
+from contextlib import closing
 from unittest.mock import ANY
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
-SUPERVISOR = [sys.executable, "-m", "scripts.run"]
-READY = "/_connector/_sync_job"  # in the last lines that it prints when it is ready
-OUR_VARIABLES = ("ELASTICSEARCH_", "HOST", "PORT", "WORKERS", "THREADS", "MAKE", "MFLAGS")
-
-
-class Run:
-    """A supervisor, or the make that started it, in a session of its own, as in a terminal of its own."""
-
-    def __init__(self, command: list[str], home: Path, **environment: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(OUR_VARIABLES)}
-        if major := os.environ.get("ELASTICSEARCH_MAJOR"):
-            inherited["ELASTICSEARCH_MAJOR"] = major
-        self.process = subprocess.Popen(
-            command,
-            cwd=REPOSITORY,
-            env={
-                **inherited,
-                "XDG_DATA_HOME": str(home),
-                "PORT": str(self.port),
-                "WORKERS": "1",
-                **environment,
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self.said = ""
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        with self.process.stdout as output:
-            for line in output:
-                self.said += line
-
-    def wait_for(self, text: str, seconds: float = 90) -> None:
-        assert within(seconds, lambda: text in self.said or self.process.poll() is not None), self.said
-        assert text in self.said, self.said
-
-    def end(self, seconds: float = 30) -> int:
-        """Wait for the end, and for the last words, which come when nobody holds the output any longer."""
-        status = self.process.wait(seconds)
-        self._reader.join(seconds)
-        assert not self._reader.is_alive(), f"something still holds the output of {self.process.args}"
-        return status
-
-    def family(self) -> dict[int, str]:
-        """All processes that it started, at any distance, with their commands."""
-        found: dict[int, str] = {}
-        parents = {self.process.pid}
-        while parents:
-            children = {pid: command for pid, (parent, command) in processes().items() if parent in parents}
-            found |= children
-            parents = set(children)
-        return found
-
-
-def processes() -> dict[int, tuple[int, str]]:
-    """Parent and command by pid, of what really runs."""
-    found = {}
-    for folder in Path("/proc").iterdir():
-        with suppress(OSError, ValueError):
-            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-            if state != "Z":
-                found[int(folder.name)] = (int(parent), (folder / "cmdline").read_text().replace("\0", " "))
-    return found
-
-
-def within(seconds: float, holds: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
-    while not (held := holds()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return held
-
-
-def assert_gone(family: dict[int, str], seconds: float = 15) -> None:
-    within(seconds, lambda: not family.keys() & processes().keys())
-    left = {pid: command for pid, command in family.items() if pid in processes()}
-    assert not left
-
-
-@pytest.fixture
-def run() -> Iterator[Callable[..., Run]]:
-    # Not below pytest's own folder, which is closed to the user whom root runs the node as.
-    home = Path(tempfile.mkdtemp(prefix="make-run-"))
-    home.chmod(0o755)
-    runs: list[Run] = []
-
-    def start(command: list[str], **environment: str) -> Run:
-        runs.append(Run(command, home, **environment))
-        return runs[-1]
-
-    yield start
-    for each in runs:
-        family = each.family()
-        each.process.kill()
-        each.end()
-        assert_gone(family)
-    shutil.rmtree(home)
+from tests.make_run import READY, SUPERVISOR, assert_gone
+from tests.service import Http
 
 
 def half_a_request(port: int) -> http.client.HTTPConnection:
@@ -154,6 +46,36 @@ def test_ctrl_c_answers_the_request_under_way_and_then_ends_service_and_node(run
     assert make.said.rstrip().splitlines()[-1].startswith(("Stopped.", "make: ***"))
     assert "Stopped." in make.said
     assert_gone(family, seconds=1)
+
+
+@pytest.mark.timeout(300)  # two starts of a node
+def test_sigterm_ends_everything_and_the_next_run_has_the_data(run):
+    connector = {"name": "Kept", "index_name": "search-kept", "service_type": "mysql"}
+    first = run(["make", "run"])
+    first.wait_for(READY)
+    # Its start takes longer than the pause between two signs of life.
+    assert re.search(
+        r"Starting Elasticsearch \S+; its data stays in \S+\n(  starting, \d+ s\n)+Elasticsearch", first.said
+    )
+    http = Http(f"http://127.0.0.1:{first.port}")
+    assert http.put("/_connector/kept", json=connector).status_code == 201
+    job = http.post("/_connector/_sync_job", json={"id": "kept"}).json()["id"]
+    http.close()
+    family = first.family()
+
+    first.process.terminate()
+
+    first.end()
+    assert "Stopped." in first.said
+    assert_gone(family, seconds=1)
+
+    second = run(["make", "run"])
+    second.wait_for(READY)
+    http = Http(f"http://127.0.0.1:{second.port}")
+    found = http.get("/_connector/kept").json()
+    assert {name: found[name] for name in connector} == connector
+    assert http.get(f"/_connector/_sync_job/{job}").json()["status"] == "pending"
+    http.close()
 
 
 def test_nothing_is_left_when_make_is_killed(run):

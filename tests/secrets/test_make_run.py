@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app import settings
-from tests.run.test_make_run import READY, SUPERVISOR, Run
+from tests.make_run import READY, SUPERVISOR, Run, new_home
 from tests.secrets.test_endpoints import SECRETS_PATH
 from tests.service import Http
 
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    # Not below pytest's own folder, which is closed to the user whom root runs the node as.
-    home = Path(tempfile.mkdtemp(prefix="make-run-"))
-    home.chmod(0o755)
-    yield home
-    shutil.rmtree(home)
+    with new_home() as home:
+        yield home
 
 
 def test_its_own_elasticsearch_gets_a_key_that_is_kept(home, monkeypatch):

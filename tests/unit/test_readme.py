@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from pathlib import Path
 
+from scripts.elasticsearch.distribution import NEWEST_FIRST
+from scripts.elasticsearch.java import Java
 from scripts.state_chart import mermaid
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -19,3 +23,47 @@ def test_every_setting_is_listed() -> None:
     source = (REPOSITORY / "app" / "settings.py").read_text("utf-8")
     for variable in re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source):
         assert f"`{variable}`" in README, variable
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    """Words in capitals with a line between them are names of settings, and stand in backquotes or in code."""
+    text = re.sub(r"```.*?```|`[^`]*`|^    .*?$", "", README, flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"\b[A-Z]+_[A-Z_]+\b|\bTODO\b|\bTBD\b|\bFIXME\b|\?\?\?", text) == []
+
+
+def versions() -> dict[str, list[str]]:
+    """The table under that heading: versions of 9.x and 8.x by what they are versions of."""
+    section = re.findall(r"^## Tested with\n(.*?)(?=^## |\Z)", README, re.DOTALL | re.MULTILINE)[0]
+    rows = [line.strip()[1:-1].split("|") for line in section.splitlines() if line.startswith("|")]
+    (_, *heads), _, *cells = [[cell.strip(" `") for cell in row] for row in rows]
+    assert heads == ["9.x", "8.x"]
+    return {name: rest for name, *rest in cells}
+
+
+def test_what_it_was_tested_with_are_the_versions_of_the_tests() -> None:
+    table = versions()
+    requirements = [(REPOSITORY / "requirements" / f"dev-{major}.txt").read_text() for major in (9, 8)]
+    lock = json.loads((REPOSITORY / "tests/clients/javascript/package-lock.json").read_text())["packages"]
+    assert table["Elasticsearch"] == [each.version for each in NEWEST_FIRST]
+    assert table["elasticsearch-py"] == [
+        re.findall(r"^elasticsearch==(\S+)", each, re.M)[0] for each in requirements
+    ]
+    assert table["@elastic/elasticsearch"] == [
+        lock[f"node_modules/elasticsearch-{major}"]["version"] for major in (9, 8)
+    ]
+
+
+def test_what_it_was_tested_with_can_be() -> None:
+    table = versions()
+    for distribution, java in zip(NEWEST_FIRST, table["Java"], strict=True):
+        assert distribution.runs_on(Java(Path(), int(java)))
+    oldest = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["requires-python"]
+    template = (REPOSITORY / "gateway" / "nginx.conf.template").read_text()
+    for name, least in (("Python", oldest), ("nginx", re.findall(r"nginx ([\d.]+) or newer", template)[0])):
+        for version in table[name]:
+            assert numbers(version) >= numbers(least)
+    assert len(table["Docker"]) == 2
+
+
+def numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]

@@ -1,0 +1,128 @@
+"""Clients that stop in the middle of a request or an answer: they cost no thread, or one for a bounded time."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPResponse
+from threading import Thread
+
+import pytest
+import requests
+
+from app.wire.gunicorn_worker import SILENT_SECONDS
+from tests.service import Service
+
+HEAD = b"PUT /_connector/slow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+MORE_THAN_IS_WAITED_FOR = 70_000
+
+
+@pytest.fixture(scope="module")
+def few_threads(node_url: str) -> Iterator[Service]:
+    """One process, with a thread for each of the clients that stop late."""
+    with Service(node_url, WORKERS="1", THREADS="4", LOG_FORMAT="json") as service:
+        service.wait_until_ready()
+        yield service
+
+
+def connected(service: Service) -> socket.socket:
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)  # who takes little at a time
+    client.settimeout(60)
+    client.connect(("127.0.0.1", service.port))
+    return client
+
+
+@contextmanager
+def crowd(service: Service, sent: bytes) -> Iterator[list[socket.socket]]:
+    """So many clients that have sent just this, and stay."""
+    with ExitStack() as stack:
+        clients = []
+        for _ in range(100):
+            client = stack.enter_context(connected(service))
+            client.sendall(sent)
+            clients.append(client)
+        time.sleep(0.5)  # until the service has looked at them all
+        yield clients
+
+
+def answered(client: socket.socket) -> tuple[int, bytes]:
+    with closing(HTTPResponse(client)) as answer:
+        answer.begin()
+        return answer.status, answer.read()
+
+
+def seconds(answers: Callable[[], requests.Response]) -> float:
+    started = time.monotonic()
+    assert answers().status_code in (200, 201)
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize(
+    ("sent", "rest"),
+    [
+        (b"", HEAD + b"Content-Length: 2\r\n\r\n{}"),
+        (b"PUT /_conn", (HEAD + b"Content-Length: 2\r\n\r\n{}").removeprefix(b"PUT /_conn")),
+        (HEAD, b"Content-Length: 2\r\n\r\n{}"),
+        (HEAD + b"Content-Length: 2\r\n\r\n{", b"}"),
+    ],
+    ids=["nothing", "half a line", "half a head", "half a body"],
+)
+def test_who_stops_early_costs_no_thread(few_threads, sent, rest) -> None:
+    with crowd(few_threads, sent) as clients:
+        assert seconds(lambda: few_threads.http.get("/healthz")) < 2
+        assert seconds(lambda: few_threads.http.put("/_connector/other", json={})) < 2
+        # And whoever goes on is served, on a connection that stays.
+        for _ in range(2):
+            clients[-1].sendall(rest)
+            assert answered(clients[-1])[0] in (200, 201)
+            clients[-1].sendall(sent)
+
+
+def test_who_stops_late_costs_a_thread_for_a_while(few_threads) -> None:
+    """In a long body, in chunks, or in the answer. Beside them a slow client is served that never stops for long."""
+    few_threads.http.put("/_connector/large", json={})
+    field = {"label": "x" * 5_000_000, "type": "str", "value": ""}
+    large = few_threads.http.put("/_connector/large/_configuration", json={"configuration": {"f": field}})
+    assert large.status_code == 200, large.text
+    stalled = [
+        HEAD + b'Content-Length: 80000\r\n\r\n{"name": "' + b"x" * MORE_THAN_IS_WAITED_FOR,
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{",
+        b"GET /_connector/large HTTP/1.1\r\nHost: x\r\n\r\n",
+    ]
+    statuses = []
+
+    def trickle(client: socket.socket) -> None:
+        began = time.monotonic()
+        client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n")
+        while time.monotonic() - began < SILENT_SECONDS + 2:
+            client.sendall(b"1\r\n \r\n")
+            time.sleep(0.2)
+        client.sendall(b"1\r\n}\r\n0\r\n\r\n")
+        statuses.append(answered(client)[0])
+
+    with ExitStack() as stack:
+        slow, *clients = (stack.enter_context(connected(few_threads)) for _ in range(1 + len(stalled)))
+        thread = Thread(target=trickle, args=(slow,))
+        thread.start()
+        for client, sent in zip(clients, stalled, strict=True):
+            client.sendall(sent)
+        time.sleep(0.5)  # until the service has begun with them all
+        assert SILENT_SECONDS - 2 < seconds(lambda: few_threads.http.get("/healthz")) < SILENT_SECONDS + 3
+        cause = {"type": "status_exception", "reason": "the request body did not arrive in time"}
+        for client in clients[:2]:
+            status, body = answered(client)
+            told = {"error": {"root_cause": [cause], **cause}, "status": 408}
+            assert (status, json.loads(body)) == (408, told)
+            assert client.recv(65536) == b""  # nobody knows where another request would begin
+        few_threads.wait_for(lambda: "does not take its answer" in few_threads.log())
+        taken = 0
+        while part := clients[2].recv(1 << 20):
+            taken += len(part)
+        assert 0 < taken < 5_000_000
+        thread.join(30)
+    assert statuses == [200]
+    assert "Traceback" not in few_threads.log()

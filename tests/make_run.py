@@ -1,0 +1,107 @@
+"""`make run` as a process of its own, and what it starts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tests.service import REPOSITORY, free_port
+
+SUPERVISOR = [sys.executable, "-m", "scripts.run"]
+READY = "/_connector/_sync_job"  # in the last lines that it prints when it is ready
+OUR_VARIABLES = ("ELASTICSEARCH_", "HOST", "PORT", "WORKERS", "THREADS", "GATEWAY", "MAKE", "MFLAGS")
+
+
+@contextmanager
+def new_home() -> Iterator[Path]:
+    """A folder for the data of a run; not below pytest's own, which is closed to the user whom root runs the node as."""
+    home = Path(tempfile.mkdtemp(prefix="make-run-"))
+    home.chmod(0o755)
+    yield home
+    shutil.rmtree(home)
+
+
+class Run:
+    """A supervisor, or the make that started it, in a session of its own, as in a terminal of its own."""
+
+    def __init__(self, command: list[str], home: Path, **environment: str) -> None:
+        self.port = free_port()
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(OUR_VARIABLES)}
+        if major := os.environ.get("ELASTICSEARCH_MAJOR"):
+            inherited["ELASTICSEARCH_MAJOR"] = major
+        self.process = subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env={
+                **inherited,
+                "XDG_DATA_HOME": str(home),
+                "PORT": str(self.port),
+                "WORKERS": "1",
+                **environment,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.said = ""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with self.process.stdout as output:
+            for line in output:
+                self.said += line
+
+    def wait_for(self, text: str, seconds: float = 90) -> None:
+        assert within(seconds, lambda: text in self.said or self.process.poll() is not None), self.said
+        assert text in self.said, self.said
+
+    def end(self, seconds: float = 30) -> int:
+        """Wait for the end, and for the last words, which come when nobody holds the output any longer."""
+        status = self.process.wait(seconds)
+        self._reader.join(seconds)
+        assert not self._reader.is_alive(), f"something still holds the output of {self.process.args}"
+        return status
+
+    def family(self) -> dict[int, str]:
+        """All processes that it started, at any distance, with their commands."""
+        found: dict[int, str] = {}
+        parents = {self.process.pid}
+        while parents:
+            children = {pid: command for pid, (parent, command) in processes().items() if parent in parents}
+            found |= children
+            parents = set(children)
+        return found
+
+
+def processes() -> dict[int, tuple[int, str]]:
+    """Parent and command by pid, of what really runs."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError, ValueError):
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                found[int(folder.name)] = (int(parent), (folder / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (held := holds()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return held
+
+
+def assert_gone(family: dict[int, str], seconds: float = 15) -> None:
+    within(seconds, lambda: not family.keys() & processes().keys())
+    left = {pid: command for pid, command in family.items() if pid in processes()}
+    assert not left

@@ -1,0 +1,97 @@
+"""The manifest of docs/kubernetes.md names what there is."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from flask import Flask
+
+from app import health, settings
+from tests.service import REPOSITORY
+
+DOCUMENT = (REPOSITORY / "docs" / "kubernetes.md").read_text("utf-8")
+MANIFEST = {
+    each["kind"]: each
+    for each in yaml.safe_load_all(re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)[0])
+}
+DEPLOYMENT = MANIFEST["Deployment"]["spec"]
+POD = DEPLOYMENT["template"]["spec"]
+[CONTAINER] = POD["containers"]
+
+
+def test_every_variable_is_a_setting_that_can_be(monkeypatch, tmp_path) -> None:
+    source = (REPOSITORY / "app" / "settings.py").read_text("utf-8")
+    known = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source))
+    named = [variable["name"] for variable in CONTAINER["env"]]
+    assert set(named) <= known
+    assert len(named) == len(set(named))
+    authority = tmp_path / "ca.crt"
+    authority.write_text("")
+    for variable in CONTAINER["env"]:
+        if "value" in variable:
+            value = variable["value"]
+            assert isinstance(value, str)  # Kubernetes takes no numbers
+            monkeypatch.setenv(variable["name"], value.replace("/ca/ca.crt", str(authority)))
+    assert settings.load().port == CONTAINER["ports"][0]["containerPort"]
+
+
+@pytest.mark.parametrize("probe", ["startupProbe", "livenessProbe", "readinessProbe"])
+def test_every_probe_asks_what_is_answered(probe) -> None:
+    app = Flask(__name__, static_folder=None)
+    app.register_blueprint(health.blueprint)
+    asked = CONTAINER[probe]["httpGet"]
+    assert asked["path"] in {rule.rule for rule in app.url_map.iter_rules()}
+    assert asked["path"] == ("/readyz" if probe == "readinessProbe" else "/healthz")
+    assert asked["port"] in [port["name"] for port in CONTAINER["ports"]]
+
+
+def test_a_probe_waits_longer_than_the_service_does(monkeypatch) -> None:
+    monkeypatch.delenv("ELASTICSEARCH_TIMEOUT", raising=False)
+    assert CONTAINER["readinessProbe"]["timeoutSeconds"] > settings.load().elasticsearch_timeout
+
+
+def test_two_replicas_with_resources_one_of_which_always_serves() -> None:
+    assert DEPLOYMENT["replicas"] == 2
+    assert DEPLOYMENT["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert MANIFEST["PodDisruptionBudget"]["spec"]["minAvailable"] == 1
+    resources = CONTAINER["resources"]
+    assert resources["requests"].keys() == {"cpu", "memory"}
+    assert "memory" in resources["limits"]
+
+
+def test_a_pod_may_take_as_long_to_end_as_its_requests() -> None:
+    configuration = (REPOSITORY / "gunicorn.conf.py").read_text("utf-8")
+    graceful = int(re.findall(r"^graceful_timeout = (\d+)", configuration, re.MULTILINE)[0])
+    pause = int(CONTAINER["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert POD["terminationGracePeriodSeconds"] > graceful + pause
+
+
+def test_names_fit_together() -> None:
+    labels = DEPLOYMENT["template"]["metadata"]["labels"]
+    selectors: list[dict[str, Any]] = [
+        DEPLOYMENT["selector"]["matchLabels"],
+        MANIFEST["Service"]["spec"]["selector"],
+        MANIFEST["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
+        POD["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"],
+    ]
+    assert selectors == [labels] * 4
+    mounts = {mount["name"] for mount in CONTAINER["volumeMounts"]}
+    assert mounts == {volume["name"] for volume in POD["volumes"]}
+    [port] = MANIFEST["Service"]["spec"]["ports"]
+    assert port["targetPort"] in [each["name"] for each in CONTAINER["ports"]]
+
+
+def test_every_secret_is_made_by_the_commands_above_it() -> None:
+    made = {
+        name: set(re.findall(r"--from-(?:literal|file)=([\w.-]+)", options))
+        for name, options in re.findall(r"kubectl create secret generic (\S+) (.*)", DOCUMENT)
+    }
+    for variable in CONTAINER["env"]:
+        if "valueFrom" in variable:
+            reference = variable["valueFrom"]["secretKeyRef"]
+            assert reference["key"] in made[reference["name"]]
+    [volume] = [volume for volume in POD["volumes"] if "secret" in volume]
+    assert made[volume["secret"]["secretName"]] == {"ca.crt"}
