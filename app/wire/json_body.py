@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 from app.errors import ApiError, Cause
 from app.wire import json_syntax
 from app.wire.json_syntax import Malformed
-from app.wire.json_tokens import MAX_SEARCHED, Walk, decoded, position
+from app.wire.json_tokens import MAX_SEARCHED, UNKNOWN, Walk, decoded, position
 
 MAX_DIGITS = 1000
 # Elasticsearch takes 1000. Python's own recursion limit is 1000 frames, and what is read here is written again further
@@ -154,27 +154,29 @@ def _first_refused(text: str, stop: int) -> Malformed | None:
             if key in keys[-1]:
                 return _duplicate(key, position(text, token.end))
             keys[-1].add(key)
-        elif literal in _CONSTANTS:
-            return _constant(literal, position(text, token.end))
-        elif literal[0] in "-0123456789" and (refusal := _number(literal, position(text, token.end))):
-            return refusal
+        elif refusal := _constant(literal) if literal in _CONSTANTS else _number(literal):
+            # Only what is refused is worth the look for its place, which costs time in the length of the text.
+            return refusal if refusal.place is None else refusal.at(position(text, token.end))
     return None
 
 
 _CONSTANTS = frozenset({"NaN", "Infinity", "-Infinity"})
 
 
-def _constant(name: str, place: str = "-1:-1") -> Malformed:
+def _constant(name: str) -> Malformed:
     return Malformed(
-        f"Non-standard token '{name}': enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow", place
+        f"Non-standard token '{name}': enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow", UNKNOWN
     )
 
 
-def _duplicate(key: str, place: str = "-1:-1") -> Malformed:
+def _duplicate(key: str, place: str = UNKNOWN) -> Malformed:
     return Malformed(f"Duplicate field '{key}'", place)
 
 
-def _number(literal: str, place: str = "-1:-1") -> Malformed | None:
+def _number(literal: str) -> Malformed | None:
+    """What is wrong with a literal if it is a number."""
+    if literal[0] not in "-0123456789":
+        return None
     digits = len(literal) if len(literal) <= MAX_DIGITS else sum(character.isdigit() for character in literal)
     if digits > MAX_DIGITS:
         return Malformed(_TOO_LONG.format(digits), None, _CONSTRAINTS)
@@ -182,7 +184,7 @@ def _number(literal: str, place: str = "-1:-1") -> Malformed | None:
         too_large = not literal.lstrip("-").isdigit() and math.isinf(float(literal))
     except ValueError:
         return None
-    return Malformed(f"Numeric value ({literal}) out of range of double", place) if too_large else None
+    return Malformed(f"Numeric value ({literal}) out of range of double", UNKNOWN) if too_large else None
 
 
 def _refuse_constant(name: str) -> NoReturn:

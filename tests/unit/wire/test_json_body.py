@@ -247,6 +247,26 @@ def test_hostile_bodies_are_refused_quickly(data: bytes) -> None:
     assert time.perf_counter() - begin < 3
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" + b"1," * 50_000 + b"@]",
+        b"[" + b"1,\n" * 35_000 + b"@]",
+        b'["' + "é".encode() * 20_000 + b'",' + b"1.5,\r\n" * 10_000 + b"NaN]",
+        b"[" * 100 + b"1," * 50_000 + b"1}",
+        b"[" + b"1," * 50_000 + b"\xff",
+        b"{" + b",".join(b'"%d":1' % number for number in range(10_000)) + b',"1":2}',
+        b"[" + b"1e5," * 25_000 + b"1e400]",
+    ],
+    ids=["one line", "many lines", "not ASCII", "wrong bracket", "not UTF-8", "key twice", "too large"],
+)
+def test_the_place_of_an_error_is_found_in_the_time_of_one_look(data: bytes) -> None:
+    """Numbers on the way to it cost nothing: a worker that is busy for seconds is taken for dead."""
+    begin = time.perf_counter()
+    assert not str(refused(data).cause.reason).startswith("[-1")
+    assert time.perf_counter() - begin < 1
+
+
 @pytest.mark.parametrize("data", [b"", b"  ", b" \n\t\r ", b"\xef\xbb\xbf"])
 def test_blank(data: bytes) -> None:
     assert parse(data) is BLANK
