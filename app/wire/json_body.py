@@ -17,8 +17,7 @@ from app.wire.json_syntax import Malformed
 from app.wire.json_tokens import MAX_SEARCHED, UNKNOWN, Walk, decoded, position
 
 MAX_DIGITS = 1000
-# Elasticsearch takes 1000. Python's own recursion limit is 1000 frames, and what is read here is written again further
-# down the stack: a depth that could be read but not be written would be a 500.
+# Elasticsearch takes 1000, and what is read here goes to it inside of other objects, and then into documents.
 MAX_DEPTH = 800
 
 BLANK: Final = object()

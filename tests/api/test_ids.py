@@ -55,12 +55,13 @@ def test_every_endpoint_finds_the_job(http: Http, jobs: Stored, segment: str, jo
     assert jobs.version("other") == untouched
 
 
-@pytest.mark.parametrize("segment", ["x" * 513, "%C3%BC" * 256 + "x", "%F0%9F%94%A5" * 129])
+@pytest.mark.parametrize("segment", ["x" * 513, "x" * 5000, "%C3%BC" * 256 + "x", "%F0%9F%94%A5" * 129])
 def test_an_id_that_is_too_long(http: Http, segment: str, writes: Callable[[], int]) -> None:
     decoded = unquote(segment)
     size = len(decoded.encode())
     before = writes()
     assert told(http.get(f"{JOBS}/{segment}")) == missing(decoded)
+    assert told(http.get(f"/_connector/{segment}")) == missing(f"connector [{decoded}] not found")
     for method, path, body in WRITES:
         answer = http.request(method, f"{JOBS}/{segment}{path}", **({"json": body} if body else {}))
         assert told(answer) == invalid(
