@@ -11,7 +11,7 @@ from app.sync_jobs.states import PENDING
 ACCESS_CONTROL = "access_control"
 ACCESS_CONTROL_INDEX_PREFIX = ".search-acl-filter-"
 
-# A configuration item's keys that are always written, with what they are when the connector has none.
+# A configuration item's keys that are always written, with what they are when the connector has none, or null.
 _ITEM_DEFAULTS = {"default_value": None, "label": None, "required": False, "sensitive": False, "value": None}
 _ITEM_OPTIONAL = (
     "category",
@@ -108,7 +108,9 @@ def _item(item: Any) -> dict[str, Any]:
         or isinstance(item.get("value"), list)
     ):
         raise _unreadable("configuration")
-    always = {key: item.get(key, default) for key, default in _ITEM_DEFAULTS.items()}
+    always = {
+        key: default if item.get(key) is None else item[key] for key, default in _ITEM_DEFAULTS.items()
+    }
     return always | {key: item[key] for key in _ITEM_OPTIONAL if item.get(key) is not None}
 
 

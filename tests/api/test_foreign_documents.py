@@ -123,13 +123,13 @@ def test_they_are_changed_like_any_other(http: Http, jobs: Stored, shape: dict[s
 
 
 # Stored status, and how a refusal shows it.
-NO_STATUS = [("resting", "resting"), ("PENDING", "PENDING"), ("", ""), (None, "null")]
+NO_STATUS = [("resting", "resting"), ("PENDING", "PENDING"), ("", ""), (None, "null"), (7, "7"), (["pending"], "[pending]")]
 
 
 @pytest.mark.parametrize(("status", "shown"), NO_STATUS)
 @pytest.mark.parametrize(("path", "body"), [("_cancel", None), ("_error", {"error": "x"})])
 def test_a_status_that_is_none_has_no_transition(
-    http: Http, jobs: Stored, status: str | None, shown: str, path: str, body: object
+    http: Http, jobs: Stored, status: object, shown: str, path: str, body: object
 ) -> None:
     jobs.put("j1", {"status": status})
     before = jobs.version("j1")
@@ -142,7 +142,7 @@ def test_a_status_that_is_none_has_no_transition(
 
 @pytest.mark.parametrize(("status", "shown"), NO_STATUS)
 def test_decision_2_a_status_that_is_none_cannot_be_claimed(
-    http: Http, jobs: Stored, status: str | None, shown: str
+    http: Http, jobs: Stored, status: object, shown: str
 ) -> None:
     jobs.put("j1", {"status": status})
     before = jobs.version("j1")
