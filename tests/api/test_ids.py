@@ -84,6 +84,38 @@ def test_a_slash_at_the_end_makes_no_difference(http: Http, jobs: Stored) -> Non
     assert http.put(f"{JOBS}/j1/_check_in/").json() == {"result": "updated"}
 
 
+RESERVED = {
+    "/_connector/_secret": "POST",
+    "/_connector/%5Fsecret": "POST",
+    "/_connector/_%73ecret/": "POST",
+    JOBS: "GET,POST",
+    "/_connector/%5Fsync_job": "GET,POST",
+    "/_connector/%5Fsync%5Fjob/": "GET,POST",
+}
+
+
+@pytest.mark.parametrize(("path", "allowed"), RESERVED.items())
+def test_decision_33_reserved_names_are_no_connectors(http: Http, path: str, allowed: str) -> None:
+    """However they are spelled; and what the 405 lists is what is taken."""
+    for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"} - {*allowed.split(",")}:
+        answer = http.request(method, path)
+        assert (method, answer.status_code, answer.headers["Allow"]) == (method, 405, allowed)
+        if method != "HEAD":
+            assert answer.json()["error"] == (
+                f"Incorrect HTTP method for uri [{path}] and method [{method}], allowed: [{allowed.replace(',', ', ')}]"
+            )
+    for method in allowed.split(","):
+        assert http.request(method, path).status_code != 405
+    assert http.request("OPTIONS", path).headers["Allow"] == allowed
+    assert http.get("/_connector?include_deleted=true").json()["count"] == 0
+
+
+def test_the_jobs_of_an_escaped_name_are_the_jobs(http: Http, jobs: Stored) -> None:
+    jobs.put("j1", a_job())
+    assert http.get("/_connector/%5Fsync_job/j1").json()["id"] == "j1"
+    assert http.put("/_connector/%5Fsync_job/j1/_check_in").json() == {"result": "updated"}
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
