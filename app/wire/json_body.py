@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -19,6 +20,9 @@ from app.wire.json_tokens import MAX_SEARCHED, UNKNOWN, Walk, decoded, position
 MAX_DIGITS = 1000
 # Elasticsearch takes 1000, and what is read here goes to it inside of other objects, and then into documents.
 MAX_DEPTH = 800
+# Commas and opening brackets. Elasticsearch doesn't count; here each value costs up to a hundred bytes, so that a small body of empty lists, compressed,
+# could take gigabytes. The largest bodies that workers send, cursors of many MiB, have some 100,000 values.
+MAX_VALUES = 2_000_000
 
 BLANK: Final = object()
 """What `parse` returns for a body with nothing but white space in it."""
@@ -26,6 +30,9 @@ BLANK: Final = object()
 _CONSTRAINTS = "stream_constraints_exception"
 _WHITE_SPACE = " \t\n\r"
 _TOO_LONG = "Number value length ({}) exceeds the maximum allowed (1000, from `StreamReadConstraints.getMaxNumberLength()`)"
+_TOO_MANY = f"Number of values exceeds the maximum allowed ({MAX_VALUES})"
+# Up to the next mark outside of strings; possessive, so that nothing is tried twice.
+_TO_THE_NEXT_MARK = re.compile(r'(?:[^"\[{,]++|"(?:[^"\\]++|\\.)*+"?+)*+[\[{,]', re.DOTALL)
 _TOO_DEEP = f"Document nesting depth ({MAX_DEPTH + 1}) exceeds the maximum allowed ({MAX_DEPTH})"
 
 
@@ -88,6 +95,8 @@ def _parse_text(text: str) -> Any:
         start += 1
     if start == len(text):
         return BLANK
+    if _has_too_many_values(text):
+        raise Malformed(_TOO_MANY, None, _CONSTRAINTS)
     try:
         value, _ = _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
@@ -98,6 +107,18 @@ def _parse_text(text: str) -> Any:
         raise Malformed(_TOO_DEEP, None, _CONSTRAINTS) from None
     _check(text, value)
     return value
+
+
+def _has_too_many_values(text: str) -> bool:
+    """Whether more commas and opening brackets than `MAX_VALUES` stand outside of strings."""
+    if text.count(",") + text.count("[") + text.count("{") <= MAX_VALUES:
+        return False
+    end = 0
+    for _ in range(MAX_VALUES + 1):
+        if (mark := _TO_THE_NEXT_MARK.match(text, end)) is None:
+            return False
+        end = mark.end()
+    return True
 
 
 def _raise_first(text: str, stop: int, otherwise: Malformed) -> NoReturn:

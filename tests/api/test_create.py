@@ -456,7 +456,9 @@ def test_unknown_parameters_come_after_the_body_and_before_validation(http: Http
     assert told(http.post(f"{JOBS}?timeout=1s", json={})) == illegal("Required [id]")
 
 
-@pytest.mark.parametrize("connector", ["a/b", "ü €", "a+b", "%25", "c" * 512, "c" * 513, "c" * 5000, "'quoted'"])
+@pytest.mark.parametrize(
+    "connector", ["a/b", "ü €", "a+b", "%25", "c" * 512, "c" * 513, "c" * 5000, "'quoted'"]
+)
 def test_a_connector_may_have_any_id(http: Http, connectors: Stored, jobs: Stored, connector: str) -> None:
     reason = f"Connector with id '{connector}' does not exist."
     assert told(http.post(JOBS, json={"id": connector})) == missing(reason)

@@ -84,7 +84,9 @@ def test_the_deepest_that_elasticsearch_takes_is_shown(
         assert http.get(f"{JOBS}/deep?{parameters}").json()["metadata"], parameters
         assert http.get(f"{JOBS}?{parameters}").json()["results"][0]["metadata"], parameters
     assert http.put(f"{JOBS}/deep/_claim", json=WORKER).json() == {"result": "updated"}
-    assert http.put(f"{JOBS}/deep/_stats", json=COUNTERS | {"metadata": {"x": 1}}).json() == {"result": "updated"}
+    assert http.put(f"{JOBS}/deep/_stats", json=COUNTERS | {"metadata": {"x": 1}}).json() == {
+        "result": "updated"
+    }
 
 
 # What a write may change in a document that lacks what others have.
@@ -123,7 +125,14 @@ def test_they_are_changed_like_any_other(http: Http, jobs: Stored, shape: dict[s
 
 
 # Stored status, and how a refusal shows it.
-NO_STATUS = [("resting", "resting"), ("PENDING", "PENDING"), ("", ""), (None, "null"), (7, "7"), (["pending"], "[pending]")]
+NO_STATUS = [
+    ("resting", "resting"),
+    ("PENDING", "PENDING"),
+    ("", ""),
+    (None, "null"),
+    (7, "7"),
+    (["pending"], "[pending]"),
+]
 
 
 @pytest.mark.parametrize(("status", "shown"), NO_STATUS)

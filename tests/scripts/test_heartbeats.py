@@ -117,10 +117,23 @@ BIG = 18446744073709551621  # 5 in its last 64 bits
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [(5, BIG), (BIG, 5), (BIG, BIG + 2**64), (1.0, 1), (1, 1.0), (0.0, -0.0), (5, 5.0), (1, True), (1, "1"), (None, 0)],
+    [
+        (5, BIG),
+        (BIG, 5),
+        (BIG, BIG + 2**64),
+        (1.0, 1),
+        (1, 1.0),
+        (0.0, -0.0),
+        (5, 5.0),
+        (1, True),
+        (1, "1"),
+        (None, 0),
+    ],
 )
 def test_a_value_of_another_type_or_beyond_64_bits_is_another_value(store, put_job, stored, old, new) -> None:
-    put_job({"status": "in_progress", "last_seen": clock.iso(NOW), "metadata": {"a": {"b": old}, "list": [old]}})
+    put_job(
+        {"status": "in_progress", "last_seen": clock.iso(NOW), "metadata": {"a": {"b": old}, "list": [old]}}
+    )
     assert stats(store, NOW, metadata={"a": {"b": new}}).result == "updated"
     assert repr(stored()["metadata"]["a"]) == repr({"b": new})
     assert stats(store, NOW, metadata={"list": [new]}).result == "updated"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -265,6 +266,25 @@ def test_the_place_of_an_error_is_found_in_the_time_of_one_look(data: bytes) -> 
     begin = time.perf_counter()
     assert not str(refused(data).cause.reason).startswith("[-1")
     assert time.perf_counter() - begin < 1
+
+
+@pytest.mark.parametrize("value", [b"[]", b"1.5", b'"ab"', b'{"a":[1]}'])
+def test_more_values_than_memory_has_room_for(value: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert json_body.MAX_VALUES == 2_000_000
+    monkeypatch.setattr(json_body, "MAX_VALUES", 50_000)  # to look at memory takes time
+    data = b"[" + (value + b",") * 50_000 + value + b"]"
+    tracemalloc.start()
+    try:
+        assert "Number of values exceeds the maximum allowed" in str(refused(data).cause.reason)
+        assert tracemalloc.get_traced_memory()[1] < 2.5 * len(data)
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_stands_in_strings_is_no_value() -> None:
+    text = '[{,\\"' * (json_body.MAX_VALUES // 3 + 1)
+    assert parse(json.dumps({"error": text}).encode()) == {"error": text}
+    assert refused(json.dumps({"error": text}).encode()[:-2]).cause.type == "x_content_e_o_f_exception"
 
 
 @pytest.mark.parametrize("data", [b"", b"  ", b" \n\t\r ", b"\xef\xbb\xbf"])

@@ -148,7 +148,10 @@ def test_wildcards_cost_no_more_than_the_key_is_long() -> None:
 def test_many_paths_cost_little_more_than_one(path: str, mark: str) -> None:
     """A list of jobs, and as many paths as a request's line can hold."""
     jobs = [
-        {f"{key}{mark.format(job)}": {"x": {f"m{mark.format(job)}": [{"y": 1}]}} for key in "bcdefghijklmnopqrst"}
+        {
+            f"{key}{mark.format(job)}": {"x": {f"m{mark.format(job)}": [{"y": 1}]}}
+            for key in "bcdefghijklmnopqrst"
+        }
         for job in range(400)
     ]
     paths = FilterPath.parse(",".join(path.format(number) for number in range(500)))

@@ -80,7 +80,8 @@ def test_what_elasticsearch_stores_is_never_too_deep(opening: str, closing: str,
     """It takes 1000 levels; an answer with a document in a list has some more."""
     text = (opening * 1010 + inner + closing * 1010).encode()
     written: list[bytes] = []
-    thread = Thread(target=lambda: written.append(dumps(loads(text))))  # as the server's: their stacks are smaller
+    # As in the server: a thread's stack may be smaller.
+    thread = Thread(target=lambda: written.append(dumps(loads(text))))
     thread.start()
     thread.join()
     assert written == [text]

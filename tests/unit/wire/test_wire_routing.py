@@ -103,7 +103,12 @@ def test_reserved_words_are_no_ids_of_connectors(send: Send) -> None:
     """On purpose not as Elasticsearch, which makes a connector named `_secret`."""
     assert send("PUT", "/connectors/_secrets").status_code == 200
     assert send("PUT", "/connectors/_secret%2F").json == {"id": "_secret/"}
-    for target in ("/connectors/_secret", "/connectors/_secret/", "/connectors/%5F%73ecret", "/connectors/_secret?x"):
+    for target in (
+        "/connectors/_secret",
+        "/connectors/_secret/",
+        "/connectors/%5F%73ecret",
+        "/connectors/_secret?x",
+    ):
         refused = send("PUT", target)
         assert (refused.status_code, refused.headers["Allow"]) == (405, "POST")
         assert refused.json["error"].endswith(f"uri [{target}] and method [PUT], allowed: [POST]")
