@@ -11,7 +11,6 @@ from app.store.index_definitions import SYNC_JOBS
 from tests.api.conftest import COUNTERS, JOBS, Stored, bad_transition, ids_of, named, refused, told
 from tests.service import Http
 
-
 WORKER = {"worker_hostname": "w", "sync_cursor": {"a": 1}}
 NO_TRANSITION = "connector_sync_job_invalid_status_transition_exception"
 
