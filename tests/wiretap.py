@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Barrier, BrokenBarrierError, Lock, Thread
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -37,6 +37,7 @@ class Wiretap:
         self._requests: list[Request] = []
         self._before: list[Which] = []
         self._after: list[Which] = []
+        self._held: list[tuple[Which, Barrier]] = []
         tap = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -94,12 +95,28 @@ class Wiretap:
             with self._lock:
                 rules.remove(which)
 
+    @contextmanager
+    def gathering(self, number: int, which: Which, seconds: float) -> Iterator[None]:
+        """Inside the block, hold such requests until so many are there at once; cut them off if that takes too long."""
+        held = (which, Barrier(number, timeout=seconds))
+        self._held.append(held)
+        try:
+            yield
+        finally:
+            self._held.remove(held)
+
     def _pass_on(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         request = Request(handler.command, handler.path, body)
         with self._lock:
             self._requests.append(request)
             lost = _any(self._before, request)
+        try:
+            for which, barrier in self._held:
+                if which(request):
+                    barrier.wait()
+        except BrokenBarrierError:
+            lost = True
         if lost:
             self._cut(handler)
             return
