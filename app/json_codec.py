@@ -1,7 +1,8 @@
 """JSON as Elasticsearch stores it: fast, and without losing what the fast library cannot hold.
 
-orjson turns integers beyond 64 bits into floats and refuses lone surrogates and numbers beyond a double. Documents with
-such values are valid in Elasticsearch, so they must come through unharmed; for them the standard library is asked.
+orjson turns integers beyond 64 bits into floats and refuses lone surrogates, numbers beyond a double and deep nesting.
+Documents with such values are valid in Elasticsearch, so they must come through unharmed; for them the standard library is
+asked.
 """
 
 from __future__ import annotations
@@ -9,10 +10,17 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from typing import Any, NoReturn
 
 import orjson
 
+# Elasticsearch takes documents of 1000 levels, and answers wrap some more around them. The standard library reads and
+# writes a level a call, and so do `filter_path` and others who look through documents; Python's own limit is 1000 calls.
+# 3000 calls of the standard library's C take half a megabyte of a thread's stack, of which there are usually 8.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 3000))
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 # 19 digits are the first that can exceed 64 bits. A false alarm (digits in a text) only costs time.
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 
@@ -33,8 +41,11 @@ def dumps(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
     except TypeError:
-        # Escapes keep lone surrogates legal UTF-8.
-        return json.dumps(value, separators=(",", ":")).encode("ascii")
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:  # no UTF-8 has halves of surrogate pairs, escapes do
+        return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")
 
 
 def _loads_exactly(data: bytes) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Barrier, BrokenBarrierError, Lock, Thread
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -39,6 +39,7 @@ class Wiretap:
         self._before: list[Which] = []
         self._after: list[Which] = []
         self._instead: list[tuple[Which, int, str]] = []
+        self._held: list[tuple[Which, Barrier]] = []
         tap = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -108,6 +109,16 @@ class Wiretap:
             with self._lock:
                 self._instead.remove(rule)
 
+    @contextmanager
+    def gathering(self, number: int, which: Which, seconds: float) -> Iterator[None]:
+        """Inside the block, hold such requests until so many are there at once; cut them off if that takes too long."""
+        held = (which, Barrier(number, timeout=seconds))
+        self._held.append(held)
+        try:
+            yield
+        finally:
+            self._held.remove(held)
+
     def _pass_on(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         names = {name.lower(): value.strip() for name, value in handler.headers.items()}
@@ -116,6 +127,12 @@ class Wiretap:
             self._requests.append(request)
             lost = _any(self._before, request)
             instead = [(status, text) for which, status, text in self._instead if which(request)]
+        try:
+            for which, barrier in self._held:
+                if which(request):
+                    barrier.wait()
+        except BrokenBarrierError:
+            lost = True
         if lost:
             self._cut(handler)
             return

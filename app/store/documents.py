@@ -18,6 +18,7 @@ from app.store.failures import (
     DocumentExists,
     DocumentMissing,
     IndexMissing,
+    IndexUnusable,
     TransientFailure,
     translated,
 )
@@ -29,6 +30,8 @@ from app.store.search import Hit, Page, Search
 
 T = TypeVar("T")
 
+# The longest id that Elasticsearch writes, in UTF-8.
+MAX_ID_BYTES = 512
 # Collisions inside Elasticsearch are retried there first: that costs no round trip.
 RETRY_ON_CONFLICT = 5
 # Documents that one delete-by-query removes: few enough to be done before the client gives up waiting.
@@ -87,7 +90,7 @@ class Documents:
                 # Nobody else knows the id: an earlier sending of this request was carried out, its answer lost.
                 return
 
-        self._with_index(lambda: send(request))
+        self._with_index(lambda: self._send(request))
 
     def put(self, document_id: str, document: Mapping[str, Any]) -> str:
         """Store the document in place of the one of that id, if there is one: `updated` or else `created`.
@@ -111,9 +114,9 @@ class Documents:
                 return again and self.get(document_id) == document
             return True
 
-        if self._with_index(lambda: send(create)):
+        if self._with_index(lambda: self._send(create)):
             return "created"
-        return self._with_index(lambda: send(lambda _again: str(self._client.index(**write)["result"])))
+        return self._with_index(lambda: self._send(lambda _again: str(self._client.index(**write)["result"])))
 
     def get(self, document_id: str) -> dict[str, Any] | None:
         """The document as it is now (not as searches see it), or None. `IndexMissing` where there is no index."""
@@ -121,8 +124,10 @@ class Documents:
         def request(_again: bool) -> dict[str, Any]:
             return dict(self._client.get(index=self._alias, id=document_id)["_source"])
 
+        if len(document_id.encode("utf-8", "surrogatepass")) > MAX_ID_BYTES:
+            return None  # Elasticsearch would look for it, or find the line of the request too long
         try:
-            return send(request)
+            return self._send(request)
         except DocumentMissing:
             return None
 
@@ -137,7 +142,7 @@ class Documents:
                 return again
             return True
 
-        return send(request)
+        return self._send(request)
 
     def delete_all(self, filters: Sequence[Mapping[str, Any]]) -> None:
         """Remove every document that meets all `filters`, of those that were answered before this call.
@@ -145,7 +150,7 @@ class Documents:
         A document that somebody changes meanwhile is met again, until none is left. Nothing to do where there is no index.
         """
         deadline = time.monotonic() + DELETION_PATIENCE
-        while send(lambda _again: self._delete_some(filters)):
+        while self._delete_some(filters):
             if time.monotonic() >= deadline:
                 raise unavailable(
                     "Not all documents could be deleted in time. The request can be sent again."
@@ -173,22 +178,32 @@ class Documents:
         """One page, with everything that was answered before this call. Empty where there is no index."""
 
         def request(_again: bool) -> Page:
-            if not self._refresh_writes:
-                self._client.indices.refresh(index=self._alias, ignore_unavailable=True)
-            answer = self._client.search(index=self._alias, body=search.body(), ignore_unavailable=True)
-            hits = answer["hits"]
+            self._refresh()
+            hits = self._client.search(index=self._alias, body=search.body())["hits"]
             return Page(
-                # No shard, no total: the index is missing.
-                total=hits["total"]["value"] if "total" in hits else 0,
+                total=hits["total"]["value"],
                 hits=[Hit(hit["_id"], hit["_source"], hit.get("sort", [])) for hit in hits["hits"]],
             )
 
-        return send(request)
+        try:
+            return self._send(request)
+        except IndexMissing:
+            return Page(total=0, hits=[])
+
+    def _refresh(self) -> None:
+        # Never with `ignore_unavailable`: a closed index would pass for one without documents.
+        if not self._refresh_writes:
+            self._client.indices.refresh(index=self._alias)
 
     def _delete_some(self, filters: Sequence[Mapping[str, Any]]) -> bool:
         """Remove a batch of documents; whether there may be more."""
-        if not self._refresh_writes:
-            self._client.indices.refresh(index=self._alias, ignore_unavailable=True)
+        try:
+            return self._send(lambda _again: self._batch_deleted(filters))
+        except IndexMissing:
+            return False
+
+    def _batch_deleted(self, filters: Sequence[Mapping[str, Any]]) -> bool:
+        self._refresh()
         try:
             answer = self._client.delete_by_query(
                 index=self._alias,
@@ -196,7 +211,6 @@ class Documents:
                 max_docs=DELETION_BATCH,
                 conflicts="proceed",
                 refresh=self._refresh_writes,
-                ignore_unavailable=True,
             )
         except ElasticsearchError as error:
             raise _first_failure(error) or error from None
@@ -223,7 +237,14 @@ class Documents:
                 raise RuntimeError(f"script [{script.name}] left the document alone without a verdict")
             return Outcome("noop", verdict)
 
-        return send(request)
+        return self._send(request)
+
+    def _send(self, request: Callable[[bool], T]) -> T:
+        """`send`, and where the index cannot be used, the answer names the cure."""
+        try:
+            return send(request)
+        except IndexUnusable as unusable:
+            raise unavailable(" ".join(self._indices.readiness()) or str(unusable.cause.reason)) from None
 
     def _with_index(self, write: Callable[[], T]) -> T:
         """`write`; where the index is missing, once more after making it."""

@@ -22,6 +22,13 @@ class IndexMissing(Exception):
     """The alias or its index does not exist."""
 
 
+class IndexUnusable(ApiError):
+    """The index is closed, or the alias stands for several: only an operator can help. Clients are told 503."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(503, unavailable(f"The index cannot be used: {reason}.").cause)
+
+
 class Conflict(Exception):
     """Another write of the same document came between; nothing was written."""
 
@@ -46,8 +53,8 @@ class TransientFailure(Exception):
 def translated() -> Iterator[None]:
     """Raise the client's exceptions inside as typed errors.
 
-    `IndexMissing`, `DocumentMissing`, `DocumentExists`, `Conflict` and `TransientFailure` are for the store to act on;
-    all else is an `ApiError` that can go to the caller as it is.
+    `IndexMissing`, `IndexUnusable`, `DocumentMissing`, `DocumentExists`, `Conflict` and `TransientFailure` are for the
+    store to act on; all else is an `ApiError` that can go to the caller as it is.
     """
     try:
         yield
@@ -56,7 +63,12 @@ def translated() -> Iterator[None]:
         raise unavailable(
             "Elasticsearch did not answer in time. The request may have been carried out; it can be sent again."
         ) from None
-    except (TransportError, UnsupportedProductError, SerializationError) as error:
+    except SerializationError:  # its message quotes the answer, documents and all
+        log.warning("elasticsearch_unreadable")
+        raise TransientFailure(
+            unavailable("Elasticsearch's answer cannot be read. The request can be sent again.")
+        ) from None
+    except (TransportError, UnsupportedProductError) as error:
         log.warning("elasticsearch_unreachable", error=type(error).__name__)
         raise TransientFailure(unavailable(UNREACHABLE)) from None
     except ElasticsearchError as error:
@@ -71,6 +83,9 @@ def _translate(error: ElasticsearchError) -> Exception:
     kind, reason = str(outer.get("type", "")), str(outer.get("reason", ""))
     if kind == "index_not_found_exception":
         return IndexMissing(reason)
+    if _is_unusable(kind, reason):
+        log.error("elasticsearch_index_unusable", status=status, type=kind, reason=reason)
+        return IndexUnusable(reason)
     if status == 404 and kind in ("", "document_missing_exception"):
         return DocumentMissing()
     if kind == "version_conflict_engine_exception":
@@ -88,12 +103,30 @@ def _translate(error: ElasticsearchError) -> Exception:
         return ApiError(
             429, _cause(outer) or Cause("es_rejected_execution_exception", "Elasticsearch is busy.")
         )
+    if status == 413:  # without a body
+        log.warning("elasticsearch_failed", status=status)
+        reason = "Elasticsearch does not take a request of this length; its setting [http.max_content_length] limits it."
+        return ApiError(413, Cause("too_long_http_content_exception", reason))
     if status >= 500 or kind == "cluster_block_exception" or not outer:
         log.warning("elasticsearch_failed", status=status, type=kind, reason=reason)
         return TransientFailure(ApiError(503, _cause(outer) or unavailable(UNREACHABLE).cause))
     log.info("elasticsearch_rejected", status=status, type=kind, reason=reason)
     root = next(iter(outer.get("root_cause") or []), None)
     return ApiError(status, _cause(outer) or Cause("exception", reason), _cause(root))
+
+
+def _is_unusable(kind: str, reason: str) -> bool:
+    """Whether an answer tells of a closed index, or of an alias that does not say which index is meant."""
+    match kind:
+        case "index_closed_exception":
+            return True
+        case "cluster_block_exception":
+            return "index closed" in reason
+        case "illegal_argument_exception":
+            return reason.startswith("no write index is defined for alias [") or (
+                reason.startswith("alias [") and "has more than one index associated with it" in reason
+            )
+    return False
 
 
 def _cause(error: Any) -> Cause | None:

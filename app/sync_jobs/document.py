@@ -99,7 +99,7 @@ def _item(item: Any) -> dict[str, Any]:
         or isinstance(item.get("value"), list)
     ):
         raise _unreadable("configuration")
-    always = {key: item.get(key, default) for key, default in ITEM_DEFAULTS.items()}
+    always = {key: default if item.get(key) is None else item[key] for key, default in ITEM_DEFAULTS.items()}
     return always | {key: item[key] for key in _ITEM_KEYS if key not in always and item.get(key) is not None}
 
 

@@ -26,7 +26,7 @@ CANCEL = load(__package__, "cancel", uses=("permits",))
 CLAIM = load(__package__, "claim", uses=("permits", "instant"))
 FAIL = load(__package__, "error", uses=("permits",))
 CHECK_IN = load(__package__, "check_in", uses=("permits", "instant", "heartbeat"))
-STATS = load(__package__, "stats", uses=("permits", "instant", "heartbeat", "merge"))
+STATS = load(__package__, "stats", uses=("permits", "instant", "heartbeat", "merge", "unchanged"))
 
 _INVALID_TRANSITION = "connector_sync_job_invalid_status_transition_exception"
 
@@ -49,8 +49,10 @@ def create(store: Store, connector_id: str, job_type: str, trigger_method: str) 
         connector = store.connectors.get(connector_id)
     except IndexMissing:
         raise index_not_found(CONNECTORS.name) from None
-    if connector is None or connector.get("deleted") is True:
+    if connector is None or connector.get("deleted") in (True, "true"):
         raise not_found(f"Connector with id '{connector_id}' does not exist.")
+    # A connector that cannot be read is refused as such, whatever else it lacks.
+    document = new_sync_job(connector_id, connector, job_type, trigger_method, clock.now())
     if not connector.get("index_name"):
         raise status_error(
             400,
@@ -64,9 +66,7 @@ def create(store: Store, connector_id: str, job_type: str, trigger_method: str) 
             "Set the service type of your connector before starting the sync.",
         )
     sync_job_id = new_id()
-    store.sync_jobs.create(
-        sync_job_id, new_sync_job(connector_id, connector, job_type, trigger_method, clock.now())
-    )
+    store.sync_jobs.create(sync_job_id, document)
     return sync_job_id
 
 
@@ -193,7 +193,10 @@ def report_stats(
     last_seen: str | None,
     metadata: Mapping[str, Any] | None,
 ) -> str:
-    """Overwrite the job's counters, and note that its worker is alive; the result, `updated`, or `noop` for no change."""
+    """Overwrite the job's counters, and note that its worker is alive; the result.
+
+    That is `noop` where nothing changed though the report says when the worker was alive, else `updated`.
+    """
     now = clock.now()
     params = {
         "finished": FINISHED,
@@ -204,7 +207,8 @@ def report_stats(
     }
     outcome = _transition(store, sync_job_id, STATS, params, sentence=True)
     _refuse_finished(sync_job_id, outcome)
-    return "noop" if outcome.verdict.get("outcome") == "unchanged" else "updated"
+    unchanged = last_seen is not None and outcome.verdict.get("outcome") == "unchanged"
+    return "noop" if unchanged else "updated"
 
 
 def _transition(
@@ -235,7 +239,9 @@ def _claimed_already(sync_job_id: str, verdict: Mapping[str, Any]) -> ApiError:
     sentence = refusal(status, IN_PROGRESS)
     cause = Cause(_INVALID_TRANSITION, sentence)
     if holder is not None and status in (IN_PROGRESS, CANCELING):
-        sentence += f" Sync job [{sync_job_id}] was claimed by [{holder}] at [{verdict.get('started_at')}]."
+        started = verdict.get("started_at")
+        when = "" if started is None else f" at [{started}]"
+        sentence += f" Sync job [{sync_job_id}] was claimed by [{holder}]{when}."
     return status_error(409, sentence, cause)
 
 

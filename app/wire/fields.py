@@ -27,7 +27,7 @@ from app.wire.parse_failure import (
     token_name,
 )
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE](?P<exponent>[+-]?\d+))?")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE](?P<exponent>[+-]?\d+))?")
 _MAX_EXPONENT = (1 << 31) - 1
 _ABSENT = object()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 # For each key the texts between its wildcards, None for `**`. Not a regular expression: callers could make one explode.
@@ -37,9 +38,9 @@ class FilterPath:
         """What is left of the payload. Objects and arrays that lose all they had are left out themselves."""
         kept: Any = payload
         if self.included:
-            kept = _keep(kept, self.included)
+            kept = _keep(kept, _Steps(self.included, {}))
         if self.excluded and kept is not _NOTHING:
-            kept = _leave_out(kept, self.excluded)
+            kept = _leave_out(kept, _Steps(self.excluded, {}))
         return {} if kept is _NOTHING else kept
 
 
@@ -67,37 +68,66 @@ def _matches(pattern: tuple[str, ...], key: str) -> bool:
     return True
 
 
-def _step(paths: tuple[_Path, ...], key: str) -> tuple[bool, tuple[_Path, ...]]:
-    """Whether a path ends at `key`, and what is left of the paths that lead on through it."""
-    left: list[_Path] = []
-    ended = False
-    for path in paths:
-        first, rest = path[0], path[1:]
-        if first is None:
-            # `**` may end here or take the next key as well.
-            left.append(path)
-        elif not _matches(first, key):
-            continue
-        if rest:
-            left.append(rest)
-        else:
-            ended = True
-    return ended, tuple(dict.fromkeys(left))
+class _Steps:
+    """What a key makes of some paths, worked out once for each key: answers repeat theirs in every document.
+
+    `met` has all sets of paths that came up so far.
+    """
+
+    def __init__(self, paths: tuple[_Path, ...], met: dict[tuple[_Path, ...], _Steps]) -> None:
+        met[paths] = self
+        self._met = met
+        self._known: dict[str, _Step] = {}
+        # What is left whatever the key is; then what each key adds, and what each pattern, beside its longest text.
+        self._always: list[_Path] = []
+        self._keys: dict[str, list[_Path]] = {}
+        self._patterns: list[tuple[str, tuple[str, ...], _Path]] = []
+        for path in paths:
+            first, rest = path[0], path[1:]
+            if first is None:
+                # `**` may end here or take the next key as well.
+                self._always += (path, rest)
+            elif len(first) == 1:
+                self._keys.setdefault(first[0], []).append(rest)
+            elif any(first):
+                self._patterns.append((max(first, key=len), first, rest))
+            else:
+                self._always.append(rest)
+
+    def through(self, key: str) -> _Step:
+        """Whether a path ends at `key`, and the paths that lead on through it, if any."""
+        if key not in self._known:
+            matched = [rest for text, first, rest in self._patterns if text in key and _matches(first, key)]
+            added = [*self._keys.get(key, ()), *matched]
+            self._known[key] = self._joined(added) if added else self._otherwise
+        return self._known[key]
+
+    @cached_property
+    def _otherwise(self) -> _Step:
+        return self._joined([])
+
+    def _joined(self, added: list[_Path]) -> _Step:
+        rests = dict.fromkeys([*self._always, *added])
+        left = tuple(rest for rest in rests if rest)
+        return () in rests, (self._met.get(left) or _Steps(left, self._met)) if left else None
 
 
-def _keep(value: Any, paths: tuple[_Path, ...]) -> Any:
+_Step = tuple[bool, _Steps | None]
+
+
+def _keep(value: Any, steps: _Steps) -> Any:
     kept: Any
     if isinstance(value, Mapping):
         kept = {}
         for key, inner in value.items():
-            ended, left = _step(paths, key)
+            ended, left = steps.through(key)
             part = inner if ended else _keep(inner, left) if left else _NOTHING
             if part is not _NOTHING:
                 kept[key] = part
     elif isinstance(value, list | tuple):
         kept = []
         for inner in value:  # no comprehension: its frames would halve the depth that can be looked at
-            part = _keep(inner, paths)
+            part = _keep(inner, steps)
             if part is not _NOTHING:
                 kept.append(part)
     else:
@@ -105,19 +135,19 @@ def _keep(value: Any, paths: tuple[_Path, ...]) -> Any:
     return kept or _NOTHING
 
 
-def _leave_out(value: Any, paths: tuple[_Path, ...]) -> Any:
+def _leave_out(value: Any, steps: _Steps) -> Any:
     kept: Any
     if isinstance(value, Mapping):
         kept = {}
         for key, inner in value.items():
-            ended, left = _step(paths, key)
+            ended, left = steps.through(key)
             part = _NOTHING if ended else _leave_out(inner, left) if left else inner
             if part is not _NOTHING:
                 kept[key] = part
     elif isinstance(value, list | tuple):
         kept = []
         for inner in value:  # no comprehension: its frames would halve the depth that can be looked at
-            part = _leave_out(inner, paths)
+            part = _leave_out(inner, steps)
             if part is not _NOTHING:
                 kept.append(part)
     else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-MAX_BYTES = 512
+from app.store.documents import MAX_ID_BYTES
 
 
 def too_long(document_id: str) -> list[str]:
     """What Elasticsearch says of an id, counted in UTF-8, that it would not write; nothing when it is short enough."""
     size = len(document_id.encode("utf-8", "surrogatepass"))
-    if size <= MAX_BYTES:
+    if size <= MAX_ID_BYTES:
         return []
-    return [f"id [{document_id}] is too long, must be no longer than {MAX_BYTES} bytes but was: {size}"]
+    return [f"id [{document_id}] is too long, must be no longer than {MAX_ID_BYTES} bytes but was: {size}"]

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from app.errors import ApiError, Cause
 from app.wire import json_syntax
 from app.wire.json_syntax import Malformed
-from app.wire.json_tokens import MAX_SEARCHED, Walk, decoded, position
+from app.wire.json_tokens import MAX_SEARCHED, UNKNOWN, Walk, decoded, position
 
 MAX_DIGITS = 1000
-# Elasticsearch takes 1000. Python's own recursion limit is 1000 frames, and what is read here is written again further
-# down the stack: a depth that could be read but not be written would be a 500.
+# Elasticsearch takes 1000, and what is read here goes to it inside of other objects, and then into documents.
 MAX_DEPTH = 800
+# Commas and opening brackets. Elasticsearch doesn't count; here each value costs up to a hundred bytes, so that a small body of empty lists, compressed,
+# could take gigabytes. The largest bodies that workers send, cursors of many MiB, have some 100,000 values.
+MAX_VALUES = 2_000_000
 
 BLANK: Final = object()
 """What `parse` returns for a body with nothing but white space in it."""
@@ -27,6 +30,9 @@ BLANK: Final = object()
 _CONSTRAINTS = "stream_constraints_exception"
 _WHITE_SPACE = " \t\n\r"
 _TOO_LONG = "Number value length ({}) exceeds the maximum allowed (1000, from `StreamReadConstraints.getMaxNumberLength()`)"
+_TOO_MANY = f"Number of values exceeds the maximum allowed ({MAX_VALUES})"
+# Up to the next mark outside of strings; possessive, so that nothing is tried twice.
+_TO_THE_NEXT_MARK = re.compile(r'(?:[^"\[{,]++|"(?:[^"\\]++|\\.)*+"?+)*+[\[{,]', re.DOTALL)
 _TOO_DEEP = f"Document nesting depth ({MAX_DEPTH + 1}) exceeds the maximum allowed ({MAX_DEPTH})"
 
 
@@ -89,6 +95,8 @@ def _parse_text(text: str) -> Any:
         start += 1
     if start == len(text):
         return BLANK
+    if _has_too_many_values(text):
+        raise Malformed(_TOO_MANY, None, _CONSTRAINTS)
     try:
         value, _ = _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
@@ -99,6 +107,18 @@ def _parse_text(text: str) -> Any:
         raise Malformed(_TOO_DEEP, None, _CONSTRAINTS) from None
     _check(text, value)
     return value
+
+
+def _has_too_many_values(text: str) -> bool:
+    """Whether more commas and opening brackets than `MAX_VALUES` stand outside of strings."""
+    if text.count(",") + text.count("[") + text.count("{") <= MAX_VALUES:
+        return False
+    end = 0
+    for _ in range(MAX_VALUES + 1):
+        if (mark := _TO_THE_NEXT_MARK.match(text, end)) is None:
+            return False
+        end = mark.end()
+    return True
 
 
 def _raise_first(text: str, stop: int, otherwise: Malformed) -> NoReturn:
@@ -154,27 +174,29 @@ def _first_refused(text: str, stop: int) -> Malformed | None:
             if key in keys[-1]:
                 return _duplicate(key, position(text, token.end))
             keys[-1].add(key)
-        elif literal in _CONSTANTS:
-            return _constant(literal, position(text, token.end))
-        elif literal[0] in "-0123456789" and (refusal := _number(literal, position(text, token.end))):
-            return refusal
+        elif refusal := _constant(literal) if literal in _CONSTANTS else _number(literal):
+            # Only what is refused is worth the look for its place, which costs time in the length of the text.
+            return refusal if refusal.place is None else refusal.at(position(text, token.end))
     return None
 
 
 _CONSTANTS = frozenset({"NaN", "Infinity", "-Infinity"})
 
 
-def _constant(name: str, place: str = "-1:-1") -> Malformed:
+def _constant(name: str) -> Malformed:
     return Malformed(
-        f"Non-standard token '{name}': enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow", place
+        f"Non-standard token '{name}': enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow", UNKNOWN
     )
 
 
-def _duplicate(key: str, place: str = "-1:-1") -> Malformed:
+def _duplicate(key: str, place: str = UNKNOWN) -> Malformed:
     return Malformed(f"Duplicate field '{key}'", place)
 
 
-def _number(literal: str, place: str = "-1:-1") -> Malformed | None:
+def _number(literal: str) -> Malformed | None:
+    """What is wrong with a literal if it is a number."""
+    if literal[0] not in "-0123456789":
+        return None
     digits = len(literal) if len(literal) <= MAX_DIGITS else sum(character.isdigit() for character in literal)
     if digits > MAX_DIGITS:
         return Malformed(_TOO_LONG.format(digits), None, _CONSTRAINTS)
@@ -182,7 +204,7 @@ def _number(literal: str, place: str = "-1:-1") -> Malformed | None:
         too_large = not literal.lstrip("-").isdigit() and math.isinf(float(literal))
     except ValueError:
         return None
-    return Malformed(f"Numeric value ({literal}) out of range of double", place) if too_large else None
+    return Malformed(f"Numeric value ({literal}) out of range of double", UNKNOWN) if too_large else None
 
 
 def _refuse_constant(name: str) -> NoReturn:

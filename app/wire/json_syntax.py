@@ -38,6 +38,10 @@ class Malformed(Exception):
         self.type = error_type
         self.cut_off = cut_off
 
+    def at(self, place: str) -> Malformed:
+        """The same, at `place`."""
+        return Malformed(self.message, place, self.type, cut_off=self.cut_off)
+
 
 def described(text: str, error: json.JSONDecodeError) -> Malformed:
     """What the standard library found, as Elasticsearch says it."""

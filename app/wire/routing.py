@@ -7,14 +7,13 @@ from typing import Any
 
 from flask import Flask, Response
 from werkzeug.exceptions import MethodNotAllowed
-from werkzeug.routing import BaseConverter, Rule, ValidationError
+from werkzeug.routing import BaseConverter, Rule
 
 from app.errors import PlainError
-from app.wire.uri import decode
+from app.wire.uri import RESERVED_NAMES, decode
 
 # In the order in which an answer lists them.
 METHODS = ("GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE", "CONNECT")
-RESERVED_IDS = frozenset({"_sync_job", "_secret"})
 
 
 class SegmentConverter(BaseConverter):
@@ -30,12 +29,8 @@ class SegmentConverter(BaseConverter):
 class ConnectorConverter(SegmentConverter):
     """A segment that is never the name of another part of the API."""
 
-    def to_python(self, value: str) -> str:
-        """Decode the segment. Raises `ValidationError` (no match) when it spells a reserved name, escaped or not."""
-        decoded = super().to_python(value)
-        if decoded in RESERVED_IDS:
-            raise ValidationError
-        return decoded
+    # In the expression, or the methods of connectors would count as known where only those of the other part are.
+    regex = f"(?!(?:{'|'.join(RESERVED_NAMES)})(?:/|$))[^/]*"
 
 
 class ExactRule(Rule):

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 TARGET = "wire.target"
+# Parts of the API beside its connectors. Their names are no ids, however they are spelled.
+RESERVED_NAMES = ("_sync_job", "_secret")
 
 _HEX_PAIR = re.compile(r"[0-9A-Fa-f]{2}")
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
@@ -78,11 +80,16 @@ def parse_query(query: str) -> dict[str, str]:
 
 
 def _routable(path: str) -> str:
-    path = path.rstrip("/")
+    path = "/".join(_unescaped(segment) for segment in path.rstrip("/").split("/"))
     # Werkzeug would drop empty segments in front; encoded they match no route, which is what they shall do.
     if path.startswith("//"):
         return "/%2F" + path[2:]
     return path if path.startswith("/") else f"/{path}"
+
+
+def _unescaped(segment: str) -> str:
+    decoded = decode(segment)
+    return decoded if decoded in RESERVED_NAMES else segment
 
 
 def _decode_component(text: str) -> str:

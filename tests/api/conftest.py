@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ import requests
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS, IndexDefinition
-from tests.service import Service
+from tests.service import Http, Service
 
 JOBS = "/_connector/_sync_job"
 SECRET = "hunter2-the-secret"  # stands in every configuration here, and must stand in no error
@@ -22,6 +23,37 @@ OWN_ID = re.compile(r"[A-Za-z0-9_-]{20}")
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}(\d{3})?)?Z")
 _LOCATION = re.compile(r"^\[(?:\d+:\d+|-1:-1)] ")
+
+
+COUNTERS = {"deleted_document_count": 10, "indexed_document_count": 20, "indexed_document_volume": 30}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An endpoint of the sync jobs, with the job `j1` in its path and a body that it takes, if it takes one."""
+
+    name: str
+    method: str
+    path: str
+    body: Any = None
+
+    def send(self, http: Http, suffix: str = "", **options: Any) -> requests.Response:
+        if self.body is not None:
+            options.setdefault("json", self.body)
+        return http.request(self.method, self.path + suffix, **options)
+
+
+ENDPOINTS = [
+    Endpoint("create", "POST", JOBS, {"id": "c1"}),
+    Endpoint("list", "GET", JOBS),
+    Endpoint("get", "GET", f"{JOBS}/j1"),
+    Endpoint("delete", "DELETE", f"{JOBS}/j1"),
+    Endpoint("cancel", "PUT", f"{JOBS}/j1/_cancel"),
+    Endpoint("check in", "PUT", f"{JOBS}/j1/_check_in"),
+    Endpoint("claim", "PUT", f"{JOBS}/j1/_claim", {"worker_hostname": "w"}),
+    Endpoint("error", "PUT", f"{JOBS}/j1/_error", {"error": "it broke"}),
+    Endpoint("stats", "PUT", f"{JOBS}/j1/_stats", COUNTERS),
+]
 
 
 class Stored:

@@ -253,6 +253,7 @@ WHOLE = ITEM | OPTIONAL
             ("a whole item", WHOLE, WHOLE),
             ("unknown keys go", WHOLE | {"unknown": 1, "name": "n"}, WHOLE),
             ("optional nulls go", {"label": "L"} | dict.fromkeys(OPTIONAL), NEVER_ABSENT),
+            ("flags that are null", {"label": "L", "required": None, "sensitive": None}, NEVER_ABSENT),
             ("nulls that stay", {"label": "L", "value": None, "default_value": None}, NEVER_ABSENT),
             *(
                 (f"a value {value!r}", {"label": "L", "value": value}, NEVER_ABSENT | {"value": value})
@@ -301,7 +302,7 @@ def test_a_pipeline_is_frozen_without_unknown_keys(http: Http, connectors: Store
 def test_a_connector_that_cannot_be_read_is_a_bad_request(
     http: Http, connectors: Stored, jobs: Stored, field: str, value: object
 ) -> None:
-    connectors.put("c1", a_connector(**{field: value}))
+    connectors.put("c1", {"index_name": "", field: value})  # this is said before what it lacks
     for job_type in ("full", "access_control"):
         answer = http.post(JOBS, json={"id": "c1", "job_type": job_type})
         assert answer.status_code == 400
@@ -365,10 +366,11 @@ def test_a_missing_connector(http: Http, jobs: Stored) -> None:
     assert jobs.ids() == set()
 
 
+@pytest.mark.parametrize("deleted", [True, "true"])
 def test_decision_18_a_soft_deleted_connector_is_a_missing_one(
-    http: Http, connectors: Stored, jobs: Stored
+    http: Http, connectors: Stored, jobs: Stored, deleted: object
 ) -> None:
-    connectors.put("c1", deepcopy(EVERYTHING) | {"deleted": True})
+    connectors.put("c1", deepcopy(EVERYTHING) | {"deleted": deleted})
     assert told(http.post(JOBS, json={"id": "c1"})) == missing("Connector with id 'c1' does not exist.")
     assert jobs.ids() == set()
 
@@ -454,7 +456,9 @@ def test_unknown_parameters_come_after_the_body_and_before_validation(http: Http
     assert told(http.post(f"{JOBS}?timeout=1s", json={})) == illegal("Required [id]")
 
 
-@pytest.mark.parametrize("connector", ["a/b", "ü €", "a+b", "%25", "c" * 512, "c" * 513, "'quoted'"])
+@pytest.mark.parametrize(
+    "connector", ["a/b", "ü €", "a+b", "%25", "c" * 512, "c" * 513, "c" * 5000, "'quoted'"]
+)
 def test_a_connector_may_have_any_id(http: Http, connectors: Stored, jobs: Stored, connector: str) -> None:
     reason = f"Connector with id '{connector}' does not exist."
     assert told(http.post(JOBS, json={"id": connector})) == missing(reason)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from elasticsearch import Elasticsearch
 
-from tests.api.conftest import JOBS, Stored, bad_transition, ids_of, named, refused, told
+from app.store.index_definitions import SYNC_JOBS
+from tests.api.conftest import COUNTERS, JOBS, Stored, bad_transition, ids_of, named, refused, told
 from tests.service import Http
 
-COUNTERS = {"deleted_document_count": 10, "indexed_document_count": 20, "indexed_document_volume": 30}
 WORKER = {"worker_hostname": "w", "sync_cursor": {"a": 1}}
 NO_TRANSITION = "connector_sync_job_invalid_status_transition_exception"
 
@@ -64,6 +65,29 @@ def test_the_id_is_that_of_the_document(http: Http, jobs: Stored) -> None:
     assert ids_of(http.get(JOBS)) == ["j1"]
 
 
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")], ids=["lists", "objects"])
+@pytest.mark.parametrize("inner", ["1", str(2**70)])
+def test_the_deepest_that_elasticsearch_takes_is_shown(
+    http: Http, jobs: Stored, elasticsearch: Elasticsearch, opening: str, closing: str, inner: str
+) -> None:
+    """1000 levels in all, as no body of this service's own may have."""
+    text = '{"status":"pending","metadata":{"x":' + opening * 998 + inner + closing * 998 + "}}"
+    headers = {"content-type": "application/json", "accept": "application/json"}
+    elasticsearch.perform_request("PUT", f"/{SYNC_JOBS.alias}/_doc/deep", headers=headers, body=text)
+    jobs.put("flat", {"status": "pending"})
+    shown = text.replace("{", '{"id":"deep",', 1)
+    assert http.get(f"{JOBS}/deep").text == shown
+    assert http.get(f"{JOBS}?size=1").text == '{"count":2,"results":[' + shown + "]}"
+    assert ids_of(http.get(JOBS)) == ["deep", "flat"]
+    for parameters in ("pretty", "filter_path=**.x", "filter_path=-**.b", "filter_path=-nothing&pretty"):
+        assert http.get(f"{JOBS}/deep?{parameters}").json()["metadata"], parameters
+        assert http.get(f"{JOBS}?{parameters}").json()["results"][0]["metadata"], parameters
+    assert http.put(f"{JOBS}/deep/_claim", json=WORKER).json() == {"result": "updated"}
+    assert http.put(f"{JOBS}/deep/_stats", json=COUNTERS | {"metadata": {"x": 1}}).json() == {
+        "result": "updated"
+    }
+
+
 # What a write may change in a document that lacks what others have.
 CHANGED = {
     "_claim": {"status", "worker_hostname", "started_at", "last_seen", "connector"},
@@ -100,13 +124,20 @@ def test_they_are_changed_like_any_other(http: Http, jobs: Stored, shape: dict[s
 
 
 # Stored status, and how a refusal shows it.
-NO_STATUS = [("resting", "resting"), ("PENDING", "PENDING"), ("", ""), (None, "null")]
+NO_STATUS = [
+    ("resting", "resting"),
+    ("PENDING", "PENDING"),
+    ("", ""),
+    (None, "null"),
+    (7, "7"),
+    (["pending"], "[pending]"),
+]
 
 
 @pytest.mark.parametrize(("status", "shown"), NO_STATUS)
 @pytest.mark.parametrize(("path", "body"), [("_cancel", None), ("_error", {"error": "x"})])
 def test_a_status_that_is_none_has_no_transition(
-    http: Http, jobs: Stored, status: str | None, shown: str, path: str, body: object
+    http: Http, jobs: Stored, status: object, shown: str, path: str, body: object
 ) -> None:
     jobs.put("j1", {"status": status})
     before = jobs.version("j1")
@@ -119,7 +150,7 @@ def test_a_status_that_is_none_has_no_transition(
 
 @pytest.mark.parametrize(("status", "shown"), NO_STATUS)
 def test_decision_2_a_status_that_is_none_cannot_be_claimed(
-    http: Http, jobs: Stored, status: str | None, shown: str
+    http: Http, jobs: Stored, status: object, shown: str
 ) -> None:
     jobs.put("j1", {"status": status})
     before = jobs.version("j1")

@@ -55,12 +55,13 @@ def test_every_endpoint_finds_the_job(http: Http, jobs: Stored, segment: str, jo
     assert jobs.version("other") == untouched
 
 
-@pytest.mark.parametrize("segment", ["x" * 513, "%C3%BC" * 256 + "x", "%F0%9F%94%A5" * 129])
+@pytest.mark.parametrize("segment", ["x" * 513, "x" * 5000, "%C3%BC" * 256 + "x", "%F0%9F%94%A5" * 129])
 def test_an_id_that_is_too_long(http: Http, segment: str, writes: Callable[[], int]) -> None:
     decoded = unquote(segment)
     size = len(decoded.encode())
     before = writes()
     assert told(http.get(f"{JOBS}/{segment}")) == missing(decoded)
+    assert told(http.get(f"/_connector/{segment}")) == missing(f"connector [{decoded}] not found")
     for method, path, body in WRITES:
         answer = http.request(method, f"{JOBS}/{segment}{path}", **({"json": body} if body else {}))
         assert told(answer) == invalid(
@@ -81,6 +82,38 @@ def test_a_slash_at_the_end_makes_no_difference(http: Http, jobs: Stored) -> Non
     assert ids_of(http.get(f"{JOBS}/")) == ["j1"]
     assert http.get(f"{JOBS}/j1/").json()["id"] == "j1"
     assert http.put(f"{JOBS}/j1/_check_in/").json() == {"result": "updated"}
+
+
+RESERVED = {
+    "/_connector/_secret": "POST",
+    "/_connector/%5Fsecret": "POST",
+    "/_connector/_%73ecret/": "POST",
+    JOBS: "GET,POST",
+    "/_connector/%5Fsync_job": "GET,POST",
+    "/_connector/%5Fsync%5Fjob/": "GET,POST",
+}
+
+
+@pytest.mark.parametrize(("path", "allowed"), RESERVED.items())
+def test_decision_33_reserved_names_are_no_connectors(http: Http, path: str, allowed: str) -> None:
+    """However they are spelled; and what the 405 lists is what is taken."""
+    for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"} - {*allowed.split(",")}:
+        answer = http.request(method, path)
+        assert (method, answer.status_code, answer.headers["Allow"]) == (method, 405, allowed)
+        if method != "HEAD":
+            assert answer.json()["error"] == (
+                f"Incorrect HTTP method for uri [{path}] and method [{method}], allowed: [{allowed.replace(',', ', ')}]"
+            )
+    for method in allowed.split(","):
+        assert http.request(method, path).status_code != 405
+    assert http.request("OPTIONS", path).headers["Allow"] == allowed
+    assert http.get("/_connector?include_deleted=true").json()["count"] == 0
+
+
+def test_the_jobs_of_an_escaped_name_are_the_jobs(http: Http, jobs: Stored) -> None:
+    jobs.put("j1", a_job())
+    assert http.get("/_connector/%5Fsync_job/j1").json()["id"] == "j1"
+    assert http.put("/_connector/%5Fsync_job/j1/_check_in").json() == {"result": "updated"}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import SYNC_JOBS
 from tests.api.conftest import (
+    COUNTERS,
     FINISHED,
     JOBS,
     SECRET,
@@ -30,7 +31,7 @@ from tests.service import Http, Service
 
 STATS = f"{JOBS}/j1/_stats"
 PARSER = "connector_sync_job_update_ingestion_stats"
-COUNTERS = {"deleted_document_count": 10, "indexed_document_count": 20, "indexed_document_volume": 30}
+
 NAMES = [*COUNTERS, "total_document_count"]
 LONG_MAX = 2**63 - 1
 

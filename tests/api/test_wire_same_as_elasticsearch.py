@@ -204,6 +204,8 @@ SPOKEN_HERE = [case for case in CASES if case.since <= client_major()]
 def test_the_same_answer(http: Http, node_url: str, case: Case) -> None:
     (their_method, their_path), (our_method, our_path) = map(split, case.endpoints)
     theirs = exchange(node_url, their_method, their_path + case.suffix, case)
+    # The one pair that Elasticsearch keeps in no order: each of its processes has one of its own.
+    theirs["body"] = theirs["body"].replace("[Content-Type, Accept]", "[Accept, Content-Type]")
     ours = exchange(http.url, our_method, our_path + case.suffix, case)
     assert ours["body"].replace(our_path, "PATH") == theirs["body"].replace(their_path, "PATH")
     assert {**ours, "body": ""} == {**theirs, "body": ""}

@@ -12,8 +12,8 @@ from tests.service import Service
 
 @pytest.fixture(scope="module")
 def mortal() -> Iterator[EmbeddedNode]:
-    """A node of these tests' own, which keeps its address and its data when it is started again."""
-    with EmbeddedNode() as node:
+    """A node of these tests' own, which keeps its address and its data when it is started again; it takes 1 MiB a request."""
+    with EmbeddedNode(settings={"http.max_content_length": "1mb"}) as node:
         yield node
 
 

@@ -14,6 +14,7 @@ from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, DEFINITIONS, SYNC_JOBS
 from tests.service import Http, Service
+from tests.wiretap import Wiretap
 
 ACKNOWLEDGED = 1000
 CONNECTOR = {"name": "c", "index_name": "search-c", "service_type": "mysql"}
@@ -153,6 +154,25 @@ def test_too_many_requests_pass_through(survivor, client) -> None:
         assert answer.json()["error"]["type"] == "cluster_block_exception"
     finally:
         client.indices.put_settings(index=SYNC_JOBS.alias, settings={block: None})
+
+
+def test_a_request_too_long_for_elasticsearch_is_told_so_at_once(mortal, survivor, client) -> None:
+    """Elasticsearch answers 413 with nothing in it. It is sent once: a megabyte more would not be taken either."""
+    survivor.http.put("/_connector/c", json=CONNECTOR)
+    job = survivor.http.post("/_connector/_sync_job", json={"id": "c"}).json()["id"]
+    claim = {"worker_hostname": "w", "sync_cursor": {"a": "x" * 2**20}}
+    with Wiretap(mortal.url) as tap, Service(tap.url, WORKERS="1") as near, tap.listening() as heard:
+        near.wait_until_ready()
+        for method, path, body in (
+            ("PUT", f"/_connector/_sync_job/{job}/_claim", claim),
+            ("POST", "/_connector", {"description": "x" * 2**20}),
+        ):
+            answer = near.http.request(method, path, json=body)
+            error = answer.json()["error"]
+            assert (answer.status_code, error["type"]) == (413, "too_long_http_content_exception")
+            assert "[http.max_content_length]" in error["reason"]
+    assert len([request for request in heard if len(request.body) > 2**20]) == 2
+    assert client.get(index=SYNC_JOBS.alias, id=job)["_source"]["status"] == "pending"
 
 
 def test_deleted_indices_come_back_with_the_next_write(survivor: Service, client) -> None:

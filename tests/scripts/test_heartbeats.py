@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -49,7 +50,7 @@ def written(moment: datetime) -> list:
     ]
 
 
-@pytest.mark.parametrize("stored_value", [*written(EARLIER), "2024-01-01", None])
+@pytest.mark.parametrize("stored_value", [*written(EARLIER), "2024-01-01", -(2**63), None])
 def test_an_earlier_value_moves_forward(store, put_job, stored, stored_value) -> None:
     put_job({"status": "in_progress", "last_seen": stored_value})
     assert check_in(store).result == "updated"
@@ -65,7 +66,7 @@ def test_a_newer_value_stays(store, put_job, stored, stored_value) -> None:
     assert stored()["last_seen"] == stored_value
 
 
-@pytest.mark.parametrize("stored_value", written(FUTURE))
+@pytest.mark.parametrize("stored_value", [*written(FUTURE), 2**63 - 1, str(2**63 - 1)])
 def test_a_future_value_is_overwritten(store, put_job, stored, stored_value) -> None:
     put_job({"status": "in_progress", "last_seen": stored_value})
     check_in(store)
@@ -109,6 +110,48 @@ def test_metadata_is_merged_key_by_key(store, put_job, stored) -> None:
     put_job({"status": "in_progress", "metadata": {"a": {"x": 1, "y": [1, 2]}, "kept": None}})
     stats(store, None, metadata={"a": {"y": [3], "z": {}}, "big": 2**70, "a.b": 1})
     assert stored()["metadata"] == {"a": {"x": 1, "y": [3], "z": {}}, "kept": None, "big": 2**70, "a.b": 1}
+
+
+BIG = 18446744073709551621  # 5 in its last 64 bits
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (5, BIG),
+        (BIG, 5),
+        (BIG, BIG + 2**64),
+        (1.0, 1),
+        (1, 1.0),
+        (0.0, -0.0),
+        (5, 5.0),
+        (1, True),
+        (1, "1"),
+        (None, 0),
+    ],
+)
+def test_a_value_of_another_type_or_beyond_64_bits_is_another_value(store, put_job, stored, old, new) -> None:
+    put_job(
+        {"status": "in_progress", "last_seen": clock.iso(NOW), "metadata": {"a": {"b": old}, "list": [old]}}
+    )
+    assert stats(store, NOW, metadata={"a": {"b": new}}).result == "updated"
+    assert repr(stored()["metadata"]["a"]) == repr({"b": new})
+    assert stats(store, NOW, metadata={"list": [new]}).result == "updated"
+    assert repr(stored()["metadata"]["list"]) == repr([new])
+    assert stats(store, NOW, metadata={"a": {"b": new}, "list": [new]}).verdict == {"outcome": "unchanged"}
+
+
+def test_only_stats_that_say_when_are_told_that_they_change_nothing(
+    store, put_job, stored, monkeypatch
+) -> None:
+    """A report without a time is a heartbeat, also where another one, of a service whose clock is ahead, came first."""
+    before = {"status": "in_progress", "last_seen": clock.iso(NOW), "indexed_document_count": 3}
+    put_job(before)
+    monkeypatch.setattr(clock, "now", lambda: clock.iso(EARLIER))
+    send = partial(operations.report_stats, store, JOB, {"indexed_document_count": 3})
+    assert send(clock.iso(EARLIER), None) == "noop"
+    assert send(None, None) == "updated"
+    assert stored() == before
 
 
 @pytest.mark.parametrize("key", ["", "a..b", ".", " "])

@@ -9,7 +9,7 @@ import pytest
 from app import clock
 from app.store.documents import RETRY_ON_CONFLICT, Outcome
 from app.sync_jobs import operations
-from app.sync_jobs.states import TRANSITIONS
+from app.sync_jobs.states import FINISHED, TRANSITIONS
 from tests.scripts.conftest import JOB
 
 NOW = clock.now()
@@ -20,6 +20,13 @@ SENT = [
     (operations.CANCEL, COMMON, "in_progress"),
     (operations.CLAIM, CLAIM, "pending"),
     (operations.FAIL, COMMON | {"error": "it broke"}, "in_progress"),
+]
+HEARTBEAT = {"finished": FINISHED, "now": NOW}
+STATS = HEARTBEAT | {"last_seen": NOW, "counters": {"indexed_document_count": 2**40}, "metadata": {"a": 1}}
+HEARTBEATS = [
+    (operations.CHECK_IN, HEARTBEAT, "in_progress"),
+    (operations.STATS, STATS, "in_progress"),
+    (operations.STATS, STATS | {"metadata": None}, "pending"),
 ]
 
 
@@ -35,7 +42,7 @@ def send(store, elasticsearch, script, params, *, again) -> Outcome:
     return Outcome(answer["result"], answer["get"]["_source"].get("verdict", {}))
 
 
-@pytest.mark.parametrize(("script", "params", "start"), SENT)
+@pytest.mark.parametrize(("script", "params", "start"), [*SENT, *HEARTBEATS])
 def test_the_own_effect_is_success(store, elasticsearch, put_job, stored, script, params, start) -> None:
     put_job({"status": start})
     assert send(store, elasticsearch, script, params, again=False).result == "updated"
@@ -80,6 +87,10 @@ HELD = {
 }
 
 
+# Instants that no difference in milliseconds can be taken of.
+ABSURD = [-(2**63), 2**63 - 1]
+
+
 def hold(started: datetime, seen: datetime | None = None, **other) -> dict:
     return HELD | {"started_at": started.isoformat(), "last_seen": clock.iso(seen or started)} | other
 
@@ -113,6 +124,7 @@ def test_a_worker_may_send_its_claim_again(store, put_job, stored) -> None:
         (hold(datetime.now(UTC), worker_hostname=""), {"worker_hostname": ""}),
         (hold(datetime.now(UTC), status="canceling"), {}),
         (hold(datetime.now(UTC), started_at="soon", last_seen=None), {}),
+        *((hold(datetime.now(UTC), started_at=never, last_seen=never), {}) for never in ABSURD),
     ],
     ids=[
         "another worker",
@@ -125,6 +137,7 @@ def test_a_worker_may_send_its_claim_again(store, put_job, stored) -> None:
         "no name",
         "canceling",
         "unreadable instant",
+        *map(str, ABSURD),
     ],
 )
 def test_a_claim_that_is_not_the_winners_is_refused(store, put_job, stored, document, changes) -> None:
@@ -132,6 +145,13 @@ def test_a_claim_that_is_not_the_winners_is_refused(store, put_job, stored, docu
     with pytest.raises(operations.ApiError) as refused:
         claim(store, **changes)
     assert refused.value.status == 409
+
+
+def test_the_refusal_says_nothing_of_a_start_that_is_not_known(store, put_job) -> None:
+    put_job({"status": "in_progress", "worker_hostname": "worker-1"})
+    with pytest.raises(operations.ApiError) as refused:
+        claim(store)
+    assert (refused.value.cause.reason or "").endswith(". Sync job [job] was claimed by [worker-1].")
 
 
 def test_the_refusal_names_the_holder(store, put_job) -> None:

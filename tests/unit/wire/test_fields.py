@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime
 from typing import Any
 
@@ -254,3 +255,15 @@ def test_any_value_is_accepted_or_refused(name: str, value: Any) -> None:
     if refusal is not None:
         assert refusal.status == 400
         assert "-1:-1] [body]" not in str(refusal.cause.reason)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1" * 20_000 + "x", "1." * 10_000, "." + "1" * 20_000 + "e", "0" * 20_000 + "-", "1e" + "1" * 20_000],
+)
+@pytest.mark.parametrize("name", ["count", "order", "at"])
+def test_a_long_text_is_no_number_at_once(name: str, text: str) -> None:
+    """One attempt, and not one for each way to split the digits: a worker that is busy for seconds is taken for dead."""
+    begin = time.perf_counter()
+    assert reasons(name, json.dumps(text))
+    assert time.perf_counter() - begin < 0.5

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -245,6 +246,45 @@ def test_hostile_bodies_are_refused_quickly(data: bytes) -> None:
     begin = time.perf_counter()
     refused(data)
     assert time.perf_counter() - begin < 3
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" + b"1," * 50_000 + b"@]",
+        b"[" + b"1,\n" * 35_000 + b"@]",
+        b'["' + "é".encode() * 20_000 + b'",' + b"1.5,\r\n" * 10_000 + b"NaN]",
+        b"[" * 100 + b"1," * 50_000 + b"1}",
+        b"[" + b"1," * 50_000 + b"\xff",
+        b"{" + b",".join(b'"%d":1' % number for number in range(10_000)) + b',"1":2}',
+        b"[" + b"1e5," * 25_000 + b"1e400]",
+    ],
+    ids=["one line", "many lines", "not ASCII", "wrong bracket", "not UTF-8", "key twice", "too large"],
+)
+def test_the_place_of_an_error_is_found_in_the_time_of_one_look(data: bytes) -> None:
+    """Numbers on the way to it cost nothing: a worker that is busy for seconds is taken for dead."""
+    begin = time.perf_counter()
+    assert not str(refused(data).cause.reason).startswith("[-1")
+    assert time.perf_counter() - begin < 1
+
+
+@pytest.mark.parametrize("value", [b"[]", b"1.5", b'"ab"', b'{"a":[1]}'])
+def test_more_values_than_memory_has_room_for(value: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert json_body.MAX_VALUES == 2_000_000
+    monkeypatch.setattr(json_body, "MAX_VALUES", 50_000)  # to look at memory takes time
+    data = b"[" + (value + b",") * 50_000 + value + b"]"
+    tracemalloc.start()
+    try:
+        assert "Number of values exceeds the maximum allowed" in str(refused(data).cause.reason)
+        assert tracemalloc.get_traced_memory()[1] < 2.5 * len(data)
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_stands_in_strings_is_no_value() -> None:
+    text = '[{,\\"' * (json_body.MAX_VALUES // 3 + 1)
+    assert parse(json.dumps({"error": text}).encode()) == {"error": text}
+    assert refused(json.dumps({"error": text}).encode()[:-2]).cause.type == "x_content_e_o_f_exception"
 
 
 @pytest.mark.parametrize("data", [b"", b"  ", b" \n\t\r ", b"\xef\xbb\xbf"])

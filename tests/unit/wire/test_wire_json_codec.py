@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Thread
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,4 +70,18 @@ def test_what_is_not_json_is_a_value_error(text: bytes) -> None:
 
 def test_output_is_compact_utf_8() -> None:
     assert dumps({"é": ["😀", 1.0, 2**64 - 1]}) == '{"é":["😀",1.0,18446744073709551615]}'.encode()
-    assert dumps({"é": [2**64, 1]}) == b'{"\\u00e9":[18446744073709551616,1]}'
+    assert dumps({"é": [2**64, 1]}) == '{"é":[18446744073709551616,1]}'.encode()
+    assert dumps({"é\ud800": ["😀", "\udc00"]}) == '{"é\\ud800":["😀","\\udc00"]}'.encode()
+
+
+@pytest.mark.parametrize("inner", ["1", "1.5", str(2**70), '"\\ud800"'])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_what_elasticsearch_stores_is_never_too_deep(opening: str, closing: str, inner: str) -> None:
+    """It takes 1000 levels; an answer with a document in a list has some more."""
+    text = (opening * 1010 + inner + closing * 1010).encode()
+    written: list[bytes] = []
+    # As in the server: a thread's stack may be smaller.
+    thread = Thread(target=lambda: written.append(dumps(loads(text))))
+    thread.start()
+    thread.join()
+    assert written == [text]

@@ -102,10 +102,19 @@ def test_options_is_answered_everywhere(send: Send, target: str, allowed: str | 
 def test_reserved_words_are_no_ids_of_connectors(send: Send) -> None:
     """On purpose not as Elasticsearch, which makes a connector named `_secret`."""
     assert send("PUT", "/connectors/_secrets").status_code == 200
-    assert send("PUT", "/connectors/_secret").status_code == 405
-    assert send("PUT", "/connectors/_secret/").status_code == 405
-    assert send("PUT", "/connectors/_sync_job").status_code == 400
-    assert send("PUT", "/connectors/%5Fsync%5fjob").status_code == 400
+    assert send("PUT", "/connectors/_secret%2F").json == {"id": "_secret/"}
+    for target in (
+        "/connectors/_secret",
+        "/connectors/_secret/",
+        "/connectors/%5F%73ecret",
+        "/connectors/_secret?x",
+    ):
+        refused = send("PUT", target)
+        assert (refused.status_code, refused.headers["Allow"]) == (405, "POST")
+        assert refused.json["error"].endswith(f"uri [{target}] and method [PUT], allowed: [POST]")
+        assert send("POST", target.partition("?")[0]).status_code == 200
+    for target in ("/connectors/_sync_job", "/connectors/%5Fsync%5fjob"):
+        assert send("PUT", target).json == {"error": f"no handler found for uri [{target}] and method [PUT]"}
 
 
 def test_web_sockets_are_not_spoken(send: Send) -> None:

@@ -1,0 +1,127 @@
+"""What the service asks of Elasticsearch, seen by a proxy between them: how often, how many at once, and after losses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from app.store.index_definitions import CONNECTORS, SYNC_JOBS
+from tests.conftest import empty
+from tests.service import Http, Service
+from tests.wiretap import Wiretap, nth, to
+
+JOBS = "/_connector/_sync_job"
+COUNTERS = {"deleted_document_count": 1, "indexed_document_count": 2, "indexed_document_volume": 3}
+THREADS = 16
+# The status before, the end of the path, the body, and the status after.
+TRANSITIONS: dict[str, tuple[str, str, Any, str]] = {
+    "claim": ("pending", "_claim", {"worker_hostname": "w", "sync_cursor": {"a": 1}}, "in_progress"),
+    "cancel": ("in_progress", "_cancel", None, "canceling"),
+    "cancel at once": ("pending", "_cancel", None, "canceled"),
+    "error": ("in_progress", "_error", {"error": "it broke"}, "error"),
+    "check in": ("in_progress", "_check_in", None, "in_progress"),
+    "stats": ("in_progress", "_stats", COUNTERS | {"metadata": {"a": 1}}, "in_progress"),
+    "stats of a time": ("pending", "_stats", COUNTERS | {"last_seen": "2024-01-01T00:00:00Z"}, "pending"),
+}
+EACH = pytest.mark.parametrize(("start", "path", "body", "end"), TRANSITIONS.values(), ids=TRANSITIONS.keys())
+
+
+@pytest.fixture(scope="module")
+def tap(node_url: str) -> Iterator[Wiretap]:
+    with Wiretap(node_url) as tap:
+        yield tap
+
+
+@pytest.fixture(scope="module")
+def tapped(tap: Wiretap) -> Iterator[Service]:
+    """A service that asks for callers' privileges once, and remembers."""
+    settings = {"WORKERS": "1", "THREADS": str(THREADS), "AUTHORIZATION_CACHE_SECONDS": "600"}
+    with Service(tap.url, **settings) as service:
+        service.wait_until_ready()
+        yield service
+
+
+@pytest.fixture
+def http(tapped: Service, elasticsearch: Elasticsearch) -> Http:
+    tapped.wait_until_ready()
+    empty(elasticsearch)
+    connector = {"index_name": "search-x", "service_type": "mysql"}
+    elasticsearch.index(index=CONNECTORS.alias, id="c1", document=connector)
+    assert tapped.http.get("/_connector/c1").status_code == 200  # now the caller's privileges are known
+    return tapped.http
+
+
+def put(http: Http, path: str, body: Any) -> tuple[int, Any]:
+    answer = http.put(f"{JOBS}/j1/{path}", **({"json": body} if body else {}))
+    return answer.status_code, answer.json()
+
+
+@EACH
+def test_a_transition_is_one_request_and_nothing_is_read_before(
+    http: Http, elasticsearch: Elasticsearch, tap: Wiretap, start: str, path: str, body: Any, end: str
+) -> None:
+    elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": start})
+    with tap.listening() as heard:
+        assert put(http, path, body) == (200, {"result": "updated"})
+    [request] = heard
+    assert (request.method, request.path.partition("?")[0]) == ("POST", f"/{SYNC_JOBS.alias}/_update/j1")
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["its answer", "the request"])
+@EACH
+def test_decision_3_a_transition_that_got_lost_is_done_once(
+    http: Http,
+    elasticsearch: Elasticsearch,
+    tap: Wiretap,
+    start: str,
+    path: str,
+    body: Any,
+    end: str,
+    answers: bool,
+) -> None:
+    before = elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": start})["_version"]
+    with tap.listening() as heard, tap.losing(nth(1, to("_update/")), answers=answers):
+        assert put(http, path, body) == (200, {"result": "updated"})
+    assert len(heard) == 2
+    found = elasticsearch.get(index=SYNC_JOBS.alias, id="j1")
+    assert (found["_version"], found["_source"]["status"]) == (before + 1, end)
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["its answer", "the request"])
+def test_decision_20_a_create_that_got_lost_makes_one_job(
+    http: Http, elasticsearch: Elasticsearch, tap: Wiretap, answers: bool
+) -> None:
+    with tap.listening() as heard, tap.losing(nth(1, to("/_create/")), answers=answers):
+        answer = http.post(JOBS, json={"id": "c1"})
+    assert (answer.status_code, list(answer.json())) == (201, ["id"])
+    assert len([request for request in heard if "/_create/" in request.path]) == 2
+    listed = http.get(JOBS).json()
+    assert (listed["count"], listed["results"][0]["id"]) == (1, answer.json()["id"])
+    assert elasticsearch.get(index=SYNC_JOBS.alias, id=answer.json()["id"])["_version"] == 1
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["its answer", "the request"])
+def test_decision_3_a_delete_that_got_lost_is_acknowledged(
+    http: Http, elasticsearch: Elasticsearch, tap: Wiretap, answers: bool
+) -> None:
+    elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": "pending"})
+    with tap.losing(nth(1, to("/_doc/j1")), answers=answers):
+        answer = http.delete(f"{JOBS}/j1")
+    assert (answer.status_code, answer.json()) == (200, {"acknowledged": True})
+    assert http.delete(f"{JOBS}/j1").status_code == 404
+
+
+def test_as_many_requests_reach_elasticsearch_at_once_as_there_are_threads(
+    http: Http, elasticsearch: Elasticsearch, tap: Wiretap
+) -> None:
+    """Each waits for the others before it is passed on: with one connection less, none would be answered."""
+    for number in range(THREADS):
+        elasticsearch.index(index=SYNC_JOBS.alias, id=f"j{number}", document={"status": "in_progress"})
+    clients = [Http(http.url) for _ in range(THREADS)]
+    with tap.gathering(THREADS, to("_update/"), seconds=8), ThreadPoolExecutor(THREADS) as threads:
+        answers = threads.map(lambda n: clients[n].put(f"{JOBS}/j{n}/_check_in").status_code, range(THREADS))
+        assert list(answers) == [200] * THREADS

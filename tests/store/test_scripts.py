@@ -1,0 +1,139 @@
+"""Scripts in Elasticsearch: compiled once whatever the values are, never without a verdict, and never unlucky with a 409."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from app.errors import ApiError
+from app.store import Store, documents, retries
+from app.store.index_definitions import CONNECTORS, SYNC_JOBS
+from app.store.painless import Script
+from app.sync_jobs import operations
+from tests.service import Http
+
+JOBS = "/_connector/_sync_job"
+
+
+def compilations(client: Elasticsearch) -> int:
+    nodes = client.nodes.stats(metric="script")["nodes"].values()
+    return sum(node["script"]["compilations"] for node in nodes)
+
+
+def everything(http: Http, value: int) -> None:
+    """Each endpoint that has a script, with values that no call before had."""
+    text, cursor = f"value-{value}", {f"key-{value}": [value, {"a": value / 7}]}
+    rule = {
+        "id": text,
+        "field": "_",
+        "order": 0,
+        "policy": "include",
+        "rule": "regex",
+        "value": text,
+        **dict.fromkeys(["created_at", "updated_at"], f"2024-01-01T00:00:{value:02d}Z"),
+    }
+    connector = f"/_connector/{text}"
+    calls = [
+        ("PUT", connector, {"index_name": text, "service_type": "s"}),
+        ("PUT", connector, {"name": text}),
+        ("PUT", f"{connector}/_name", {"name": text, "description": text * 2}),
+        ("PUT", f"{connector}/_check_in", None),
+        ("PUT", f"{connector}/_service_type", {"service_type": text}),
+        ("PUT", f"{connector}/_configuration", {"configuration": {text: {"label": text, "value": value}}}),
+        ("PUT", f"{connector}/_configuration", {"values": {text: value + 1}}),
+        ("PUT", f"{connector}/_filtering", {"rules": [rule]}),
+        ("PUT", f"{connector}/_filtering/_validation", {"validation": {"state": "valid", "errors": []}}),
+        ("PUT", f"{connector}/_filtering/_activate", None),
+        ("PUT", f"{connector}/_index_name", {"index_name": f"{text}-x"}),
+        ("PUT", f"{connector}/_last_sync", {"sync_cursor": cursor, "last_indexed_document_count": value}),
+        ("PUT", f"{connector}/_native", {"is_native": False}),
+        ("PUT", f"{connector}/_error", {"error": text}),
+        ("PUT", f"{connector}/_status", {"status": "connected"}),
+        ("GET", f"/_connector?query={text}", None),
+        ("POST", JOBS, {"id": text}),
+        ("GET", f"{JOBS}?connector_id={text}", None),
+    ]
+    for method, path, body in calls:
+        answer = http.request(method, path, **({"json": body} if body else {}))
+        assert answer.status_code < 300, (path, answer.text)
+    [job] = answer.json()["results"]
+    counters = dict.fromkeys(
+        ["deleted_document_count", "indexed_document_count", "indexed_document_volume"], value
+    )
+    for path, sent in (
+        ("_claim", {"worker_hostname": text, "sync_cursor": cursor}),
+        ("_check_in", None),
+        ("_stats", counters | {"metadata": cursor}),
+        ("_cancel", None),
+        ("_error", {"error": text}),
+    ):
+        answer = http.put(f"{JOBS}/{job['id']}/{path}", **({"json": sent} if sent else {}))
+        assert answer.status_code == 200, (path, answer.text)
+    assert http.delete(f"{JOBS}/{job['id']}").status_code == 200
+    assert http.delete(f"{connector}?delete_sync_jobs=true").status_code == 200
+
+
+def test_values_travel_beside_the_source(http: Http, elasticsearch: Elasticsearch) -> None:
+    everything(http, 0)
+    before = compilations(elasticsearch)
+    for value in range(1, 6):
+        everything(http, value)
+    assert compilations(elasticsearch) == before
+
+
+@pytest.mark.parametrize(
+    "source", ["ctx.op = 'none'", "ctx.op = 'noop'", "ctx.op = 'udpate'; ctx._source.a = 2"]
+)
+def test_a_script_that_leaves_the_document_alone_must_say_why(
+    store: Store, elasticsearch: Elasticsearch, source: str
+) -> None:
+    elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"a": 1})
+    with pytest.raises(RuntimeError, match=r"script \[bad\] left the document alone without a verdict"):
+        store.sync_jobs.transition("j1", Script("bad", source), {})
+    assert elasticsearch.get(index=SYNC_JOBS.alias, id="j1")["_source"] == {"a": 1}
+
+
+def test_decision_4_whoever_stays_unlucky_is_told_to_come_again(
+    store: Store, elasticsearch: Elasticsearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without patience, while others write one document all the time: 503, never 409."""
+    monkeypatch.setattr(retries, "CONFLICT_PATIENCE", 0.0)
+    monkeypatch.setattr(documents, "RETRY_ON_CONFLICT", 0)
+    elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": "in_progress"})
+    over = Event()
+
+    def hammer(number: int) -> None:
+        while not over.is_set():
+            elasticsearch.index(
+                index=SYNC_JOBS.alias, id="j1", document={"status": "in_progress", "n": number}
+            )
+
+    refusals: list[ApiError] = []
+    with ThreadPoolExecutor(4) as threads:
+        hammers = [threads.submit(hammer, number) for number in range(4)]
+        try:
+            for _ in range(1000):
+                try:
+                    assert operations.check_in(store, "j1") == "updated"
+                except ApiError as refusal:
+                    refusals.append(refusal)
+                if len(refusals) == 3:
+                    break
+        finally:
+            over.set()
+        for each in hammers:
+            each.result()
+    assert [refusal.status for refusal in refusals] == [503] * 3
+    assert "Too many updates of the same document at once" in (refusals[0].cause.reason or "")
+
+
+@pytest.fixture(autouse=True)
+def no_documents(elasticsearch: Elasticsearch, store: Store) -> None:
+    store.indices.ensure()
+    for definition in (CONNECTORS, SYNC_JOBS):
+        elasticsearch.delete_by_query(
+            index=definition.alias, query={"match_all": {}}, refresh=True, conflicts="proceed"
+        )
