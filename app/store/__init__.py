@@ -33,7 +33,9 @@ class Store:
         client = connect(settings)
         refresh_writes = settings.refresh == "write"
         self.security = Security(
-            cast(TracedTransport, client.transport), settings.authorization_cache_seconds
+            cast(TracedTransport, client.transport),
+            settings.authorization_cache_seconds,
+            own_certificate=settings.elasticsearch_client_cert is not None,
         )
         self.indices = Indices(client, (*DEFINITIONS, SECRETS) if settings.secrets_keys else DEFINITIONS)
         self.pipelines = Pipelines(client)

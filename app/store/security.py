@@ -28,6 +28,9 @@ QUESTIONS = (_HAS_PRIVILEGES, _AUTHENTICATE)
 _NO_HANDLER = f"no handler found for uri [{_HAS_PRIVILEGES}] and method [POST]"
 _UNKNOWN_PRIVILEGE = "unknown cluster privilege"
 
+# The ways to authenticate that are named where Elasticsearch is not the one who refuses.
+_WAYS = ['Basic realm="security", charset="UTF-8"', "ApiKey"]
+
 CONNECTOR_PRIVILEGES = ("monitor_connector", "manage_connector")
 SECRET_PRIVILEGES = ("read_connector_secrets", "write_connector_secrets")
 # What stands for the connector privileges on a cluster that does not know them: privileges on these indices.
@@ -83,9 +86,10 @@ class Security:
     answers afterwards may be the same cluster with security switched on.
     """
 
-    def __init__(self, transport: TracedTransport, seconds: float) -> None:
-        # The transport and not the client: that would add the service's own credentials.
+    def __init__(self, transport: TracedTransport, seconds: float, *, own_certificate: bool = False) -> None:
+        # The transport and not the client: that would add the service's own credentials. All but a certificate.
         self._transport = transport
+        self._own_certificate = own_certificate
         self._seconds = seconds
         self._key = secrets.token_bytes(32)
         self._known: TLRUCache[bytes, _Remembered, float] = TLRUCache(_CALLERS, self._until)
@@ -102,6 +106,8 @@ class Security:
         if known is not None and known.era is era and (not needed or known.caller.granted & needed):
             return known.caller
         caller = send(lambda _again: self._ask(credentials))
+        if self._own_certificate and caller is not EVERYTHING:
+            self._refuse_ourselves(credentials)
         if caller.granted:
             with self._lock:
                 self._known[digest] = _Remembered(caller, era)
@@ -123,6 +129,15 @@ class Security:
         if "api_key" in user or _is_service_account(user):
             return f"for {_described(real)}"
         return f"for {_described(real)}{run_as} with effective roles [{','.join(user.get('roles', []))}]"
+
+    def _refuse_ourselves(self, credentials: Credentials) -> None:
+        """Raise `ApiError` 401 where Elasticsearch took the certificate of the connection for the caller's credentials."""
+        itself = Credentials(credentials.authorization, None)
+        user = send(lambda _again: self._authenticated(itself))
+        if user.get("authentication_type") == "realm" and _realm(user) == "pki":
+            reason = f"missing authentication credentials for REST request [{_AUTHENTICATE}]"
+            error = {"type": "security_exception", "reason": reason, "header": {"WWW-Authenticate": _WAYS}}
+            _refuse(401, {"error": error})
 
     def _authenticated(self, credentials: Credentials) -> Mapping[str, Any]:
         status, body = self._request("GET", _AUTHENTICATE, credentials)
@@ -203,7 +218,12 @@ def _described(user: Mapping[str, Any]) -> str:
 
 
 def _is_service_account(user: Mapping[str, Any]) -> bool:
-    return bool((user.get("authentication_realm") or {}).get("type") == "_service_account")
+    return _realm(user) == "_service_account"
+
+
+def _realm(user: Mapping[str, Any]) -> str:
+    """The type of the realm that knew the credentials."""
+    return str((user.get("authentication_realm") or {}).get("type"))
 
 
 def _held(privileges: Mapping[str, bool]) -> frozenset[str]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Self
 
 import pytest
 
 from app import settings
+from app.errors import ApiError
 from app.store import Store
 from app.store.failures import UNREACHABLE
+from app.store.security import Credentials
+from scripts.elasticsearch import EmbeddedNode, Security, client_major
 from tests.certificates import Certificate
+from tests.secured import basic, password
 
 
 class TlsFront:
@@ -123,3 +130,68 @@ def test_a_client_certificate(mutual, certificates) -> None:
     assert is_ready(mutual.url, **authority, **own("client"))
     assert not is_ready(mutual.url, **authority, **own("other"))
     assert not is_ready(mutual.url, **authority)
+
+
+class CertifiedNode(EmbeddedNode):
+    """A node behind TLS that takes a client certificate for the credentials of a user who may do everything."""
+
+    def __init__(self, certificates: dict[str, Certificate]) -> None:
+        self._certificates = certificates
+        http = {
+            "enabled": True,
+            "certificate": "server.pem",
+            "key": "server.key",
+            "certificate_authorities": ["client.pem"],
+            "client_authentication": "optional",
+        }
+        own = {f"xpack.security.http.ssl.{name}": value for name, value in http.items()} | {
+            "xpack.security.enabled": True,
+            "xpack.security.transport.ssl.enabled": False,
+            "xpack.security.authc.realms.file.files.order": 0,
+            "xpack.security.authc.realms.pki.certificates.order": 1,
+            "xpack.license.self_generated.type": "trial",  # which has such realms
+        }
+        users = {"admin": (password("admin"), ["superuser"])}
+        super().__init__(major=client_major(), security=Security(users=users, settings=own))
+
+    def _configure(self, home: Path) -> None:
+        super()._configure(home)
+        config = self.folder / "config"
+        for file in (
+            self._certificates["server"].file,
+            self._certificates["server"].key_file,
+            self._certificates["client"].file,
+        ):
+            (config / file.name).write_bytes(file.read_bytes())
+        (config / "role_mapping.yml").write_text('superuser: ["CN=client"]\n')
+
+    def _address(self) -> str | None:
+        address = super()._address()
+        return address and address.replace("http://127.0.0.1", "https://localhost")
+
+
+@pytest.mark.timeout(240)  # a node of its own
+def test_nobody_is_taken_for_the_service_on_account_of_its_certificate(certificates, monkeypatch) -> None:
+    server, client = certificates["server"], certificates["client"]
+    monkeypatch.setenv("SSL_CERT_FILE", str(server.file))
+    with CertifiedNode(certificates) as node:
+        monkeypatch.setenv("ELASTICSEARCH_URL", node.url)
+        monkeypatch.setenv("ELASTICSEARCH_CA_CERTS", str(server.file))
+        monkeypatch.setenv("ELASTICSEARCH_CLIENT_CERT", str(client.file))
+        monkeypatch.setenv("ELASTICSEARCH_CLIENT_KEY", str(client.key_file))
+        store = Store(settings.load())
+        # The certificate is all that the service has; the node knows nobody by it before its own indices are there.
+        deadline = time.monotonic() + 60
+        while problems := store.indices.readiness():
+            assert time.monotonic() < deadline, problems
+            time.sleep(0.1)
+        known = Credentials(basic("admin")["Authorization"], None)
+        assert "manage_connector" in store.security.caller(known, frozenset()).granted
+        for authorization, run_as in itertools.product((None, "", "Nonsense"), (None, "admin")):
+            with pytest.raises(ApiError) as raised:
+                store.security.caller(Credentials(authorization, run_as), frozenset())
+            assert raised.value.status == 401
+            assert [name for name, _ in raised.value.headers] == ["WWW-Authenticate"] * len(
+                raised.value.headers
+            )
+            assert raised.value.headers
