@@ -30,6 +30,7 @@ The Connector API answers at {url} until Ctrl-C. A first connector, and a sync j
     -d '{{"name": "My connector", "index_name": "search-mine", "service_type": "mysql"}}'
   curl -X POST {url}/_connector/_sync_job -H 'Content-Type: application/json' \\
     -d '{{"id": "my-connector", "job_type": "full"}}'
+  curl '{url}/_connector/_sync_job?status=pending&pretty'
 """
 
 

@@ -33,7 +33,7 @@ JAVA_OPTIONS = {
 }
 
 _PREFIX = "connector-sync-service-elasticsearch-"
-_START_SECONDS = 120.0
+_START_SECONDS = 300.0  # a busy machine takes minutes; one that dies is noticed at once
 
 
 @dataclass(frozen=True)

@@ -250,7 +250,9 @@ def test_one_full_sync(worker, connector, pipeline, content) -> None:
     assert worker.read(JOBS, job_id).source == job
     assert worker.read(CONNECTORS, C).seq_no == locked.seq_no
 
-    # 14: the count
+    # 14: one more look at both, the count
+    assert worker.read(JOBS, job_id).source == job
+    assert worker.read(CONNECTORS, C).source == connector
     refreshed = worker.call("POST", f"/{content}/_refresh?ignore_unavailable=true")
     assert refreshed == {"_shards": {"total": 1, "successful": 1, "failed": 0}}
     assert worker.call("POST", f"/{content}/_count?ignore_unavailable=true")["count"] == 600
@@ -260,6 +262,7 @@ def test_one_full_sync(worker, connector, pipeline, content) -> None:
     # 15, 16: the ends, both past the API
     job |= worker.end(job_id, "completed", total_document_count=4)
     assert worker.read(JOBS, job_id).source == job
+    assert worker.read(CONNECTORS, C).source == connector
     connector |= worker.unlock(C, "completed")
     assert worker.read(CONNECTORS, C).source == connector
 
@@ -519,6 +522,55 @@ def test_a_round_whose_document_changed_meanwhile_reads_it_again(worker, connect
     assert worker.read(CONNECTORS, C).source == connector
 
 
+def test_the_lock_is_tried_again_when_the_api_came_between(worker, connector) -> None:
+    """Thrice; then the worker waits for its next round, and nothing has been lost."""
+    names = iter(["One", "Two"])
+
+    def renamed_twice() -> None:
+        if name := next(names, None):
+            assert worker.call("PUT", f"/_connector/{C}/_name", {"name": name}) == {"result": "updated"}
+
+    assert worker.lock(C, renamed_twice)
+    locked = {
+        "status": "connected",
+        "error": None,
+        "last_sync_status": "in_progress",
+        "last_sync_error": None,
+    }
+    connector |= {"name": "Two", **locked}
+    assert worker.read(CONNECTORS, C).source == connector
+    assert not worker.lock(C)
+
+    connector |= worker.unlock(C, "completed")
+    with pytest.raises(Conflict):
+        worker.lock(C, lambda: worker.call("PUT", f"/_connector/{C}/_check_in"))
+    connector["last_seen"] = RECENT
+    assert worker.read(CONNECTORS, C).source == connector
+
+
+def test_the_worker_writes_the_fields_of_a_configuration_and_the_api_their_values(worker, connector) -> None:
+    """As for a new connector, whose kind only the worker knows."""
+    made = {"index_name": "search-new", "is_native": False, "name": "New", "service_type": "dir"}
+    assert worker.call("PUT", "/_connector/new", made, status=201) == {"id": "new", "result": "created"}
+    found = worker.read(CONNECTORS, "new")
+    assert (found.source["configuration"], found.source["status"]) == ({}, "created")
+    fields = {
+        "path": {**STORED_PATH, "value": None},
+        "pattern": {**STORED_PATH, "label": "Pattern", "order": 2, "value": "**/*"},
+    }
+    prepared = {"configuration": fields, "status": "needs_configuration"}
+    worker.update(CONNECTORS, "new", prepared, found.condition)
+    document = found.source | prepared
+    assert worker.read(CONNECTORS, "new").source == document
+    with pytest.raises(Conflict):
+        worker.update(CONNECTORS, "new", prepared, found.condition)
+
+    values = {"values": {"path": "/data"}}
+    assert worker.call("PUT", "/_connector/new/_configuration", values) == {"result": "updated"}
+    fields["path"] = fields["path"] | {"value": "/data"}
+    assert worker.read(CONNECTORS, "new").source == document | {"status": "configured"}
+
+
 def count_with_conditions(worker: Worker, alias: str, document_id: str) -> int:
     """Count on a document for some seconds, until both has happened: a write and a conflict."""
     count = conflicts = 0
@@ -593,6 +645,23 @@ def test_two_workers_after_one_job(workers, connector) -> None:
         job |= winner.end(job_id, "completed", total_document_count=4)
         winner.unlock(C, "completed")
         assert first.read(JOBS, job_id).source == job
+
+
+def test_a_worker_whose_look_at_the_jobs_is_old_wakes_no_finished_one(workers, connector) -> None:
+    """Its lock is free again, and it does not look at the job once more: the claim is what refuses."""
+    first, second = workers
+    job_id, job = a_job(first)
+    (seen,) = second.waiting_jobs(C)
+    assert first.lock(C)
+    first.claim(job_id)
+    job = started(first, job) | first.end(job_id, "completed", total_document_count=4)
+    first.unlock(C, "completed")
+
+    assert second.lock(C)
+    path = f"/_connector/_sync_job/{seen.id}/_claim"
+    refused = second.call("PUT", path, {"worker_hostname": second.hostname}, status=409)
+    assert "from [completed] to [in_progress]" in refused["error"]["reason"]
+    assert first.read(JOBS, job_id).source == job
 
 
 def test_two_claims_of_one_job(workers, connector) -> None:

@@ -6,7 +6,7 @@ Elasticsearch and the Connector API are one address to it. The most of what it w
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -154,12 +154,16 @@ class Worker:
         filter_ = [{"terms": {"status": ["in_progress", "canceling"]}}]
         return self.search(JOBS, {"bool": {"must_not": must_not, "filter": filter_}})
 
-    def lock(self, connector_id: str) -> bool:
-        """Take the connector for a sync: False when another worker has it. A conflict is met with another look, thrice."""
+    def lock(self, connector_id: str, meanwhile: Callable[[], object] = lambda: None) -> bool:
+        """Take the connector for a sync: False when another worker has it. A conflict is met with another look, thrice.
+
+        `meanwhile` happens between each look and the write.
+        """
         for _ in range(3):
             connector = self.read(CONNECTORS, connector_id)
             if connector.source.get("last_sync_status") == "in_progress":
                 return False
+            meanwhile()
             try:
                 self.update(
                     CONNECTORS,

@@ -7,6 +7,7 @@ import re
 import tomllib
 from pathlib import Path
 
+from scripts import run
 from scripts.elasticsearch.distribution import NEWEST_FIRST
 from scripts.elasticsearch.java import Java
 from scripts.state_chart import mermaid
@@ -23,6 +24,14 @@ def test_every_setting_is_listed() -> None:
     source = (REPOSITORY / "app" / "settings.py").read_text("utf-8")
     for variable in re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source):
         assert f"`{variable}`" in README, variable
+
+
+def test_the_first_requests_are_those_that_make_run_prints() -> None:
+    printed = run._FIRST_REQUESTS.format(url="http://127.0.0.1:9280").strip().splitlines()[2:]
+    shown = (
+        README.partition("`make run` prints a first request to try:\n\n")[2].partition("\n\n")[0].splitlines()
+    )
+    assert [line.strip() for line in printed] == [line.strip() for line in shown]
 
 
 def test_nothing_is_left_to_fill_in() -> None:
