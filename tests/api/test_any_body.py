@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from elasticsearch import Elasticsearch
 from hypothesis import given, settings
@@ -22,7 +23,30 @@ SCALARS = (
     | CHARACTERS
     | st.sampled_from(["full", "on_demand", "c1", "2024-01-01", "10", "1e400", "content-x"])
 )
-VALUES = st.recursive(
+
+
+def nested(depth: int, keys: bool) -> Any:
+    value: Any = 10**30
+    for _ in range(depth):
+        value = {"a": value} if keys else [value]
+    return value
+
+
+# What is large, long or deep: beyond an index's limits, a library's, or this service's own.
+ODD = st.sampled_from(
+    [
+        *("x" * 40_000, "\u20ac" * 40_000, "\ud800" * 500, "1" * 5_000, "1." * 3_000, "1e" + "9" * 400),
+        *(10**999, 10**1000, -(2**63), 2**63, 2**64 + 5, 1e308, 5e-324, -0.0, "+999999999-12-31T23:59:59Z"),
+        *(
+            {"a" * 40_000: 1},
+            {".": {"..": 1}},
+            {f"k{number}": number for number in range(2_000)},
+            [[]] * 5_000,
+        ),
+        *(nested(depth, keys) for depth in (300, 790, 799, 801, 999) for keys in (True, False)),
+    ]
+)
+VALUES = ODD | st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(CHARACTERS, inner, max_size=3),
     max_leaves=8,

@@ -27,7 +27,12 @@ def everything(http: Http, value: int) -> None:
     """Each endpoint that has a script, with values that no call before had."""
     text, cursor = f"value-{value}", {f"key-{value}": [value, {"a": value / 7}]}
     rule = {
-        **{"id": text, "field": "_", "order": 0, "policy": "include", "rule": "regex", "value": text},
+        "id": text,
+        "field": "_",
+        "order": 0,
+        "policy": "include",
+        "rule": "regex",
+        "value": text,
         **dict.fromkeys(["created_at", "updated_at"], f"2024-01-01T00:00:{value:02d}Z"),
     }
     connector = f"/_connector/{text}"
