@@ -18,7 +18,30 @@ TEXTS = (
 )
 # NaN and infinities, too: not JSON, but Python's own writer writes them.
 NUMBERS = st.integers() | st.integers(-(2**70), 2**70) | st.just(10**400) | st.floats()
-VALUES: st.SearchStrategy[Any] = st.recursive(
+
+
+def nested(depth: int, keys: bool) -> Any:
+    value: Any = 10**30
+    for _ in range(depth):
+        value = {"a": value} if keys else [value]
+    return value
+
+
+# What is large, long or deep: beyond an index's limits, a library's, or this service's own.
+ODD = st.sampled_from(
+    [
+        *("x" * 40_000, "\u20ac" * 40_000, "\ud800" * 500, "1" * 5_000, "1." * 3_000, "1e" + "9" * 400),
+        *(10**999, 10**1000, -(2**63), 2**63, 2**64 + 5, 1e308, 5e-324, -0.0, "+999999999-12-31T23:59:59Z"),
+        *(
+            {"a" * 40_000: 1},
+            {".": {"..": 1}},
+            {f"k{number}": number for number in range(2_000)},
+            [[]] * 5_000,
+        ),
+        *(nested(depth, keys) for depth in (300, 790, 799, 801, 999) for keys in (True, False)),
+    ]
+)
+VALUES: st.SearchStrategy[Any] = ODD | st.recursive(
     st.none() | st.booleans() | NUMBERS | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(CHARACTERS, inner, max_size=3),
     max_leaves=8,

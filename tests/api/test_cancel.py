@@ -5,17 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from elasticsearch import Elasticsearch
 
-from app.store.index_definitions import SYNC_JOBS
 from tests.api.conftest import (
     JOBS,
     Stored,
     a_job,
     a_running_job,
-    illegal,
     is_now,
-    missing,
     no_such_transition,
     only_changes,
     told,
@@ -71,26 +67,4 @@ def test_decision_3_a_client_that_cancels_twice_is_refused(
     assert http.put(CANCEL).status_code == 200
     before = jobs.version("j1")
     assert told(http.put(CANCEL)) == no_such_transition(then, "canceling")
-    assert jobs.version("j1") == before
-
-
-def test_decision_15_a_missing_job_is_named_by_its_bare_id(http: Http) -> None:
-    assert told(http.put(CANCEL)) == missing("j1")
-
-
-def test_decision_15_a_missing_index_is_told_in_a_sentence(http: Http, elasticsearch: Elasticsearch) -> None:
-    elasticsearch.indices.delete(index=SYNC_JOBS.name)
-    assert told(http.put(CANCEL)) == missing("connector sync job [j1] not found")
-    assert not elasticsearch.indices.exists(index=SYNC_JOBS.name)
-
-
-def test_bad_requests_change_nothing(http: Http, jobs: Stored) -> None:
-    jobs.put("j1", a_job())
-    before = jobs.version("j1")
-    assert told(http.put(CANCEL, json={})) == illegal(
-        f"request [PUT {CANCEL}] does not support having a body"
-    )
-    assert told(http.put(f"{CANCEL}?if_seq_no=1")) == illegal(
-        f"request [{CANCEL}] contains unrecognized parameter: [if_seq_no]"
-    )
     assert jobs.version("j1") == before

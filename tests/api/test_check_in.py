@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from elasticsearch import Elasticsearch
 
-from app.store.index_definitions import SYNC_JOBS
 from tests.api.conftest import (
     FINISHED,
     JOBS,
@@ -15,9 +13,7 @@ from tests.api.conftest import (
     Stored,
     a_job,
     a_running_job,
-    illegal,
     is_now,
-    missing,
     only_changes,
     refused,
     told,
@@ -87,27 +83,3 @@ def test_last_seen_rises_with_each_heartbeat(http: Http, jobs: Stored) -> None:
         seen.append(datetime.fromisoformat(jobs.source("j1")["last_seen"]))
     assert seen == sorted(seen)
     assert len(set(seen)) == 5
-
-
-def test_decision_15_a_missing_job_is_told_in_a_sentence(http: Http) -> None:
-    assert told(http.put(CHECK_IN)) == missing("connector sync job [j1] not found")
-
-
-def test_decision_15_a_missing_index_is_told_in_the_same_sentence(
-    http: Http, elasticsearch: Elasticsearch
-) -> None:
-    elasticsearch.indices.delete(index=SYNC_JOBS.name)
-    assert told(http.put(CHECK_IN)) == missing("connector sync job [j1] not found")
-    assert not elasticsearch.indices.exists(index=SYNC_JOBS.name)
-
-
-def test_bad_requests_change_nothing(http: Http, jobs: Stored) -> None:
-    jobs.put("j1", a_job())
-    before = jobs.version("j1")
-    assert told(http.put(CHECK_IN, json={})) == illegal(
-        f"request [PUT {CHECK_IN}] does not support having a body"
-    )
-    assert told(http.put(f"{CHECK_IN}?last_seen=now")) == illegal(
-        f"request [{CHECK_IN}] contains unrecognized parameter: [last_seen]"
-    )
-    assert jobs.version("j1") == before

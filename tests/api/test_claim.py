@@ -7,9 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from elasticsearch import Elasticsearch
 
-from app.store.index_definitions import SYNC_JOBS
 from tests.api.conftest import (
     JOBS,
     SECRET,
@@ -20,7 +18,6 @@ from tests.api.conftest import (
     bad_transition,
     illegal,
     is_now,
-    missing,
     only_changes,
     refused,
     told,
@@ -255,22 +252,6 @@ def test_bad_bodies(http: Http, jobs: Stored, body: object, answer: object) -> N
     assert jobs.version("j1") == before
 
 
-def test_no_body(http: Http, jobs: Stored) -> None:
-    jobs.put("j1", a_job())
-    assert told(http.put(CLAIM)) == refused(400, "parse_exception", "request body is required")
-    assert jobs.source("j1")["status"] == "pending"
-
-
 def test_no_secret_is_told(http: Http, jobs: Stored) -> None:
     jobs.put("j1", a_running_job())
     assert SECRET not in http.put(CLAIM, json={"worker_hostname": "worker-2"}).text
-
-
-def test_decision_15_a_missing_job_is_named_by_its_bare_id(http: Http) -> None:
-    assert told(http.put(CLAIM, json=WORKER)) == missing("j1")
-
-
-def test_decision_15_a_missing_index_is_told_in_a_sentence(http: Http, elasticsearch: Elasticsearch) -> None:
-    elasticsearch.indices.delete(index=SYNC_JOBS.name)
-    assert told(http.put(CLAIM, json=WORKER)) == missing("connector sync job [j1] not found")
-    assert not elasticsearch.indices.exists(index=SYNC_JOBS.name)

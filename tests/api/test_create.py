@@ -446,10 +446,6 @@ def test_bad_bodies(http: Http, connectors: Stored, jobs: Stored, body: object, 
     assert jobs.ids() == set()
 
 
-def test_no_body(http: Http) -> None:
-    assert told(http.post(JOBS)) == refused(400, "parse_exception", "request body is required")
-
-
 def test_unknown_parameters_come_after_the_body_and_before_validation(http: Http) -> None:
     unknown = illegal(f"request [{JOBS}] contains unrecognized parameters: [refresh], [timeout]")
     assert told(http.post(f"{JOBS}?timeout=1s&refresh=true", json={"id": ""})) == unknown

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from elasticsearch import Elasticsearch
 
-from app.store.index_definitions import SYNC_JOBS
-from tests.api.conftest import JOBS, STATUSES, Stored, a_connector, a_job, illegal, missing, told
+from tests.api.conftest import JOBS, STATUSES, Stored, a_connector, a_job, missing, told
 from tests.service import Http
 
 
@@ -35,26 +33,3 @@ def test_decision_15_a_missing_job_is_named_by_its_bare_id(http: Http, jobs: Sto
     jobs.put("j1", a_job())
     assert http.delete(f"{JOBS}/j1").status_code == 200
     assert told(http.delete(f"{JOBS}/j1")) == missing("j1")
-
-
-def test_decision_15_a_missing_index_is_told_in_a_sentence(http: Http, elasticsearch: Elasticsearch) -> None:
-    elasticsearch.indices.delete(index=SYNC_JOBS.name)
-    assert told(http.delete(f"{JOBS}/j1")) == missing("connector sync job [j1] not found")
-    assert not elasticsearch.indices.exists(index=SYNC_JOBS.name)
-
-
-@pytest.mark.parametrize("name", ["hard", "timeout", "refresh", "if_seq_no"])
-def test_unknown_parameter(http: Http, jobs: Stored, name: str) -> None:
-    jobs.put("j1", a_job())
-    assert told(http.delete(f"{JOBS}/j1?{name}=1")) == illegal(
-        f"request [{JOBS}/j1] contains unrecognized parameter: [{name}]"
-    )
-    assert jobs.exists("j1")
-
-
-def test_a_body_is_refused(http: Http, jobs: Stored) -> None:
-    jobs.put("j1", a_job())
-    assert told(http.delete(f"{JOBS}/j1", json={})) == illegal(
-        f"request [DELETE {JOBS}/j1] does not support having a body"
-    )
-    assert jobs.exists("j1")

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from elasticsearch import Elasticsearch
 
-from app.store.index_definitions import SYNC_JOBS
 from tests.api.conftest import (
     JOBS,
     Stored,
@@ -16,10 +14,8 @@ from tests.api.conftest import (
     illegal,
     invalid,
     is_now,
-    missing,
     no_such_transition,
     only_changes,
-    refused,
     told,
     unreadable,
 )
@@ -95,21 +91,6 @@ def test_bad_bodies(http: Http, jobs: Stored, body: object, answer: object) -> N
     before = jobs.version("j1")
     assert told(http.put(ERROR, json=body)) == answer
     assert jobs.version("j1") == before
-
-
-def test_no_body(http: Http, jobs: Stored) -> None:
-    jobs.put("j1", a_running_job())
-    assert told(http.put(ERROR)) == refused(400, "parse_exception", "request body is required")
-
-
-def test_decision_15_a_missing_job_is_named_by_its_bare_id(http: Http) -> None:
-    assert told(http.put(ERROR, json={"error": "it broke"})) == missing("j1")
-
-
-def test_decision_15_a_missing_index_is_told_in_a_sentence(http: Http, elasticsearch: Elasticsearch) -> None:
-    elasticsearch.indices.delete(index=SYNC_JOBS.name)
-    assert told(http.put(ERROR, json={"error": "it broke"})) == missing("connector sync job [j1] not found")
-    assert not elasticsearch.indices.exists(index=SYNC_JOBS.name)
 
 
 def test_validation_comes_before_the_job_is_looked_for(http: Http) -> None:

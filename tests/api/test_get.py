@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from elasticsearch import Elasticsearch
 
-from app.store.index_definitions import SYNC_JOBS
-from tests.api.conftest import JOBS, SECRET, Stored, a_job, illegal, missing, told
+from tests.api.conftest import JOBS, SECRET, Stored, a_job, missing, told
 from tests.service import Http
 
 
@@ -52,32 +50,6 @@ def test_nothing_is_written(http: Http, jobs: Stored, writes) -> None:
     before = writes()
     http.get(f"{JOBS}/j1")
     assert writes() == before
-
-
-def test_decision_15_a_missing_job_is_named_by_its_bare_id(http: Http) -> None:
-    assert told(http.get(f"{JOBS}/j1")) == missing("j1")
-
-
-def test_decision_15_a_missing_index_is_told_in_a_sentence(http: Http, elasticsearch: Elasticsearch) -> None:
-    elasticsearch.indices.delete(index=SYNC_JOBS.name)
-    assert told(http.get(f"{JOBS}/j1")) == missing("connector sync job [j1] not found")
-    assert not elasticsearch.indices.exists(index=SYNC_JOBS.name)
-
-
-def test_unknown_parameter(http: Http, jobs: Stored) -> None:
-    jobs.put("j1", a_job())
-    for query in ("include_deleted=true", "refresh=true", "timeout=1s"):
-        name = query.partition("=")[0]
-        assert told(http.get(f"{JOBS}/j1?{query}")) == illegal(
-            f"request [{JOBS}/j1] contains unrecognized parameter: [{name}]"
-        )
-
-
-def test_a_body_is_refused(http: Http, jobs: Stored) -> None:
-    jobs.put("j1", a_job())
-    assert told(http.request("GET", f"{JOBS}/j1", json={})) == illegal(
-        f"request [GET {JOBS}/j1] does not support having a body"
-    )
 
 
 def test_a_missing_job_with_an_unknown_parameter_is_a_bad_request_first(http: Http) -> None:

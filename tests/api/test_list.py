@@ -6,9 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from elasticsearch import Elasticsearch
 
-from app.store.index_definitions import SYNC_JOBS
 from tests.api.conftest import JOBS, SECRET, STATUSES, Stored, a_job, ids_of, illegal, named, told
 from tests.service import Http
 
@@ -18,19 +16,6 @@ BAD_NUMBER = "number_format_exception"
 def test_no_jobs(http: Http) -> None:
     answer = http.get(JOBS)
     assert (answer.status_code, answer.json()) == (200, {"count": 0, "results": []})
-
-
-def test_a_missing_index_is_an_empty_list(http: Http, elasticsearch: Elasticsearch) -> None:
-    elasticsearch.indices.delete(index=SYNC_JOBS.name)
-    for query in (
-        "",
-        "?status=pending&connector_id=c1&job_type=full",
-        "?order=desc&from=3",
-        "?search_after=",
-    ):
-        answer = http.get(JOBS + query)
-        assert (answer.status_code, answer.json()) == (200, {"count": 0, "results": []})
-    assert not elasticsearch.indices.exists(index=SYNC_JOBS.name)
 
 
 def test_each_job_is_shown_as_get_shows_it(http: Http, jobs: Stored) -> None:
@@ -295,12 +280,6 @@ def test_decision_7_an_unknown_order_is_refused(http: Http, order: str) -> None:
 )
 def test_unknown_parameters(http: Http, query: str, listed: str) -> None:
     assert told(http.get(f"{JOBS}?{query}")) == illegal(f"request [{JOBS}] contains unrecognized {listed}")
-
-
-def test_a_body_is_refused(http: Http) -> None:
-    assert told(http.request("GET", JOBS, json={})) == illegal(
-        f"request [GET {JOBS}] does not support having a body"
-    )
 
 
 def test_nothing_is_written(http: Http, filtered: None, writes: Callable[[], int]) -> None:

@@ -114,6 +114,18 @@ def test_the_check_of_index_names_sees_every_write_of_another_process(http: Http
     assert http.put("/_connector/c2", json={"index_name": "search-x"}).status_code == 201
 
 
+@pytest.mark.parametrize("hard", ["true", "false"])
+def test_jobs_that_no_search_has_seen_are_deleted_with_their_connector(
+    http: Http, jobs: Stored, connectors: Stored, other: Service, raw: Callable[..., Any], hard: str
+) -> None:
+    for connector in ("c1", "c2"):
+        connectors.put(connector, a_connector(index_name=f"search-{connector}"))
+    made = [other.http.post(JOBS, json={"id": connector}).json()["id"] for connector in ("c1", "c1", "c2")]
+    assert raw() == []
+    assert http.delete(f"/_connector/c1?hard={hard}&delete_sync_jobs=true").status_code == 200
+    assert [jobs.exists(job) for job in made] == [False, False, True]
+
+
 def test_writes_do_not_refresh(
     http: Http, jobs: Stored, connectors: Stored, refreshes: Callable[[], int], raw: Callable[..., Any]
 ) -> None:

@@ -21,7 +21,6 @@ from tests.api.conftest import (
     illegal,
     invalid,
     is_now,
-    missing,
     only_changes,
     refused,
     told,
@@ -235,23 +234,6 @@ def test_a_value_that_cannot_be_read(http: Http, jobs: Stored, field: str, value
     )
     assert error["caused_by"]["reason"]
     assert jobs.version("j1") == before
-
-
-def test_no_body(http: Http, jobs: Stored) -> None:
-    jobs.put("j1", a_running_job())
-    assert told(http.put(STATS)) == refused(400, "parse_exception", "request body is required")
-
-
-def test_decision_15_a_missing_job_is_told_in_a_sentence(http: Http) -> None:
-    assert told(http.put(STATS, json=COUNTERS)) == missing("connector sync job [j1] not found")
-
-
-def test_decision_15_a_missing_index_is_told_in_the_same_sentence(
-    http: Http, elasticsearch: Elasticsearch
-) -> None:
-    elasticsearch.indices.delete(index=SYNC_JOBS.name)
-    assert told(http.put(STATS, json=COUNTERS)) == missing("connector sync job [j1] not found")
-    assert not elasticsearch.indices.exists(index=SYNC_JOBS.name)
 
 
 @pytest.fixture

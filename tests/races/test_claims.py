@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -47,7 +48,16 @@ def test_claimants_of_one_name_hold_the_job_together_within_the_window(clients, 
         assert Counter(results) == {(200, "updated"): 1, (200, "noop"): 7}
 
 
-def test_claimants_of_one_name_after_the_window(node_url, services, put_jobs) -> None:
+def test_claimants_of_the_holders_name_after_the_default_window(clients, put_jobs, elasticsearch) -> None:
+    then = (datetime.now(UTC) - timedelta(seconds=61)).isoformat()
+    jobs = put_jobs(JOBS, "in_progress", worker_hostname="worker", started_at=then, last_seen=then)
+    before = documents(elasticsearch, jobs)
+    for results in rush(8, jobs, lambda member, job: claim(clients[member], job, "worker")):
+        assert Counter(results) == {(409, "status_exception"): 8}
+    assert documents(elasticsearch, jobs) == before
+
+
+def test_claimants_of_one_name_without_a_window(node_url, services, put_jobs) -> None:
     with Service(node_url, CLAIM_RESEND_WINDOW="0") as one, Service(node_url, CLAIM_RESEND_WINDOW="0") as two:
         clients = [Http(service.url) for service in (one, two) * 4]
         for results in rush(8, put_jobs(JOBS), lambda member, job: claim(clients[member], job, "worker")):

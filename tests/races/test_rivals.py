@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 
@@ -62,6 +63,13 @@ def test_64_heartbeats_at_once_are_all_taken(services, put_jobs, elasticsearch, 
         answer = clients[member].put(f"/_connector/_sync_job/{job}/{path}", json=body)
         return answer.status_code, answer.json()
 
-    jobs = put_jobs(3, "in_progress")
+    jobs = put_jobs(3, "in_progress", metadata={"kept": [1, None]})
+    before = elasticsearch.get(index=SYNC_JOBS.alias, id=jobs[0])["_source"]
+    began = datetime.now(UTC)
     for results in rush(64, jobs, beat):
         assert Counter(status for status, _ in results) == {200: 64}
+    for job in jobs:
+        after = elasticsearch.get(index=SYNC_JOBS.alias, id=job)["_source"]
+        seen = after.pop("last_seen")
+        assert began <= datetime.fromisoformat(seen) <= datetime.now(UTC)
+        assert after == before | (body or {})

@@ -186,6 +186,24 @@ def test_an_empty_node_gets_indices_that_can_be_used(cluster: Elasticsearch, ind
     assert _mapping(cluster, SYNC_JOBS.name)["properties"]["indexed_document_count"] == {"type": "long"}
 
 
+def test_no_lifecycle_ever_rolls_the_indices_over(cluster: Elasticsearch, indices: Indices) -> None:
+    """A job is updated by its id: after a rollover that would write a second copy."""
+    indices.ensure()
+
+    for definition in (CONNECTORS, SYNC_JOBS):
+        state = cluster.indices.get(index=definition.name)[definition.name]
+        simulated = cluster.indices.simulate_index_template(name=definition.name)["template"]
+        for made in (state, simulated):
+            assert "lifecycle" not in made["settings"]["index"]
+            assert "lifecycle" not in made
+        template = cluster.indices.get_index_template(name=definition.template)["index_templates"][0]
+        assert "lifecycle" not in str(template)
+        assert "data_stream" not in template["index_template"]
+        for name in definition.component_templates:
+            component = cluster.cluster.get_component_template(name=name)["component_templates"]
+            assert "lifecycle" not in str(component)
+
+
 def test_the_second_time_nothing_is_written(cluster: Elasticsearch, indices: Indices) -> None:
     indices.ensure()
     before = _state_version(cluster)

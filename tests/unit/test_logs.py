@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +21,23 @@ def restored() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
+
+
+@pytest.mark.parametrize(
+    ("fmt", "terminal", "as_json"),
+    [("auto", False, True), ("auto", True, False), ("json", True, True), ("console", False, False)],
+)
+def test_lines_are_json_unless_a_terminal_shows_them(capsys, monkeypatch, fmt, terminal, as_json) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    logs.configure("info", fmt)
+    structlog.get_logger("ours").info("happened", number=1)
+    logging.getLogger("theirs").warning("told %s", "so")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    if as_json:
+        assert [json.loads(line)["event"] for line in lines] == ["happened", "told so"]
+    else:
+        assert not any(line.startswith("{") for line in lines)
 
 
 @pytest.mark.parametrize("fmt", ["json", "console"])

@@ -1,0 +1,49 @@
+"""`MAX_BODY_BYTES`: larger bodies are refused with 413 in the envelope, as sent and inflated, and nothing is written."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.api.conftest import ENDPOINTS, Endpoint, Stored, a_connector, a_job, a_running_job, refused, told
+from tests.service import Service
+
+LIMIT = 2048
+TOO_LONG = refused(413, "too_long_http_content_exception", f"Content length exceeded [{LIMIT}] bytes.")
+TAKERS = [
+    *(endpoint for endpoint in ENDPOINTS if endpoint.body is not None),
+    Endpoint("put connector", "PUT", "/_connector/c1", {"name": "n"}),
+]
+
+
+@pytest.fixture(scope="module")
+def strict(node_url: str) -> Iterator[Service]:
+    with Service(node_url, WORKERS="1", MAX_BODY_BYTES=str(LIMIT)) as service:
+        service.wait_until_ready()
+        yield service
+
+
+@pytest.mark.parametrize("endpoint", TAKERS, ids=lambda endpoint: endpoint.name)
+def test_a_body_beyond_the_limit(
+    strict: Service, jobs: Stored, connectors: Stored, writes: Callable[[], int], endpoint: Endpoint
+) -> None:
+    connectors.put("c1", a_connector())
+    jobs.put("j1", a_job() if endpoint.name == "claim" else a_running_job())
+    before = writes()
+    sent = json.dumps(endpoint.body).encode()
+    largest, larger = sent.ljust(LIMIT), sent.ljust(LIMIT + 1)
+    for body, encoding in ((larger, {}), (gzip.compress(larger), {"Content-Encoding": "gzip"})):
+        headers = {"Content-Type": "application/json", **encoding}
+        answer = strict.http.request(endpoint.method, endpoint.path, data=body, headers=headers)
+        assert told(answer) == TOO_LONG
+        pieces = iter([body[:9], body[9:]])  # without a Content-Length
+        answer = strict.http.request(endpoint.method, endpoint.path, data=pieces, headers=headers)
+        assert told(answer) == TOO_LONG
+    assert writes() == before
+    headers = {"Content-Type": "application/json"}
+    answer = strict.http.request(endpoint.method, endpoint.path, data=largest, headers=headers)
+    assert answer.status_code in (200, 201)
+    assert writes() == before + 1

@@ -1,0 +1,89 @@
+"""What holds for every endpoint of the jobs: missing jobs and indices, parameters and bodies that nobody asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from elasticsearch import Elasticsearch
+
+from app.store.index_definitions import SYNC_JOBS
+from tests.api.conftest import ENDPOINTS, JOBS, Endpoint, Stored, a_job, illegal, missing, refused, told
+from tests.service import Http
+
+EVERY = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+OF_A_JOB = pytest.mark.parametrize("endpoint", ENDPOINTS[2:], ids=lambda endpoint: endpoint.name)
+WITH_BODY = pytest.mark.parametrize(
+    "endpoint", [each for each in ENDPOINTS if each.body is not None], ids=lambda endpoint: endpoint.name
+)
+WITHOUT_BODY = pytest.mark.parametrize(
+    "endpoint", [each for each in ENDPOINTS if each.body is None], ids=lambda endpoint: endpoint.name
+)
+SENTENCE = missing("connector sync job [j1] not found")
+
+
+@OF_A_JOB
+def test_decision_15_a_missing_job(http: Http, endpoint: Endpoint) -> None:
+    """Heartbeats are told in a sentence, everybody else with the bare id."""
+    assert told(endpoint.send(http)) == (
+        SENTENCE if endpoint.name in ("check in", "stats") else missing("j1")
+    )
+
+
+@OF_A_JOB
+def test_decision_15_a_missing_index(http: Http, elasticsearch: Elasticsearch, endpoint: Endpoint) -> None:
+    """Told in a sentence; no index is made, neither the right one nor a stray one of the alias's name."""
+    elasticsearch.indices.delete(index=SYNC_JOBS.name)
+    assert told(endpoint.send(http)) == SENTENCE
+    assert not elasticsearch.indices.exists(index=[SYNC_JOBS.alias])
+    assert not elasticsearch.indices.exists(index=[SYNC_JOBS.name])
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?status=pending&connector_id=c1&job_type=full", "?order=desc&from=3", "?search_after="]
+)
+def test_a_missing_index_is_an_empty_list(http: Http, elasticsearch: Elasticsearch, query: str) -> None:
+    elasticsearch.indices.delete(index=SYNC_JOBS.name)
+    answer = http.get(JOBS + query)
+    assert (answer.status_code, answer.json()) == (200, {"count": 0, "results": []})
+    assert not elasticsearch.indices.exists(index=[SYNC_JOBS.alias])
+    assert not elasticsearch.indices.exists(index=[SYNC_JOBS.name])
+
+
+@pytest.mark.parametrize("name", ["refresh", "timeout", "if_seq_no", "hard", "include_deleted", "last_seen"])
+@EVERY
+def test_unknown_parameters_change_nothing(
+    http: Http, jobs: Stored, writes: Callable[[], int], endpoint: Endpoint, name: str
+) -> None:
+    """They are refused also where there is no such job."""
+    refusal = illegal(f"request [{endpoint.path}] contains unrecognized parameter: [{name}]")
+    assert told(endpoint.send(http, f"?{name}=true")) == refusal
+    jobs.put("j1", a_job())
+    before = writes()
+    assert told(endpoint.send(http, f"?{name}=true")) == refusal
+    assert writes() == before
+
+
+@pytest.mark.parametrize("body", [{}, {"a": 1}, []], ids=str)
+@WITHOUT_BODY
+def test_a_body_that_nobody_asked_for_changes_nothing(
+    http: Http, jobs: Stored, writes: Callable[[], int], endpoint: Endpoint, body: Any
+) -> None:
+    jobs.put("j1", a_job())
+    before = writes()
+    assert told(endpoint.send(http, json=body)) == illegal(
+        f"request [{endpoint.method} {endpoint.path}] does not support having a body"
+    )
+    assert writes() == before
+
+
+@WITH_BODY
+def test_a_body_that_is_missing_changes_nothing(
+    http: Http, jobs: Stored, writes: Callable[[], int], endpoint: Endpoint
+) -> None:
+    jobs.put("j1", a_job())
+    before = writes()
+    answer = http.request(endpoint.method, endpoint.path)
+    assert told(answer) == refused(400, "parse_exception", "request body is required")
+    assert writes() == before
