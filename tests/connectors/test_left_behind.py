@@ -77,7 +77,7 @@ def test_an_outage_in_the_middle(
         with tap.losing(lambda _: outage.is_set()):
             assert [status for status, _ in threads.map(put, names)] == [503] * 4
     assert [MARK in stored(name) for name in names] == [True] * 4
-    time.sleep(2 * attaching.PATIENCE)
+    time.sleep(2 * attaching.PATIENCE + 1)
 
     used = (400, "Index name [x] is used by another connector.")
     results = [put(name) for name in names]
@@ -140,7 +140,7 @@ def test_killed_processes(store, node_url, elasticsearch) -> None:
             if len(left) > 1:
                 break
         assert len(left) > 1
-        time.sleep(2 * attaching.PATIENCE)
+        time.sleep(2 * attaching.PATIENCE + 1)
         results = [put(service.http, path, f"i{number}") for path in paths]
         assert Counter(status < 300 for status in results) == {True: 1, False: 7}
         assert Counter(results)[400] == 7
