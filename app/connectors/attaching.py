@@ -175,11 +175,11 @@ def _holders(store: Store, wish: Attachment, deadline: float) -> dict[str, Hit]:
     )
     while True:
         holders = {hit.id: hit for hit in store.connectors.search(search).hits}
-        others = [hit for hit in holders.values() if hit.id != wish.connector_id]
-        if not [other for other in others if _abandoned(other) and _undo_for(store, wish, other, deadline)]:
-            return holders
-        if time.monotonic() >= deadline:
+        left = [hit for hit in holders.values() if hit.id != wish.connector_id and _abandoned(hit)]
+        if left and time.monotonic() >= deadline:
             raise _undecided()
+        if not [other for other in left if _undo_for(store, wish, other, deadline)]:
+            return holders
 
 
 def _undo_for(store: Store, wish: Attachment, other: Hit, deadline: float) -> bool:
