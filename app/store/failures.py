@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,8 @@ from elasticsearch import UnsupportedProductError
 from app.errors import ApiError, Cause, unavailable
 
 log = structlog.get_logger(__name__)
+
+_COUNTER = re.compile(r"failed to parse field \[\w+] of type \[integer]")
 
 UNREACHABLE = "Elasticsearch cannot be reached. The request can be sent again."
 
@@ -95,9 +98,9 @@ def _translate(error: ElasticsearchError) -> Exception:
         log.error("elasticsearch_refused_credentials", status=status, reason=reason)
         return unavailable("Elasticsearch refuses the service's own credentials; its log says more.")
     if kind in ("document_parsing_exception", "mapper_parsing_exception"):
-        # The causes repeat the document, the preview a value of it; either may be a secret. But an [integer] can only be a
-        # counter on an index made elsewhere, and says nothing without the value that does not fit.
-        told = reason if " of type [integer] " in reason else reason.partition(" Preview of field's value")[0]
+        # The causes repeat the document, the preview a value of it; either may be a secret. But an [integer] at the top of a
+        # document is a counter on an index made elsewhere, and says nothing without the value that does not fit.
+        told = reason if _COUNTER.search(reason) else reason.partition(" Preview of field's value")[0]
         return ApiError(400, Cause(kind, told))
     if status == 429:
         return ApiError(
