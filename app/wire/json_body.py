@@ -20,8 +20,9 @@ from app.wire.json_tokens import MAX_SEARCHED, UNKNOWN, Walk, decoded, position
 MAX_DIGITS = 1000
 # Elasticsearch takes 1000, and what is read here goes to it inside of other objects, and then into documents.
 MAX_DEPTH = 800
-# Commas and opening brackets. Elasticsearch doesn't count; here each value costs up to a hundred bytes, so that a small body of empty lists, compressed,
-# could take gigabytes. The largest bodies that workers send, cursors of many MiB, have some 100,000 values.
+# Commas and opening brackets. Elasticsearch doesn't count; here each value costs up to a hundred bytes, so that a small body
+# of empty lists, compressed, could take gigabytes. The largest bodies that workers send, cursors of many MiB, have some
+# 100,000 values.
 MAX_VALUES = 2_000_000
 
 BLANK: Final = object()
