@@ -10,7 +10,7 @@ from app import clock
 from app.store.documents import RETRY_ON_CONFLICT, Outcome
 from app.sync_jobs import operations
 from app.sync_jobs.states import FINISHED, TRANSITIONS
-from tests.scripts.conftest import JOB
+from tests.scripts.conftest import ABSURDLY_EARLY, JOB
 
 NOW = clock.now()
 COMMON = {"transitions": TRANSITIONS, "now": NOW}
@@ -87,8 +87,7 @@ HELD = {
 }
 
 
-# Instants that no difference in milliseconds can be taken of.
-ABSURD = [-(2**63), 2**63 - 1]
+ABSURD = [*ABSURDLY_EARLY, 2**63 - 1]
 
 
 def hold(started: datetime, seen: datetime | None = None, **other) -> dict:
