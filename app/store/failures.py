@@ -93,6 +93,11 @@ def _translate(error: ElasticsearchError) -> Exception:
         return DocumentMissing()
     if kind == "version_conflict_engine_exception":
         return DocumentExists() if "document already exists" in reason else Conflict()
+    return _told(status, kind, reason, outer)
+
+
+def _told(status: int, kind: str, reason: str, outer: Mapping[str, Any]) -> ApiError | TransientFailure:
+    """What the caller is told of an error that the store itself does not act on."""
     if status in (401, 403) and kind != "cluster_block_exception":
         # Not the caller's credentials but ours: the caller can do nothing about it, the operator can.
         log.error("elasticsearch_refused_credentials", status=status, reason=reason)
@@ -113,9 +118,22 @@ def _translate(error: ElasticsearchError) -> Exception:
     if status >= 500 or kind == "cluster_block_exception" or not outer:
         log.warning("elasticsearch_failed", status=status, type=kind, reason=reason)
         return TransientFailure(ApiError(503, _cause(outer) or unavailable(UNREACHABLE).cause))
+    if script := _failed_script(outer):
+        # A defect of ours, which no other request cures; but workers fail their job on a 4xx. Only the script's own lines
+        # are logged, since a reason may quote a value.
+        log.error("script_failed", lines=script.get("script_stack"))
+        return unavailable("A script of the service failed on the document; the service's log says where.")
     log.info("elasticsearch_rejected", status=status, type=kind, reason=reason)
     root = next(iter(outer.get("root_cause") or []), None)
     return ApiError(status, _cause(outer) or Cause("exception", reason), _cause(root))
+
+
+def _failed_script(error: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What Elasticsearch tells of a script that failed, if that is what an error is about."""
+    for told in (error, error.get("caused_by")):
+        if isinstance(told, Mapping) and told.get("type") == "script_exception":
+            return told
+    return None
 
 
 def _is_unusable(kind: str, reason: str) -> bool:

@@ -96,6 +96,22 @@ def test_a_script_that_leaves_the_document_alone_must_say_why(
     assert elasticsearch.get(index=SYNC_JOBS.alias, id="j1")["_source"] == {"a": 1}
 
 
+@pytest.mark.parametrize("source", ["Integer.parseInt(ctx._source.a)", "int x = ;"], ids=["fails", "is none"])
+def test_a_script_that_fails_is_no_fault_of_the_callers(
+    store: Store, elasticsearch: Elasticsearch, capsys: pytest.CaptureFixture[str], source: str
+) -> None:
+    """Workers fail their job on a 4xx. Neither the answer nor the log quotes the document."""
+    elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"a": "hunter2"})
+    with pytest.raises(ApiError) as raised:
+        store.sync_jobs.transition("j1", Script("bad", source), {})
+    assert raised.value.status == 503
+    assert raised.value.cause.caused_by is None
+    logged = "".join(capsys.readouterr())
+    assert "hunter2" not in f"{raised.value}{logged}"
+    assert "script_failed" in logged
+    assert elasticsearch.get(index=SYNC_JOBS.alias, id="j1")["_source"] == {"a": "hunter2"}
+
+
 def test_decision_4_whoever_stays_unlucky_is_told_to_come_again(
     store: Store, elasticsearch: Elasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
