@@ -15,6 +15,7 @@ from tests.service import REPOSITORY
 def test_it_builds_the_image_of_that_name(daemon):
     if not daemon.images.list(BUILDER):
         lacking(f"There is no image {BUILDER} (`make base-image`)")
+    somebodys = daemon.images.list("connector-sync-service:latest")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(OUR_VARIABLES)}
     arguments = f"--build-arg BASE={BASE} --build-arg BUILDER={BUILDER} --label tested=yes"
     made = subprocess.run(
@@ -32,3 +33,5 @@ def test_it_builds_the_image_of_that_name(daemon):
         assert image.attrs["Config"]["Cmd"] == ["/service/.venv/bin/python", "-m", "gunicorn"]
     finally:
         daemon.images.remove("connector-sync-service")
+        for each in somebodys:
+            each.tag("connector-sync-service")
