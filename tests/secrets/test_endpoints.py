@@ -193,7 +193,7 @@ def test_other_methods_are_405_and_make_no_connector(http, elasticsearch, method
 
 
 def test_the_name_in_escapes_is_no_connector_either(http, elasticsearch):
-    assert http.put("/_connector/%5Fsecret", json={"name": "a connector"}).status_code == 400
+    assert http.put("/_connector/%5Fsecret", json={"name": "a connector"}).status_code == 405
     assert not elasticsearch.exists(index=CONNECTORS.alias, id="_secret")
 
 
