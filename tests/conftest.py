@@ -16,6 +16,7 @@ from app.store.index_definitions import DEFINITIONS
 from scripts.elasticsearch import Source, for_tests
 from tests.secured import admin, callers, guarded, secured, set_up, start_service  # noqa: F401
 from tests.service import Http, Service
+from tests.wiretap import Wiretap
 
 ALIASES = [definition.alias for definition in DEFINITIONS]
 
@@ -88,6 +89,13 @@ def services(running_services: list[Service], elasticsearch: Elasticsearch) -> l
         each.wait_until_ready()
     empty(elasticsearch)
     return running_services
+
+
+@pytest.fixture(scope="module")
+def tap(node_url: str) -> Iterator[Wiretap]:
+    """A proxy before the node that loses what a test wants lost."""
+    with Wiretap(node_url) as tap:
+        yield tap
 
 
 @pytest.fixture(scope="session")

@@ -79,12 +79,6 @@ def test_a_connector_that_cannot_be_deleted(http, connector, put_jobs, job_ids, 
 
 
 @pytest.fixture(scope="module")
-def tap(node_url: str) -> Iterator[Wiretap]:
-    with Wiretap(node_url) as tap:
-        yield tap
-
-
-@pytest.fixture(scope="module")
 def tapped(tap: Wiretap) -> Iterator[Http]:
     """Requests to a service that reaches Elasticsearch through the tap."""
     with Service(tap.url, WORKERS="1") as service:

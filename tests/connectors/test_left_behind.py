@@ -7,7 +7,6 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 
@@ -31,12 +30,6 @@ def holders(elasticsearch, index_name: str) -> list[str]:
     found = elasticsearch.search(index=CONNECTORS.alias, size=1000)["hits"]["hits"]
     assert not [hit["_id"] for hit in found if MARK in hit["_source"]]
     return [hit["_id"] for hit in found if hit["_source"].get("index_name") == index_name]
-
-
-@pytest.fixture
-def tap(node_url: str) -> Iterator[Wiretap]:
-    with Wiretap(node_url) as tap:
-        yield tap
 
 
 @pytest.fixture

@@ -15,12 +15,6 @@ DOCUMENT = to("/_doc/", "/_create/")
 
 
 @pytest.fixture(scope="module")
-def tap(node_url: str) -> Iterator[Wiretap]:
-    with Wiretap(node_url) as tap:
-        yield tap
-
-
-@pytest.fixture(scope="module")
 def tapped(tap: Wiretap) -> Iterator[Service]:
     """A service that reaches Elasticsearch through the tap."""
     with Service(tap.url, SECRETS_KEYS=KEY, WORKERS="1") as service:

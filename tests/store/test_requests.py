@@ -31,12 +31,6 @@ EACH = pytest.mark.parametrize(("start", "path", "body", "end"), TRANSITIONS.val
 
 
 @pytest.fixture(scope="module")
-def tap(node_url: str) -> Iterator[Wiretap]:
-    with Wiretap(node_url) as tap:
-        yield tap
-
-
-@pytest.fixture(scope="module")
 def tapped(tap: Wiretap) -> Iterator[Service]:
     """A service that asks for callers' privileges once, and remembers."""
     settings = {"WORKERS": "1", "THREADS": str(THREADS), "AUTHORIZATION_CACHE_SECONDS": "600"}
