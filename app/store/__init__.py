@@ -35,6 +35,7 @@ class Store:
         self.security = Security(
             cast(TracedTransport, client.transport),
             settings.authorization_cache_seconds,
+            timeout=settings.elasticsearch_timeout,
             own_certificate=settings.elasticsearch_client_cert is not None,
         )
         self.indices = Indices(client, (*DEFINITIONS, SECRETS) if settings.secrets_keys else DEFINITIONS)

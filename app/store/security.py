@@ -82,13 +82,18 @@ EVERYTHING = Caller(frozenset(CONNECTOR_PRIVILEGES + SECRET_PRIVILEGES))
 class Security:
     """Asks for callers' privileges. Only good news is remembered, by digest, for `seconds`; 0 remembers nothing.
 
+    An answer that takes longer than `timeout` seconds is a 503.
+
     An interruption ends what is remembered, and that there is no security is remembered for a moment only: whoever
     answers afterwards may be the same cluster with security switched on.
     """
 
-    def __init__(self, transport: TracedTransport, seconds: float, *, own_certificate: bool = False) -> None:
+    def __init__(
+        self, transport: TracedTransport, seconds: float, *, timeout: float, own_certificate: bool = False
+    ) -> None:
         # The transport and not the client: that would add the service's own credentials. All but a certificate.
         self._transport = transport
+        self._timeout = timeout
         self._own_certificate = own_certificate
         self._seconds = seconds
         self._key = secrets.token_bytes(32)
@@ -173,7 +178,9 @@ class Security:
     ) -> tuple[int, Mapping[str, Any]]:
         headers = {"accept": "application/json", "content-type": "application/json", **credentials.headers()}
         with translated():
-            answer = self._transport.perform_request(method, path, headers=headers, body=body)
+            answer = self._transport.perform_request(
+                method, path, headers=headers, body=body, request_timeout=self._timeout
+            )
         return answer.meta.status, answer.body if isinstance(answer.body, Mapping) else {}
 
     def _digest(self, credentials: Credentials) -> bytes:

@@ -229,8 +229,9 @@ class EmbeddedNode:
             if self._lock is None:
                 raise Unavailable(f"the data in {folder} is in use by another Elasticsearch node")
         else:
-            _sweep(folders.temporary_folder())
-            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folders.temporary_folder()))
+            temporary = folders.temporary_folder(in_memory=self._profile == "test")
+            _sweep(temporary)
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=temporary))
             self._lock = _locked(folder)
         self._folder = folder
 
