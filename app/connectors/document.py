@@ -11,6 +11,11 @@ from app.connectors.filtering import default_filtering
 _DEFAULT_SCHEDULE = {"enabled": False, "interval": "0 0 0 * * ?"}
 
 
+def is_deleted(connector: Mapping[str, Any]) -> bool:
+    """Whether a stored connector is soft-deleted; the twin of `flag.painless`, since others may write the flag as a text."""
+    return connector.get("deleted") in (True, "true")
+
+
 def new_connector(fields: Mapping[str, Any], now: str) -> dict[str, Any]:
     """The document of a new connector from the `fields` of a create request; `now` is an ISO instant.
 

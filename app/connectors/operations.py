@@ -9,7 +9,7 @@ from typing import Any
 from app import clock
 from app.connectors import attaching
 from app.connectors.attaching import Attachment
-from app.connectors.document import new_connector
+from app.connectors.document import is_deleted, new_connector
 from app.connectors.index_names import MANAGED_PREFIX, unmanageable
 from app.connectors.transitions import missing, result, transition
 from app.errors import status_error, validation_failed
@@ -83,7 +83,7 @@ def get(store: Store, connector_id: str, *, include_deleted: bool = False) -> di
         connector = store.connectors.get(connector_id)
     except IndexMissing:
         connector = None
-    if connector is None or (connector.get("deleted") in (True, "true") and not include_deleted):
+    if connector is None or (is_deleted(connector) and not include_deleted):
         raise missing(connector_id)
     return _shown(connector_id, connector)
 

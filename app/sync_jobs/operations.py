@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import clock
+from app.connectors.document import is_deleted
 from app.errors import ApiError, Cause, illegal_argument, index_not_found, not_found, status_error
 from app.store import Store
 from app.store.documents import Outcome, identified, new_id
@@ -49,7 +50,7 @@ def create(store: Store, connector_id: str, job_type: str, trigger_method: str) 
         connector = store.connectors.get(connector_id)
     except IndexMissing:
         raise index_not_found(CONNECTORS.name) from None
-    if connector is None or connector.get("deleted") in (True, "true"):
+    if connector is None or is_deleted(connector):
         raise not_found(f"Connector with id '{connector_id}' does not exist.")
     # A connector that cannot be read is refused as such, whatever else it lacks.
     document = new_sync_job(connector_id, connector, job_type, trigger_method, clock.now())

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, request
 
 from app.errors import ApiError, Cause, illegal_argument, validation_failed
-from app.wire import authorization, exchange, media_types, request_body
+from app.wire import authorization, exchange, media_types, parameters, request_body
 from app.wire.parameters import QueryParameters
 from app.wire.schema import RequestBody
 from app.wire.suggestions import did_you_mean
@@ -51,7 +51,7 @@ def endpoint(
                 violations = [*violations, *parsed.violations]
             if query is not None:
                 arguments["query"] = query.parse(current.parameters)
-                violations = [*violations, *query().violations(arguments["query"])]
+                violations = [*violations, *parameters.reader(query).violations(arguments["query"])]
             _refuse_unknown([*(query.names() if query else ()), *path_values])
             if body is None and data:
                 message = f"request [{request.method} {current.path}] does not support having a body"

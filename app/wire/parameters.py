@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from marshmallow import EXCLUDE, Schema, fields
@@ -33,12 +34,12 @@ class QueryParameters(Schema):
     @classmethod
     def names(cls) -> list[str]:
         """The declared parameters."""
-        return [declared.data_key or name for name, declared in cls().load_fields.items()]
+        return [declared.data_key or name for name, declared in reader(cls).load_fields.items()]
 
     @classmethod
     def parse(cls, parameters: Mapping[str, str]) -> dict[str, Any]:
         """Read the declared parameters. Raises `ApiError` 400 for the first that cannot be."""
-        schema = cls()
+        schema = reader(cls)
         values: dict[str, Any] = schema.load(dict(parameters))
         schema.check(values)
         return values
@@ -49,6 +50,12 @@ class QueryParameters(Schema):
     def violations(self, values: dict[str, Any]) -> list[str]:  # noqa: ARG002
         """A hook for the sentences of request validation, which comes later than all that cannot be read."""
         return []
+
+
+@cache
+def reader(schema: type[QueryParameters]) -> QueryParameters:
+    """The one instance of a schema, as with bodies: making one costs more than reading with it, and it keeps nothing."""
+    return schema()
 
 
 class _Parameter(fields.Field[_Value]):
