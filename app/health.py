@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
+from app.context import store
 from app.errors import unavailable
 
 blueprint = Blueprint("health", __name__)
@@ -19,7 +20,7 @@ def healthz() -> ResponseReturnValue:
 @blueprint.get("/readyz")
 def readyz() -> ResponseReturnValue:
     """Requests can be served: Elasticsearch answers and the indices can be used. Raises `ApiError` 503 otherwise."""
-    problems = current_app.extensions["store"].indices.readiness()
+    problems = store().indices.readiness()
     if problems:
         raise unavailable(" ".join(problems))
     return {"status": "ready"}

@@ -184,7 +184,7 @@ def _direct(client: Elasticsearch) -> Claim:
             "worker_hostname": "bench",
             "sync_cursor": None,
             "resend_window": 60_000,
-            "again": False,
+            "is_retry": False,
         }
         client.update(index=SYNC_JOBS.alias, id=job, script={"source": CLAIM.source, "params": params})
 

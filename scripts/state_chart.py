@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from app.sync_jobs.states import FINISHED, PENDING, TRANSITIONS
+from app.protocol import SyncStatus
+from app.sync_jobs.states import FINISHED, TRANSITIONS
 
 
 def mermaid() -> str:
     """The chart as Mermaid text, drawn from the table that the scripts follow."""
     arrows = [f"    {start} --> {target}" for start, targets in TRANSITIONS.items() for target in targets]
     ends = [f"    {status} --> [*]" for status in FINISHED]
-    return "\n".join(["stateDiagram-v2", f"    [*] --> {PENDING}", *arrows, *ends])
+    return "\n".join(["stateDiagram-v2", f"    [*] --> {SyncStatus.PENDING}", *arrows, *ends])
 
 
 if __name__ == "__main__":

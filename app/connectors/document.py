@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.connectors.filtering import default_filtering
+from app.protocol import ConnectorStatus, JobType
 
 # Daily at midnight, in Quartz syntax; off until somebody enables it.
 _DEFAULT_SCHEDULE = {"enabled": False, "interval": "0 0 0 * * ?"}
@@ -16,22 +17,17 @@ def is_deleted(connector: Mapping[str, Any]) -> bool:
     return connector.get("deleted") in (True, "true")
 
 
-def new_connector(fields: Mapping[str, Any], now: str) -> dict[str, Any]:
-    """The document of a new connector from the `fields` of a create request; `now` is an ISO instant.
-
-    A field that was not sent, or sent as null, is absent; but `name` and `is_native` have defaults.
-    """
-    given = {key: value for key, value in fields.items() if value is not None}
-    is_native = given.get("is_native", False)
+def new_connector_defaults(fields: Mapping[str, Any], now: str) -> dict[str, Any]:
+    """What a new connector has beside the `fields` of its create request; `now` is an ISO timestamp."""
+    is_native = fields.get("is_native", False)
     return {
         "name": "",
         "is_native": is_native,
-        **given,
         "configuration": {},
         "custom_scheduling": {},
         "filtering": default_filtering(now),
-        "scheduling": {kind: dict(_DEFAULT_SCHEDULE) for kind in ("access_control", "full", "incremental")},
-        "status": "needs_configuration" if is_native else "created",
+        "scheduling": {kind.value: dict(_DEFAULT_SCHEDULE) for kind in JobType},
+        "status": (ConnectorStatus.NEEDS_CONFIGURATION if is_native else ConnectorStatus.CREATED).value,
         "sync_now": False,
         "deleted": False,
     }

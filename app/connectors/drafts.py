@@ -11,14 +11,13 @@ from typing import Any
 from app import clock
 from app.connectors import updates
 from app.connectors.filtering import EDITED, dated, default_filtering, entry, in_order
-from app.connectors.transitions import result, transition
-from app.errors import illegal_argument, status_error
+from app.connectors.transitions import change
+from app.errors import ApiError, illegal_argument, status_error
 from app.store import Store
-from app.store.documents import Outcome
-from app.store.painless import Script, load
+from app.store.scripts import Responses, Script, Verdict, load
 
-DRAFT = load(__package__, "filtering_draft", uses=("flag", "first_filtering", "unchanged"))
-ACTIVATE = load(__package__, "filtering_activate", uses=("flag", "permits", "first_filtering", "unchanged"))
+DRAFT = load(__package__, "filtering_draft")
+ACTIVATE = load(__package__, "filtering_activate")
 
 
 def replace(store: Store, connector_id: str, filtering: Sequence[Mapping[str, Any]]) -> str:
@@ -40,33 +39,43 @@ def edit(
         draft["rules"] = in_order(rules, now)
     if advanced_snippet is not None:
         draft["advanced_snippet"] = dated(advanced_snippet, now)
-    return result(_transition(store, connector_id, DRAFT, {"draft": draft}, now))
+    return _change(store, connector_id, DRAFT, {"draft": draft}, now)
 
 
-def judge(store: Store, connector_id: str, validation: Mapping[str, Any]) -> str:
+def set_validation(store: Store, connector_id: str, validation: Mapping[str, Any]) -> str:
     """Note a connector service's verdict on the draft."""
-    params = {"draft": {"validation": validation}}
-    return result(_transition(store, connector_id, DRAFT, params, clock.now()))
+    return _change(store, connector_id, DRAFT, {"draft": {"validation": validation}}, clock.now())
 
 
 def activate(store: Store, connector_id: str) -> str:
     """Make the draft the active half. Raises `ApiError` 400 unless it was found valid."""
-    outcome = _transition(store, connector_id, ACTIVATE, {}, clock.now())
-    if outcome.verdict.get("outcome") == "refused":
-        state = outcome.verdict.get("state")
-        raise status_error(
+
+    def not_valid(details: Mapping[str, Any]) -> ApiError:
+        state = details["state"]
+        return status_error(
             400,
             "Filtering draft needs to be validated by the connector service before activation. "
             f"Current filtering draft validation state [{'null' if state is None else state}] is not equal to [valid].",
         )
-    return result(outcome)
+
+    return _change(store, connector_id, ACTIVATE, {}, clock.now(), {Verdict.REFUSED: not_valid})
 
 
-def _transition(
-    store: Store, connector_id: str, script: Script, params: Mapping[str, Any], now: str
-) -> Outcome:
-    otherwise = default_filtering(now)[0]
-    outcome = transition(store, connector_id, script, {**params, "otherwise": otherwise})
-    if outcome.verdict.get("outcome") == "unreadable":
-        raise illegal_argument("Required [filtering]")
-    return outcome
+def _change(
+    store: Store,
+    connector_id: str,
+    script: Script,
+    params: Mapping[str, Any],
+    now: str,
+    responses: Responses | None = None,
+) -> str:
+    def unreadable(_details: Mapping[str, Any]) -> ApiError:
+        return illegal_argument("Required [filtering]")
+
+    return change(
+        store,
+        connector_id,
+        script,
+        {**params, "otherwise": default_filtering(now)[0]},
+        {Verdict.UNREADABLE: unreadable, **(responses or {})},
+    )

@@ -7,20 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import clock
-from app.connectors import attaching
-from app.connectors.attaching import Attachment
-from app.connectors.document import is_deleted, new_connector
+from app.connectors.attaching import attach
+from app.connectors.document import is_deleted, new_connector_defaults
 from app.connectors.index_names import MANAGED_PREFIX, unmanageable
-from app.connectors.transitions import missing, result, transition
-from app.errors import status_error, validation_failed
+from app.connectors.queries import list_search
+from app.connectors.transitions import change, missing, result, transition
+from app.errors import ApiError, status_error, validation_failed
 from app.store import Store
-from app.store.documents import Outcome, identified, new_id
+from app.store.documents import new_id, with_id
 from app.store.failures import IndexMissing
-from app.store.painless import load
-from app.store.search import Search
+from app.store.scripts import Outcome, Responses, Verdict, load
 
-PUT = load(__package__, "put", uses=("flag", "merge", "unchanged"))
-DELETE = load(__package__, "delete", uses=("flag",))
+PUT = load(__package__, "put")
+DELETE = load(__package__, "delete")
+
+# Earlier versions of this service left it in documents; nobody is shown it.
+_CLAIM_MARKER = "index_name_attaching"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,47 +36,48 @@ class ConnectorList:
 def create(store: Store, fields: Mapping[str, Any]) -> str:
     """Make a connector from the fields of a create request; its new id."""
     connector_id = new_id()
-    fresh = new_connector(fields, clock.now())
-    wish = Attachment(connector_id, fields, fresh)
-
-    def write(mark: Mapping[str, Any]) -> Outcome:
-        store.connectors.create(connector_id, {**fresh, **mark})
-        return Outcome("created", {})
-
-    attaching.attach(store, wish, write)
+    put(store, connector_id, fields)
     return connector_id
 
 
 def put(store: Store, connector_id: str, fields: Mapping[str, Any]) -> str:
     """Make the connector of this id, or change those `fields` of it; `created` or `updated`."""
-    fresh = new_connector(fields, clock.now())
-    wish = Attachment(connector_id, fields, fresh)
+    defaults = new_connector_defaults(fields, clock.now())
 
-    def write(mark: Mapping[str, Any]) -> Outcome:
-        params = _put_params(wish, mark)
-        return store.connectors.transition_or_create(connector_id, PUT, params, {**fresh, **mark})
+    def write(lease_expires_at: int | None) -> Outcome:
+        params = _put_params(fields, defaults, lease_expires_at)
+        outcome = store.connectors.transition_or_create(connector_id, PUT, params)
+        # The one reason not to make a connector that isn't there.
+        return Outcome(PUT.name, Verdict.LEASE_EXPIRED) if outcome.verdict is Verdict.MISSING else outcome
 
-    outcome = attaching.attach(store, wish, write)
-    if outcome.verdict.get("outcome") == "unmanageable":
-        raise validation_failed([unmanageable(outcome.verdict["index_name"])])
-    return "created" if "created" in (outcome.result, outcome.verdict.get("outcome")) else "updated"
+    def not_manageable(details: Mapping[str, Any]) -> ApiError:
+        return validation_failed([unmanageable(details["index_name"])])
+
+    outcome = attach(store, connector_id, fields.get("index_name"), write)
+    responses: Responses = {
+        Verdict.CREATED: "created",
+        Verdict.UNCHANGED: "updated",
+        Verdict.UNMANAGEABLE: not_manageable,
+    }
+    return result(connector_id, outcome, responses)
 
 
 def set_index_name(store: Store, connector_id: str, index_name: str | None) -> str:
     """Attach an index to the connector, or none; `updated`, or `noop` for no change."""
-    wish = Attachment(connector_id, {"index_name": index_name}, fresh=None)
 
-    def write(mark: Mapping[str, Any]) -> Outcome:
-        return transition(store, connector_id, PUT, _put_params(wish, mark))
+    def write(lease_expires_at: int | None) -> Outcome:
+        params = _put_params({"index_name": index_name}, None, lease_expires_at)
+        return transition(store, connector_id, PUT, params)
 
-    outcome = attaching.attach(store, wish, write)
-    if outcome.verdict.get("outcome") == "unmanageable":
-        raise status_error(
+    def not_manageable(_details: Mapping[str, Any]) -> ApiError:
+        return status_error(
             400,
             f"Index attached to an Elastic-managed connector must start with the prefix: [{MANAGED_PREFIX}]. "
             f"The index name in the payload [{index_name}] doesn't comply with this requirement.",
         )
-    return result(outcome)
+
+    outcome = attach(store, connector_id, index_name, write)
+    return result(connector_id, outcome, {Verdict.UNMANAGEABLE: not_manageable})
 
 
 def get(store: Store, connector_id: str, *, include_deleted: bool = False) -> dict[str, Any]:
@@ -85,7 +88,7 @@ def get(store: Store, connector_id: str, *, include_deleted: bool = False) -> di
         connector = None
     if connector is None or (is_deleted(connector) and not include_deleted):
         raise missing(connector_id)
-    return _shown(connector_id, connector)
+    return _with_id(connector_id, connector)
 
 
 def list_(
@@ -103,23 +106,17 @@ def list_(
 
     `query` is looked for in index names, names and descriptions; `*` and `?` in it are wildcards.
     """
-    terms = {"index_name": index_names, "name": connector_names, "service_type": service_types}
-    filters: list[dict[str, Any]] = [{"terms": {key: list(texts)}} for key, texts in terms.items() if texts]
-    if query:
-        anywhere = [
-            {"wildcard": {key: {"value": f"*{query}*"}}} for key in ("index_name", "name", "description")
-        ]
-        filters.append({"bool": {"should": anywhere, "minimum_should_match": 1}})
-    page = store.connectors.search(
-        Search(
-            filters=filters,
-            must_not=[] if include_deleted else [{"term": {"deleted": True}}],
-            sort_field="index_name",
-            offset=offset,
-            size=size,
-        )
+    search = list_search(
+        index_names,
+        connector_names,
+        service_types,
+        query,
+        include_deleted=include_deleted,
+        offset=offset,
+        size=size,
     )
-    return ConnectorList(page.total, [_shown(hit.id, hit.source) for hit in page.hits])
+    page = store.connectors.search(search)
+    return ConnectorList(page.total, [_with_id(hit.id, hit.source) for hit in page.hits])
 
 
 def delete(store: Store, connector_id: str, *, hard: bool = False, delete_sync_jobs: bool = False) -> None:
@@ -134,7 +131,7 @@ def delete(store: Store, connector_id: str, *, hard: bool = False, delete_sync_j
     if hard:
         _remove(store, connector_id)
     else:
-        transition(store, connector_id, DELETE, {"attaching": attaching.MARK})
+        change(store, connector_id, DELETE, {})
     if delete_sync_jobs:
         store.sync_jobs.delete_all(jobs)
 
@@ -148,16 +145,16 @@ def _remove(store: Store, connector_id: str) -> None:
         raise missing(connector_id)
 
 
-def _put_params(wish: Attachment, mark: Mapping[str, Any]) -> dict[str, Any]:
+def _put_params(
+    fields: Mapping[str, Any], defaults: Mapping[str, Any] | None, lease_expires_at: int | None
+) -> dict[str, Any]:
     return {
-        "fields": wish.fields,
-        "fresh": wish.fresh,
+        "fields": fields,
+        "defaults": defaults,
+        "lease_expires_at": lease_expires_at,
         "managed_prefix": MANAGED_PREFIX,
-        "attaching": attaching.MARK,
-        "mark": mark.get(attaching.MARK),
-        "abandoned_after": attaching.abandoned_after(),
     }
 
 
-def _shown(connector_id: str, connector: Mapping[str, Any]) -> dict[str, Any]:
-    return identified(connector_id, {key: value for key, value in connector.items() if key != attaching.MARK})
+def _with_id(connector_id: str, connector: Mapping[str, Any]) -> dict[str, Any]:
+    return with_id(connector_id, {key: value for key, value in connector.items() if key != _CLAIM_MARKER})

@@ -1,4 +1,4 @@
-"""The states of a connector and the transitions between them that `_status` may ask for: scripts and tests follow this table.
+"""The transitions between the statuses of a connector that `_status` may ask for: scripts and tests follow this table.
 
 What else changes a status follows from what happened and asks no table: a configuration that is set leads to `configured`,
 an error to `error` and its end to `connected`, a new service type to `needs_configuration`.
@@ -8,24 +8,25 @@ from __future__ import annotations
 
 from typing import Final
 
-CREATED: Final = "created"
-NEEDS_CONFIGURATION: Final = "needs_configuration"
-CONFIGURED: Final = "configured"
-CONNECTED: Final = "connected"
-ERROR: Final = "error"
+from app.protocol import ConnectorStatus as Status
 
-# Source: the Connector Protocol's status machine. Three states lead to themselves.
-TRANSITIONS: Final[dict[str, list[str]]] = {
-    CREATED: [NEEDS_CONFIGURATION, ERROR],
-    NEEDS_CONFIGURATION: [CONFIGURED, ERROR],
-    CONFIGURED: [NEEDS_CONFIGURATION, CONFIGURED, CONNECTED, ERROR],
-    CONNECTED: [CONFIGURED, CONNECTED, ERROR],
-    ERROR: [CONFIGURED, CONNECTED, ERROR],
+# Source: the Connector Protocol's status machine. Three statuses lead to themselves.
+_TABLE = {
+    Status.CREATED: [Status.NEEDS_CONFIGURATION, Status.ERROR],
+    Status.NEEDS_CONFIGURATION: [Status.CONFIGURED, Status.ERROR],
+    Status.CONFIGURED: [Status.NEEDS_CONFIGURATION, Status.CONFIGURED, Status.CONNECTED, Status.ERROR],
+    Status.CONNECTED: [Status.CONFIGURED, Status.CONNECTED, Status.ERROR],
+    Status.ERROR: [Status.CONFIGURED, Status.CONNECTED, Status.ERROR],
+}
+
+# Plain texts, as scripts get them in their parameters.
+TRANSITIONS: Final = {
+    status.value: [target.value for target in targets] for status, targets in _TABLE.items()
 }
 
 
 def refusal(current: str, target: str) -> str:
-    """The sentence with which a transition that the table does not have is refused."""
+    """The reason with which a transition that the table does not have is refused."""
     return (
         f"Invalid transition attempt from [{current}] to [{target}]. "
         "Such a status transition is not supported by the Connector Protocol."

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
 from app.connectors import drafts, operations, updates
 from app.connectors.schemas import configuration, filtering, properties, scheduling, syncing
 from app.connectors.schemas.ids import deleted_connector_id, existing_connector_id, written_connector_id
 from app.connectors.schemas.queries import DeleteParameters, GetParameters, ListParameters
+from app.context import store
 from app.sensitive import masked_connector
-from app.store import Store
 from app.wire.authorization import may_manage
 from app.wire.endpoint import endpoint
 from app.wire.rendering import answer
@@ -24,16 +24,11 @@ def _shown(connector: dict[str, Any]) -> dict[str, Any]:
     return connector if may_manage() else masked_connector(connector)
 
 
-def _store() -> Store:
-    store: Store = current_app.extensions["store"]
-    return store
-
-
 @blueprint.post("")
 @endpoint(action="post", body=properties.PutBody, body_optional=True)
 def create(body: dict[str, Any]) -> Response:
     """Make a connector under an id of ours."""
-    connector_id = operations.create(_store(), body)
+    connector_id = operations.create(store(), body)
     return answer({"id": connector_id, "result": "created"}, 201)
 
 
@@ -41,7 +36,7 @@ def create(body: dict[str, Any]) -> Response:
 @endpoint(action="put", body=properties.PutBody, body_optional=True)
 def put_without_id(body: dict[str, Any]) -> Response:
     """Make a connector under an id of ours, as `POST` does."""
-    connector_id = operations.create(_store(), body)
+    connector_id = operations.create(store(), body)
     return answer({"id": connector_id, "result": "created"}, 201)
 
 
@@ -49,7 +44,7 @@ def put_without_id(body: dict[str, Any]) -> Response:
 @endpoint(action="list", query=ListParameters)
 def list_(query: dict[str, Any]) -> Response:
     """List connectors by their index, a page at a time."""
-    page = operations.list_(_store(), **query)
+    page = operations.list_(store(), **query)
     return answer({"count": page.count, "results": [_shown(connector) for connector in page.results]})
 
 
@@ -57,7 +52,7 @@ def list_(query: dict[str, Any]) -> Response:
 @endpoint(action="put", body=properties.PutBody, body_optional=True, validate_path=written_connector_id)
 def put(connector_id: str, body: dict[str, Any]) -> Response:
     """Make a connector, or change the fields of one that were sent."""
-    result = operations.put(_store(), connector_id, body)
+    result = operations.put(store(), connector_id, body)
     return answer({"id": connector_id, "result": result}, 201 if result == "created" else 200)
 
 
@@ -65,7 +60,7 @@ def put(connector_id: str, body: dict[str, Any]) -> Response:
 @endpoint(action="get", query=GetParameters, validate_path=existing_connector_id)
 def get(connector_id: str, query: dict[str, Any]) -> Response:
     """Show a connector."""
-    connector = operations.get(_store(), connector_id, include_deleted=query["include_deleted"])
+    connector = operations.get(store(), connector_id, include_deleted=query["include_deleted"])
     return answer(_shown(connector))
 
 
@@ -73,7 +68,7 @@ def get(connector_id: str, query: dict[str, Any]) -> Response:
 @endpoint(action="delete", query=DeleteParameters, validate_path=deleted_connector_id)
 def delete(connector_id: str, query: dict[str, Any]) -> Response:
     """Remove a connector, or mark it as deleted."""
-    operations.delete(_store(), connector_id, **query)
+    operations.delete(store(), connector_id, **query)
     return answer({"acknowledged": True})
 
 
@@ -81,14 +76,14 @@ def delete(connector_id: str, query: dict[str, Any]) -> Response:
 @endpoint(action="update_last_seen", validate_path=written_connector_id)
 def check_in(connector_id: str) -> Response:
     """Take a heartbeat of the connector's service."""
-    return answer({"result": updates.check_in(_store(), connector_id)})
+    return answer({"result": updates.check_in(store(), connector_id)})
 
 
 @blueprint.put("/<connector:connector_id>/_api_key_id")
 @endpoint(action="update_api_key_id", body=properties.ApiKeyIdBody, validate_path=written_connector_id)
 def api_key_id(connector_id: str, body: dict[str, Any]) -> Response:
     """Set the ids of the connector's API key and of the secret that holds it."""
-    return answer({"result": updates.merge(_store(), connector_id, _without_nulls(body))})
+    return answer({"result": updates.merge(store(), connector_id, _without_nulls(body))})
 
 
 @blueprint.put("/<connector:connector_id>/_configuration")
@@ -98,9 +93,9 @@ def api_key_id(connector_id: str, body: dict[str, Any]) -> Response:
 def configure(connector_id: str, body: dict[str, Any]) -> Response:
     """Replace the configuration, or set values in it."""
     if "configuration" in body:
-        result = updates.configure(_store(), connector_id, body["configuration"])
+        result = updates.configure(store(), connector_id, body["configuration"])
     else:
-        result = updates.set_values(_store(), connector_id, body["values"] or {})
+        result = updates.set_values(store(), connector_id, body["values"] or {})
     return answer({"result": result})
 
 
@@ -108,14 +103,14 @@ def configure(connector_id: str, body: dict[str, Any]) -> Response:
 @endpoint(action="update_error", body=properties.ErrorBody, validate_path=written_connector_id)
 def error(connector_id: str, body: dict[str, Any]) -> Response:
     """Note what is wrong with the connector, or that nothing is."""
-    return answer({"result": updates.set_error(_store(), connector_id, body["error"])})
+    return answer({"result": updates.set_error(store(), connector_id, body["error"])})
 
 
 @blueprint.put("/<connector:connector_id>/_features")
 @endpoint(action="update_features", body=syncing.FeaturesBody, validate_path=written_connector_id)
 def features(connector_id: str, body: dict[str, Any]) -> Response:
     """Say what the connector can do."""
-    return answer({"result": updates.merge(_store(), connector_id, body)})
+    return answer({"result": updates.merge(store(), connector_id, body)})
 
 
 @blueprint.put("/<connector:connector_id>/_filtering")
@@ -123,9 +118,9 @@ def features(connector_id: str, body: dict[str, Any]) -> Response:
 def filter_(connector_id: str, body: dict[str, Any]) -> Response:
     """Replace the filtering, or edit its draft."""
     if "filtering" in body:
-        result = drafts.replace(_store(), connector_id, body["filtering"])
+        result = drafts.replace(store(), connector_id, body["filtering"])
     else:
-        result = drafts.edit(_store(), connector_id, body.get("rules"), body.get("advanced_snippet"))
+        result = drafts.edit(store(), connector_id, body.get("rules"), body.get("advanced_snippet"))
     return answer({"result": result})
 
 
@@ -137,70 +132,70 @@ def filter_(connector_id: str, body: dict[str, Any]) -> Response:
 )
 def validate_filtering(connector_id: str, body: dict[str, Any]) -> Response:
     """Take a connector service's verdict on the draft."""
-    return answer({"result": drafts.judge(_store(), connector_id, body["validation"])})
+    return answer({"result": drafts.set_validation(store(), connector_id, body["validation"])})
 
 
 @blueprint.put("/<connector:connector_id>/_filtering/_activate")
 @endpoint(action="update_filtering/activate", validate_path=written_connector_id)
 def activate_filtering(connector_id: str) -> Response:
     """Make the draft the active half."""
-    return answer({"result": drafts.activate(_store(), connector_id)})
+    return answer({"result": drafts.activate(store(), connector_id)})
 
 
 @blueprint.put("/<connector:connector_id>/_index_name")
 @endpoint(action="update_index_name", body=properties.IndexNameBody, validate_path=written_connector_id)
 def index_name(connector_id: str, body: dict[str, Any]) -> Response:
     """Attach an index, or none."""
-    return answer({"result": operations.set_index_name(_store(), connector_id, body["index_name"])})
+    return answer({"result": operations.set_index_name(store(), connector_id, body["index_name"])})
 
 
 @blueprint.put("/<connector:connector_id>/_last_sync")
 @endpoint(action="update_last_sync_stats", body=syncing.LastSyncBody, validate_path=written_connector_id)
 def last_sync(connector_id: str, body: dict[str, Any]) -> Response:
     """Take how the last syncs went."""
-    return answer({"result": updates.replace(_store(), connector_id, body)})
+    return answer({"result": updates.replace(store(), connector_id, body)})
 
 
 @blueprint.put("/<connector:connector_id>/_name")
 @endpoint(action="update_name", body=properties.NameBody, validate_path=written_connector_id)
 def name(connector_id: str, body: dict[str, Any]) -> Response:
     """Set the name, the description, or both."""
-    return answer({"result": updates.merge(_store(), connector_id, _without_nulls(body))})
+    return answer({"result": updates.merge(store(), connector_id, _without_nulls(body))})
 
 
 @blueprint.put("/<connector:connector_id>/_native")
 @endpoint(action="update_native", body=properties.NativeBody, validate_path=written_connector_id)
 def native(connector_id: str, body: dict[str, Any]) -> Response:
     """Say whether Elastic manages the connector."""
-    return answer({"result": updates.set_native(_store(), connector_id, body["is_native"])})
+    return answer({"result": updates.set_native(store(), connector_id, body["is_native"])})
 
 
 @blueprint.put("/<connector:connector_id>/_pipeline")
 @endpoint(action="update_pipeline", body=syncing.PipelineBody, validate_path=written_connector_id)
 def pipeline(connector_id: str, body: dict[str, Any]) -> Response:
     """Set the ingest pipeline."""
-    return answer({"result": updates.merge(_store(), connector_id, body)})
+    return answer({"result": updates.merge(store(), connector_id, body)})
 
 
 @blueprint.put("/<connector:connector_id>/_scheduling")
 @endpoint(action="update_scheduling", body=scheduling.SchedulingBody, validate_path=written_connector_id)
 def schedule(connector_id: str, body: dict[str, Any]) -> Response:
     """Set the schedules that were sent."""
-    return answer({"result": updates.merge(_store(), connector_id, body)})
+    return answer({"result": updates.merge(store(), connector_id, body)})
 
 
 @blueprint.put("/<connector:connector_id>/_service_type")
 @endpoint(action="update_service_type", body=properties.ServiceTypeBody, validate_path=written_connector_id)
 def service_type(connector_id: str, body: dict[str, Any]) -> Response:
     """Say what the connector connects to."""
-    return answer({"result": updates.set_service_type(_store(), connector_id, body["service_type"])})
+    return answer({"result": updates.set_service_type(store(), connector_id, body["service_type"])})
 
 
 @blueprint.put("/<connector:connector_id>/_status")
 @endpoint(action="update_status", body=properties.StatusBody, validate_path=written_connector_id)
 def status(connector_id: str, body: dict[str, Any]) -> Response:
     """Move the connector to another status."""
-    return answer({"result": updates.set_status(_store(), connector_id, body["status"])})
+    return answer({"result": updates.set_status(store(), connector_id, body["status"])})
 
 
 def _without_nulls(body: dict[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,16 @@ from dataclasses import dataclass, field
 from app.secrets.encryption import CannotOpen
 from app.secrets.operations import Vault
 from app.store.failures import IndexMissing
-from app.store.painless import load
+from app.store.scripts import Responses, Verdict, load
 from app.store.search import DOCUMENT_ID, Hit, Search
 
 REENCRYPT = load(__package__, "reencrypt")
+
+_RESULTS: Responses = {
+    Verdict.UPDATED: "reencrypted",
+    Verdict.DONE: "reencrypted",
+    Verdict.OVERTAKEN: "overtaken",
+}
 
 
 @dataclass(slots=True)
@@ -57,7 +63,7 @@ def _reencrypt(vault: Vault, hit: Hit) -> bool:
         params = {"read": document["value"], **vault.keyring.seal(hit.id, value)}
         try:
             outcome = vault.documents.transition(hit.id, REENCRYPT, params)
-            if outcome is not None and outcome.verdict.get("outcome") != "overtaken":
+            if outcome is not None and outcome.respond(_RESULTS) == "reencrypted":
                 return True
             document = vault.documents.get(hit.id)
         except IndexMissing:

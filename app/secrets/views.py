@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
+from app.context import settings, store
 from app.secrets import operations
 from app.secrets.schemas import PostBody, PutBody, deleted_secret_id, existing_secret_id, written_secret_id
 from app.wire.endpoint import endpoint
@@ -16,8 +17,7 @@ blueprint = Blueprint("secrets", __name__, url_prefix="/_connector/_secret")
 
 def _vault() -> operations.Vault:
     """Raises `ApiError` 501 where the settings name no key."""
-    extensions = current_app.extensions
-    return operations.open_vault(extensions["store"], extensions["settings"].secrets_keys)
+    return operations.open_vault(store(), settings().secrets_keys)
 
 
 @blueprint.post("")

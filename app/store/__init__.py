@@ -12,15 +12,16 @@ from app.errors import ApiError
 from app.settings import Settings
 from app.store.client import TracedTransport, connect
 from app.store.documents import Documents
-from app.store.index_definitions import CONNECTORS, DEFINITIONS, SECRETS, SYNC_JOBS
+from app.store.index_definitions import CONNECTORS, DEFINITIONS, LEASES, SECRETS, SYNC_JOBS
 from app.store.indices import Indices
+from app.store.leases import Leases
 from app.store.pipelines import Pipelines
 from app.store.retries import send
 from app.store.security import Security
 
 log = structlog.get_logger(__name__)
 
-_PAUSE_BETWEEN_PREPARATIONS = 2.0  # seconds
+_PREPARATION_PAUSE_SECONDS = 2.0
 
 
 class Store:
@@ -43,18 +44,19 @@ class Store:
         self.connectors = Documents(client, self.indices, CONNECTORS, refresh_writes=refresh_writes)
         self.sync_jobs = Documents(client, self.indices, SYNC_JOBS, refresh_writes=refresh_writes)
         self.secrets = Documents(client, self.indices, SECRETS, refresh_writes=refresh_writes)
+        self.leases = Leases(Documents(client, self.indices, LEASES, refresh_writes=False))
 
     def prepare(self) -> None:
-        """Bring up the indices and the pipeline in the background, as soon as Elasticsearch answers; returns at once."""
+        """Create what is missing of the indices and the pipeline in the background, as soon as Elasticsearch answers."""
         Thread(target=self._prepare, name="prepare-indices", daemon=True).start()
 
     def _prepare(self) -> None:
         while True:
             try:
-                send(lambda _again: self.indices.ensure())
-                send(lambda _again: self.pipelines.ensure())
+                send(lambda _is_retry: self.indices.ensure())
+                send(lambda _is_retry: self.pipelines.ensure())
             except ApiError as error:
                 log.warning("indices_not_prepared", reason=error.cause.reason)
-                time.sleep(_PAUSE_BETWEEN_PREPARATIONS)
+                time.sleep(_PREPARATION_PAUSE_SECONDS)
             else:
                 return

@@ -6,7 +6,6 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from elasticsearch import ApiError as ElasticsearchError
@@ -15,6 +14,7 @@ from elasticsearch import Elasticsearch
 from app.errors import ApiError, Cause, unavailable
 from app.store.failures import (
     UNREACHABLE,
+    Conflict,
     DocumentExists,
     DocumentMissing,
     IndexMissing,
@@ -24,8 +24,8 @@ from app.store.failures import (
 )
 from app.store.index_definitions import IndexDefinition
 from app.store.indices import Indices
-from app.store.painless import VERDICT_FIELD, Script
 from app.store.retries import send
+from app.store.scripts import VERDICT_FIELD, Outcome, Script
 from app.store.search import Hit, Page, Search
 
 T = TypeVar("T")
@@ -37,15 +37,7 @@ RETRY_ON_CONFLICT = 5
 # Documents that one delete-by-query removes: few enough to be done before the client gives up waiting.
 DELETION_BATCH = 1000
 # Seconds for removing everything that meets a filter, while others may be writing it.
-DELETION_PATIENCE = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a script did to a document: `updated` and `created` as Elasticsearch says, or `noop` with the script's verdict."""
-
-    result: str
-    verdict: Mapping[str, Any]
+DELETION_TIMEOUT_SECONDS = 60.0
 
 
 def new_id() -> str:
@@ -53,8 +45,8 @@ def new_id() -> str:
     return secrets.token_urlsafe(15)
 
 
-def identified(document_id: str, source: Mapping[str, Any]) -> dict[str, Any]:
-    """A document as answers show it: its id first, then all that is stored; some programs stored an `id`, too."""
+def with_id(document_id: str, source: Mapping[str, Any]) -> dict[str, Any]:
+    """A document as responses show it: its id first, then all that is stored; some programs stored an `id`, too."""
     return {"id": document_id} | {key: value for key, value in source.items() if key != "id"}
 
 
@@ -76,7 +68,7 @@ class Documents:
     def create(self, document_id: str, document: Mapping[str, Any]) -> None:
         """Store a new document under an id from `new_id`. Makes the index where it is missing."""
 
-        def request(_again: bool) -> None:
+        def request(_is_retry: bool) -> None:
             try:
                 with translated():
                     self._client.create(
@@ -105,23 +97,25 @@ class Documents:
             "require_alias": True,
         }
 
-        def create(again: bool) -> bool:
+        def create(is_retry: bool) -> bool:
             try:
                 with translated():
                     self._client.create(**write)
             except DocumentExists:
                 # Unless an earlier sending was carried out and its answer lost, it is another's.
-                return again and self.get(document_id) == document
+                return is_retry and self.get(document_id) == document
             return True
 
         if self._with_index(lambda: self._send(create)):
             return "created"
-        return self._with_index(lambda: self._send(lambda _again: str(self._client.index(**write)["result"])))
+        return self._with_index(
+            lambda: self._send(lambda _is_retry: str(self._client.index(**write)["result"]))
+        )
 
     def get(self, document_id: str) -> dict[str, Any] | None:
         """The document as it is now (not as searches see it), or None. `IndexMissing` where there is no index."""
 
-        def request(_again: bool) -> dict[str, Any]:
+        def request(_is_retry: bool) -> dict[str, Any]:
             return dict(self._client.get(index=self._alias, id=document_id)["_source"])
 
         if len(document_id.encode("utf-8", "surrogatepass")) > MAX_ID_BYTES:
@@ -134,12 +128,12 @@ class Documents:
     def delete(self, document_id: str) -> bool:
         """Remove the document; False where there was none. `IndexMissing` where there is no index."""
 
-        def request(again: bool) -> bool:
+        def request(is_retry: bool) -> bool:
             try:
                 with translated():
                     self._client.delete(index=self._alias, id=document_id, refresh=self._refresh_writes)
             except DocumentMissing:
-                return again
+                return is_retry
             return True
 
         return self._send(request)
@@ -149,7 +143,7 @@ class Documents:
 
         A document that somebody changes meanwhile is met again, until none is left. Nothing to do where there is no index.
         """
-        deadline = time.monotonic() + DELETION_PATIENCE
+        deadline = time.monotonic() + DELETION_TIMEOUT_SECONDS
         while self._delete_some(filters):
             if time.monotonic() >= deadline:
                 raise unavailable(
@@ -160,24 +154,29 @@ class Documents:
     def transition(self, document_id: str, script: Script, params: Mapping[str, Any]) -> Outcome | None:
         """Let `script` decide on the document and change it, in one atomic step; None where there is no document.
 
-        The script's `params.again` tells it whether an earlier sending may have been carried out.
+        The script's `params.is_retry` tells it whether an earlier sending may have been carried out.
         `IndexMissing` where there is no index.
         """
         try:
-            return self._update(document_id, script, params, upsert=None)
+            return self._update(document_id, script, params)
         except DocumentMissing:
             return None
 
     def transition_or_create(
-        self, document_id: str, script: Script, params: Mapping[str, Any], document: Mapping[str, Any]
+        self, document_id: str, script: Script, params: Mapping[str, Any], *, returns: Sequence[str] = ()
     ) -> Outcome:
-        """As `transition`; where there is no document, `document` is stored. Makes the index where it is missing."""
-        return self._with_index(lambda: self._update(document_id, script, params, upsert=document))
+        """As `transition`; where there is no document, the script makes it, of an empty one with `ctx.op == 'create'`.
+
+        What it says there instead gets lost in Elasticsearch: the verdict is `MISSING`. The fields `returns` of a changed
+        document are the outcome's details. Makes the index where it is missing.
+        """
+        options = {"upsert": {}, "scripted_upsert": True}
+        return self._with_index(lambda: self._update(document_id, script, params, returns, **options))
 
     def search(self, search: Search) -> Page:
         """One page, with everything that was answered before this call. Empty where there is no index."""
 
-        def request(_again: bool) -> Page:
+        def request(_is_retry: bool) -> Page:
             self._refresh()
             hits = self._client.search(index=self._alias, body=search.body())["hits"]
             return Page(
@@ -198,7 +197,7 @@ class Documents:
     def _delete_some(self, filters: Sequence[Mapping[str, Any]]) -> bool:
         """Remove a batch of documents; whether there may be more."""
         try:
-            return self._send(lambda _again: self._batch_deleted(filters))
+            return self._send(lambda _is_retry: self._batch_deleted(filters))
         except IndexMissing:
             return False
 
@@ -217,25 +216,33 @@ class Documents:
         return bool(answer["version_conflicts"]) or answer["total"] >= DELETION_BATCH
 
     def _update(
-        self, document_id: str, script: Script, params: Mapping[str, Any], upsert: Mapping[str, Any] | None
+        self,
+        document_id: str,
+        script: Script,
+        params: Mapping[str, Any],
+        returns: Sequence[str] = (),
+        **options: Any,
     ) -> Outcome:
-        def request(again: bool) -> Outcome:
-            answer = self._client.update(
-                index=self._alias,
-                id=document_id,
-                script={"lang": "painless", "source": script.source, "params": {**params, "again": again}},
-                upsert=upsert,
-                source_includes=[VERDICT_FIELD],
-                retry_on_conflict=RETRY_ON_CONFLICT,
-                refresh=self._refresh_writes,
-                require_alias=True,
-            )
-            if answer["result"] != "noop":
-                return Outcome(answer["result"], {})
-            verdict = answer.get("get", {}).get("_source", {}).get(VERDICT_FIELD)
-            if not isinstance(verdict, Mapping):
-                raise RuntimeError(f"script [{script.name}] left the document alone without a verdict")
-            return Outcome("noop", verdict)
+        def request(is_retry: bool) -> Outcome:
+            try:
+                with translated():
+                    response = self._client.update(
+                        index=self._alias,
+                        id=document_id,
+                        script={
+                            "lang": "painless",
+                            "source": script.source,
+                            "params": {**params, "is_retry": is_retry},
+                        },
+                        source_includes=[VERDICT_FIELD, *returns],
+                        retry_on_conflict=RETRY_ON_CONFLICT,
+                        refresh=self._refresh_writes,
+                        require_alias=True,
+                        **options,
+                    )
+            except DocumentExists:  # made by somebody else since Elasticsearch looked
+                raise Conflict from None
+            return script.outcome(response["result"], response["get"].get("_source"))
 
         return self._send(request)
 
@@ -251,7 +258,7 @@ class Documents:
         try:
             return write()
         except IndexMissing:
-            send(lambda _again: self._indices.ensure())
+            send(lambda _is_retry: self._indices.ensure())
         try:
             return write()
         except IndexMissing:

@@ -79,6 +79,7 @@ class IndexDefinition:
 
 CONNECTORS = IndexDefinition.load("connectors.json")
 SYNC_JOBS = IndexDefinition.load("sync_jobs.json")
+LEASES = IndexDefinition.load("leases.json")
 SECRETS = IndexDefinition.load("secrets.json")
-DEFINITIONS = (CONNECTORS, SYNC_JOBS)
+DEFINITIONS = (CONNECTORS, SYNC_JOBS, LEASES)
 """The indices that every service needs."""

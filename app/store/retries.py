@@ -15,19 +15,19 @@ T = TypeVar("T")
 # Enough to pass over a connection that died idle, one node of several, or an index that was made this moment; that a
 # cluster is absent is known within a second.
 TRANSIENT_ATTEMPTS = 4
-# Seconds. Colliding updates of one document go on trying this long; each round lets one of them through.
-CONFLICT_PATIENCE = 10.0
-# Seconds. Longest pause before one more try; the pauses are random so that rivals don't meet again.
-LONGEST_PAUSE = 0.25
+# Colliding updates of one document go on trying this long; each round lets one of them through.
+CONFLICT_TIMEOUT_SECONDS = 10.0
+# The longest pause before one more try; pauses are random so that rivals don't meet again.
+MAX_BACKOFF_SECONDS = 0.25
 
 
 def send(request: Callable[[bool], T]) -> T:
-    """The answer of `request(again)`, sent once more where that is safe and may help.
+    """The result of `request(is_retry)`, sent again where that is safe and may help.
 
-    `again` is True where an earlier sending may have been carried out although its answer was lost; the request must
+    `is_retry` is True where an earlier sending may have been carried out although its response was lost; the request must
     then take its own finished work for success. Raises `ApiError` 503 when nothing helped.
     """
-    deadline = time.monotonic() + CONFLICT_PATIENCE
+    deadline = time.monotonic() + CONFLICT_TIMEOUT_SECONDS
     transient, conflicts, lost = 0, 0, False
     while True:
         try:
@@ -41,7 +41,7 @@ def send(request: Callable[[bool], T]) -> T:
             conflicts += 1
             if time.monotonic() >= deadline:
                 raise too_contended() from None
-        time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.01 * 2 ** (2 * transient + conflicts))))  # noqa: S311
+        time.sleep(random.uniform(0, min(MAX_BACKOFF_SECONDS, 0.01 * 2 ** (2 * transient + conflicts))))  # noqa: S311
 
 
 def too_contended() -> ApiError:

@@ -9,10 +9,9 @@ from app.connectors.schemas.configuration import ITEM_DEFAULTS, ConfigurationIte
 from app.connectors.schemas.filtering import Half
 from app.connectors.schemas.syncing import Pipeline
 from app.errors import ApiError, Cause
-from app.sync_jobs.states import PENDING
+from app.protocol import JobType, SyncStatus
 from app.wire.schema import reader
 
-ACCESS_CONTROL = "access_control"
 ACCESS_CONTROL_INDEX_PREFIX = ".search-acl-filter-"
 
 _ITEM_KEYS = tuple(reader(ConfigurationItem).fields)
@@ -23,7 +22,7 @@ _FILTERING_KEYS = tuple(reader(Half).fields)
 def new_sync_job(
     connector_id: str, connector: Mapping[str, Any], job_type: str, trigger_method: str, now: str
 ) -> dict[str, Any]:
-    """The document of a job that waits for a worker. `connector` is the stored connector, `now` an ISO instant.
+    """The document of a job that waits for a worker. `connector` is the stored connector, `now` an ISO timestamp.
 
     Raises `ApiError` 400 where the stored connector cannot be read.
     """
@@ -31,7 +30,7 @@ def new_sync_job(
         "connector": _snapshot(connector_id, connector, job_type),
         "created_at": now,
         "last_seen": now,
-        "status": PENDING,
+        "status": SyncStatus.PENDING,
         "job_type": job_type,
         "trigger_method": trigger_method,
         "deleted_document_count": 0,
@@ -44,7 +43,7 @@ def new_sync_job(
 
 def _snapshot(connector_id: str, connector: Mapping[str, Any], job_type: str) -> dict[str, Any]:
     index_name = _text(connector, "index_name")
-    if job_type == ACCESS_CONTROL:
+    if job_type == JobType.ACCESS_CONTROL:
         index_name = f"{ACCESS_CONTROL_INDEX_PREFIX}{index_name}"
     snapshot = {
         "id": connector_id,

@@ -1,4 +1,4 @@
-"""What can be done with sync jobs: one function per use case, plain values in and out, `ApiError` where it cannot be.
+"""What can be done with sync jobs: one function per use case, plain values in and out, `ApiError` where it cannot be done.
 
 A missing job is worded in two ways, as the original does: `_check_in` and `_stats` in a sentence, the others with just the
 id, unless the index itself is missing.
@@ -6,28 +6,29 @@ id, unless the index itself is missing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app import clock
 from app.connectors.document import is_deleted
 from app.errors import ApiError, Cause, illegal_argument, index_not_found, not_found, status_error
+from app.protocol import SyncStatus
 from app.store import Store
-from app.store.documents import Outcome, identified, new_id
+from app.store.documents import new_id, with_id
 from app.store.failures import IndexMissing
 from app.store.index_definitions import CONNECTORS
-from app.store.painless import Script, load
-from app.store.search import Search
+from app.store.scripts import Responses, Script, Verdict, load
 from app.sync_jobs import paging
 from app.sync_jobs.document import new_sync_job
-from app.sync_jobs.states import CANCELING, ERROR, FINISHED, IN_PROGRESS, TRANSITIONS, refusal
+from app.sync_jobs.queries import list_search
+from app.sync_jobs.states import FINISHED, TRANSITIONS, refusal
 
-CANCEL = load(__package__, "cancel", uses=("permits",))
-CLAIM = load(__package__, "claim", uses=("permits", "instant"))
-FAIL = load(__package__, "error", uses=("permits",))
-CHECK_IN = load(__package__, "check_in", uses=("permits", "instant", "heartbeat"))
-STATS = load(__package__, "stats", uses=("permits", "instant", "heartbeat", "merge", "unchanged"))
+CANCEL = load(__package__, "cancel")
+CLAIM = load(__package__, "claim")
+FAIL = load(__package__, "error")
+CHECK_IN = load(__package__, "check_in")
+STATS = load(__package__, "stats")
 
 _INVALID_TRANSITION = "connector_sync_job_invalid_status_transition_exception"
 
@@ -79,7 +80,7 @@ def get(store: Store, sync_job_id: str) -> dict[str, Any]:
         raise _missing(sync_job_id) from None
     if job is None:
         raise not_found(sync_job_id)
-    return identified(sync_job_id, job)
+    return with_id(sync_job_id, job)
 
 
 def list_(
@@ -98,28 +99,14 @@ def list_(
     `search_after` walks the list page by page: an empty text starts, the token of a page continues. A walk meets each job
     exactly once, whatever is updated meanwhile, since what it sorts by never changes.
     """
-    filters: list[dict[str, Any]] = []
-    if connector_id is not None:
-        filters.append({"term": {"connector.id": connector_id}})
-    if statuses:
-        filters.append({"terms": {"status": list(statuses)}})
-    if job_types:
-        filters.append({"terms": {"job_type": list(job_types)}})
+    after = paging.position(order, search_after) if search_after else None
     page = store.sync_jobs.search(
-        Search(
-            filters=filters,
-            sort_field="created_at",
-            sort_type="date",
-            order=order,
-            offset=offset,
-            size=size,
-            after=paging.position(order, search_after) if search_after else None,
-        )
+        list_search(connector_id, statuses, job_types, order=order, offset=offset, size=size, after=after)
     )
     goes_on = search_after is not None and page.hits and len(page.hits) == size
     return SyncJobList(
         count=page.total,
-        results=[identified(hit.id, hit.source) for hit in page.hits],
+        results=[with_id(hit.id, hit.source) for hit in page.hits],
         search_after=paging.token(order, page.hits[-1].sort_values) if goes_on else None,
     )
 
@@ -136,19 +123,15 @@ def delete(store: Store, sync_job_id: str) -> None:
 
 def cancel(store: Store, sync_job_id: str) -> str:
     """End a job that nobody runs, ask the worker of a running one to stop; the result, `updated`."""
-    outcome = _transition(store, sync_job_id, CANCEL, {"transitions": TRANSITIONS, "now": clock.now()})
-    if outcome.verdict.get("outcome") == "refused":
-        raise _refused(outcome.verdict.get("status"), CANCELING)
-    return "updated"
+    params = {"transitions": TRANSITIONS, "now": clock.now()}
+    responses = {Verdict.REFUSED: _transition_refused(SyncStatus.CANCELING)}
+    return _transition(store, sync_job_id, CANCEL, params, responses)
 
 
 def check_in(store: Store, sync_job_id: str) -> str:
     """Note that the job's worker is alive; the result, `updated`."""
-    outcome = _transition(
-        store, sync_job_id, CHECK_IN, {"finished": FINISHED, "now": clock.now()}, sentence=True
-    )
-    _refuse_finished(sync_job_id, outcome)
-    return "updated"
+    params = {"finished": FINISHED, "now": clock.now()}
+    return _heartbeat(store, sync_job_id, CHECK_IN, params, {})
 
 
 def claim(
@@ -169,22 +152,18 @@ def claim(
         "sync_cursor": sync_cursor,
         "resend_window": int(resend_window * 1000),
     }
-    outcome = _transition(store, sync_job_id, CLAIM, params)
-    match outcome.verdict.get("outcome"):
-        case "resent":
-            return "noop"
-        case "refused":
-            raise _claimed_already(sync_job_id, outcome.verdict)
-    return "updated"
+    responses: Responses = {
+        Verdict.DUPLICATE: "noop",
+        Verdict.REFUSED: lambda job: _claim_refused(sync_job_id, job),
+    }
+    return _transition(store, sync_job_id, CLAIM, params, responses)
 
 
 def fail(store: Store, sync_job_id: str, error: str) -> str:
     """End a running job with an error; the result, `updated`."""
     params = {"transitions": TRANSITIONS, "now": clock.now(), "error": error}
-    outcome = _transition(store, sync_job_id, FAIL, params)
-    if outcome.verdict.get("outcome") == "refused":
-        raise _refused(outcome.verdict.get("status"), ERROR)
-    return "updated"
+    responses = {Verdict.REFUSED: _transition_refused(SyncStatus.ERROR)}
+    return _transition(store, sync_job_id, FAIL, params, responses)
 
 
 def report_stats(
@@ -206,50 +185,71 @@ def report_stats(
         "last_seen": last_seen or now,
         "metadata": metadata,
     }
-    outcome = _transition(store, sync_job_id, STATS, params, sentence=True)
-    _refuse_finished(sync_job_id, outcome)
-    unchanged = last_seen is not None and outcome.verdict.get("outcome") == "unchanged"
-    return "noop" if unchanged else "updated"
+    responses = {Verdict.UNCHANGED: "updated" if last_seen is None else "noop"}
+    return _heartbeat(store, sync_job_id, STATS, params, responses)
 
 
 def _transition(
-    store: Store, sync_job_id: str, script: Script, params: Mapping[str, Any], *, sentence: bool = False
-) -> Outcome:
+    store: Store,
+    sync_job_id: str,
+    script: Script,
+    params: Mapping[str, Any],
+    responses: Responses,
+    *,
+    missing: str | None = None,
+) -> str:
+    """The result of a script: `updated` where it did its work, else what `responses` say. `missing`: the 404's reason."""
     try:
         outcome = store.sync_jobs.transition(sync_job_id, script, params)
     except IndexMissing:
         raise _missing(sync_job_id) from None
     if outcome is None:
-        raise _missing(sync_job_id) if sentence else not_found(sync_job_id)
-    return outcome
+        raise not_found(missing or sync_job_id)
+    return outcome.respond({Verdict.UPDATED: "updated", Verdict.DONE: "updated", **responses})
+
+
+def _heartbeat(
+    store: Store, sync_job_id: str, script: Script, params: Mapping[str, Any], responses: Responses
+) -> str:
+    def finished(job: Mapping[str, Any]) -> ApiError:
+        return status_error(
+            409,
+            f"Sync job [{sync_job_id}] is finished with status [{job['status']}] "
+            "and takes no more heartbeats or stats.",
+        )
+
+    reason = _missing_reason(sync_job_id)
+    return _transition(
+        store, sync_job_id, script, params, {Verdict.FINISHED: finished, **responses}, missing=reason
+    )
+
+
+def _missing_reason(sync_job_id: str) -> str:
+    return f"connector sync job [{sync_job_id}] not found"
 
 
 def _missing(sync_job_id: str) -> ApiError:
-    return not_found(f"connector sync job [{sync_job_id}] not found")
+    return not_found(_missing_reason(sync_job_id))
 
 
-def _refused(status: str | None, target: str) -> ApiError:
-    if status not in TRANSITIONS:
-        return illegal_argument(f"Unknown ConnectorSyncStatus [{'null' if status is None else status}].")
-    sentence = refusal(status, target)
-    return status_error(400, sentence, Cause(_INVALID_TRANSITION, sentence))
+def _transition_refused(target: SyncStatus) -> Callable[[Mapping[str, Any]], ApiError]:
+    """What makes the error for a job whose status does not lead to `target`."""
+
+    def error(job: Mapping[str, Any]) -> ApiError:
+        status = job["status"]
+        if status not in TRANSITIONS:
+            return illegal_argument(f"Unknown ConnectorSyncStatus [{'null' if status is None else status}].")
+        reason = refusal(status, target)
+        return status_error(400, reason, Cause(_INVALID_TRANSITION, reason))
+
+    return error
 
 
-def _claimed_already(sync_job_id: str, verdict: Mapping[str, Any]) -> ApiError:
-    status, holder = verdict.get("status"), verdict.get("worker_hostname")
-    sentence = refusal(status, IN_PROGRESS)
-    cause = Cause(_INVALID_TRANSITION, sentence)
-    if holder is not None and status in (IN_PROGRESS, CANCELING):
-        started = verdict.get("started_at")
+def _claim_refused(sync_job_id: str, job: Mapping[str, Any]) -> ApiError:
+    status, holder, started = job["status"], job["worker_hostname"], job["started_at"]
+    reason = refusal(status, SyncStatus.IN_PROGRESS)
+    cause = Cause(_INVALID_TRANSITION, reason)
+    if holder is not None and status in (SyncStatus.IN_PROGRESS, SyncStatus.CANCELING):
         when = "" if started is None else f" at [{started}]"
-        sentence += f" Sync job [{sync_job_id}] was claimed by [{holder}]{when}."
-    return status_error(409, sentence, cause)
-
-
-def _refuse_finished(sync_job_id: str, outcome: Outcome) -> None:
-    if outcome.verdict.get("outcome") == "finished":
-        status = outcome.verdict.get("status")
-        raise status_error(
-            409,
-            f"Sync job [{sync_job_id}] is finished with status [{status}] and takes no more heartbeats or stats.",
-        )
+        reason += f" Sync job [{sync_job_id}] was claimed by [{holder}]{when}."
+    return status_error(409, reason, cause)

@@ -1,35 +1,37 @@
-"""The states of a sync job and the transitions between them: the one table that scripts, tests and the chart follow."""
+"""The transitions between the statuses of a sync job: the one table that scripts, tests and the chart follow."""
 
 from __future__ import annotations
 
 from typing import Final
 
-PENDING: Final = "pending"
-IN_PROGRESS: Final = "in_progress"
-CANCELING: Final = "canceling"
-CANCELED: Final = "canceled"
-SUSPENDED: Final = "suspended"
-COMPLETED: Final = "completed"
-ERROR: Final = "error"
+from app.protocol import SyncStatus
 
-# Source: the Connector Protocol's status machine. Nothing leads from a state to itself.
-TRANSITIONS: Final[dict[str, list[str]]] = {
-    PENDING: [IN_PROGRESS, CANCELED],
-    IN_PROGRESS: [CANCELING, COMPLETED, SUSPENDED, ERROR],
-    SUSPENDED: [IN_PROGRESS, CANCELED],
-    CANCELING: [CANCELED, ERROR],
-    COMPLETED: [],
-    CANCELED: [],
-    ERROR: [],
+# Source: the Connector Protocol's status machine. Nothing leads from a status to itself.
+_TABLE = {
+    SyncStatus.PENDING: [SyncStatus.IN_PROGRESS, SyncStatus.CANCELED],
+    SyncStatus.IN_PROGRESS: [
+        SyncStatus.CANCELING,
+        SyncStatus.COMPLETED,
+        SyncStatus.SUSPENDED,
+        SyncStatus.ERROR,
+    ],
+    SyncStatus.SUSPENDED: [SyncStatus.IN_PROGRESS, SyncStatus.CANCELED],
+    SyncStatus.CANCELING: [SyncStatus.CANCELED, SyncStatus.ERROR],
+    SyncStatus.COMPLETED: [],
+    SyncStatus.CANCELED: [],
+    SyncStatus.ERROR: [],
 }
 
-FINISHED: Final[list[str]] = [status for status, targets in TRANSITIONS.items() if not targets]
+# Plain texts, as scripts get them in their parameters.
+TRANSITIONS: Final = {
+    status.value: [target.value for target in targets] for status, targets in _TABLE.items()
+}
+FINISHED: Final = [status for status, targets in TRANSITIONS.items() if not targets]
 
 
 def refusal(current: str | None, target: str) -> str:
-    """The sentence with which a transition that the table does not have is refused."""
-    shown = "null" if current is None else current
+    """The reason with which a transition that the table does not have is refused."""
     return (
-        f"Invalid transition attempt from [{shown}] to [{target}]. "
+        f"Invalid transition attempt from [{'null' if current is None else current}] to [{target}]. "
         "Such a ConnectorSyncStatus transition is not supported by the Connector Protocol."
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
+from app.context import settings, store
 from app.sensitive import masked_sync_job
-from app.store import Store
 from app.sync_jobs import operations
 from app.sync_jobs.schemas import (
     ClaimBody,
@@ -25,11 +25,6 @@ from app.wire.rendering import answer
 blueprint = Blueprint("sync_jobs", __name__, url_prefix="/_connector/_sync_job")
 
 
-def _store() -> Store:
-    store: Store = current_app.extensions["store"]
-    return store
-
-
 def _shown(sync_job: dict[str, Any]) -> dict[str, Any]:
     """The job as its reader may see it."""
     return sync_job if may_manage() else masked_sync_job(sync_job)
@@ -39,7 +34,7 @@ def _shown(sync_job: dict[str, Any]) -> dict[str, Any]:
 @endpoint(action="sync_job/post", body=CreateBody)
 def create(body: dict[str, Any]) -> Response:
     """Queue a job for a connector."""
-    sync_job_id = operations.create(_store(), body["id"], body["job_type"], body["trigger_method"])
+    sync_job_id = operations.create(store(), body["id"], body["job_type"], body["trigger_method"])
     return answer({"id": sync_job_id}, 201)
 
 
@@ -47,7 +42,7 @@ def create(body: dict[str, Any]) -> Response:
 @endpoint(action="sync_job/list", query=ListParameters)
 def list_(query: dict[str, Any]) -> Response:
     """List jobs by their creation, a page at a time."""
-    page = operations.list_(_store(), **query)
+    page = operations.list_(store(), **query)
     shown: dict[str, Any] = {"count": page.count, "results": [_shown(job) for job in page.results]}
     if page.search_after is not None:
         shown["search_after"] = page.search_after
@@ -58,14 +53,14 @@ def list_(query: dict[str, Any]) -> Response:
 @endpoint(action="sync_job/get", validate_path=existing_sync_job_id)
 def get(connector_sync_job_id: str) -> Response:
     """Show a job."""
-    return answer(_shown(operations.get(_store(), connector_sync_job_id)))
+    return answer(_shown(operations.get(store(), connector_sync_job_id)))
 
 
 @blueprint.delete("/<segment:connector_sync_job_id>")
 @endpoint(action="sync_job/delete", validate_path=written_sync_job_id)
 def delete(connector_sync_job_id: str) -> Response:
     """Remove a job."""
-    operations.delete(_store(), connector_sync_job_id)
+    operations.delete(store(), connector_sync_job_id)
     return answer({"acknowledged": True})
 
 
@@ -73,14 +68,14 @@ def delete(connector_sync_job_id: str) -> Response:
 @endpoint(action="sync_job/cancel", validate_path=written_sync_job_id)
 def cancel(connector_sync_job_id: str) -> Response:
     """End a waiting job, ask a running one to stop."""
-    return answer({"result": operations.cancel(_store(), connector_sync_job_id)})
+    return answer({"result": operations.cancel(store(), connector_sync_job_id)})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_check_in")
 @endpoint(action="sync_job/check_in", validate_path=written_sync_job_id)
 def check_in(connector_sync_job_id: str) -> Response:
     """Take a heartbeat of the job's worker."""
-    return answer({"result": operations.check_in(_store(), connector_sync_job_id)})
+    return answer({"result": operations.check_in(store(), connector_sync_job_id)})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_claim")
@@ -88,11 +83,11 @@ def check_in(connector_sync_job_id: str) -> Response:
 def claim(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
     """Give a waiting job to one worker."""
     result = operations.claim(
-        _store(),
+        store(),
         connector_sync_job_id,
         body["worker_hostname"],
         body.get("sync_cursor"),
-        current_app.extensions["settings"].claim_resend_window,
+        settings().claim_resend_window,
     )
     return answer({"result": result})
 
@@ -101,7 +96,7 @@ def claim(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
 @endpoint(action="sync_job/update_error", body=ErrorBody, validate_path=written_sync_job_id)
 def error(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
     """End a running job with an error."""
-    return answer({"result": operations.fail(_store(), connector_sync_job_id, body["error"])})
+    return answer({"result": operations.fail(store(), connector_sync_job_id, body["error"])})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_stats")
@@ -110,6 +105,6 @@ def stats(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
     """Take the counters of the job's worker."""
     counters = {key: value for key, value in body.items() if key not in ("last_seen", "metadata")}
     result = operations.report_stats(
-        _store(), connector_sync_job_id, counters, body.get("last_seen"), body.get("metadata")
+        store(), connector_sync_job_id, counters, body.get("last_seen"), body.get("metadata")
     )
     return answer({"result": result})

@@ -1,308 +1,230 @@
-"""What a request does that finds another holder of its index only after it wrote: interleavings that chance seldom brings."""
+"""Attaching an index under a lease: interleavings that chance seldom brings, and requests that die half-way."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import time
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from threading import Event
 
 import pytest
+import requests
 
+from app import settings
 from app.connectors import attaching, operations
-from app.connectors.attaching import MARK, Attachment
-from app.errors import ApiError, unavailable
-from tests.connectors.conftest import ID
+from app.errors import ApiError
+from app.store import Store, leases
+from app.store.index_definitions import CONNECTORS, LEASES
+from tests.connectors.conftest import ID, ROOT
+from tests.service import Http, Service
+from tests.wiretap import Wiretap, to
+
+USED = (400, "Index name [x] is used by another connector.")
+
+
+def attempt(act: Callable[..., str], *arguments: object) -> tuple[int, str]:
+    try:
+        return 200, act(*arguments)
+    except ApiError as error:
+        return error.status, error.cause.reason or ""
+
+
+def holders(elasticsearch, index_name: str) -> list[str]:
+    elasticsearch.indices.refresh(index=CONNECTORS.alias)
+    found = elasticsearch.search(
+        index=CONNECTORS.alias, query={"term": {"index_name": index_name}}, size=1000
+    )
+    return sorted(hit["_id"] for hit in found["hits"]["hits"])
 
 
 @pytest.fixture
-def looks(monkeypatch) -> list:
-    """What the request is shown for its first looks, instead of what is there; first of all, nothing."""
-    shown: list = [{}]
-    look = attaching._holders
-
-    def holders(store, wish, deadline):
-        return shown.pop(0) if shown else look(store, wish, deadline)
-
-    monkeypatch.setattr(attaching, "_holders", holders)
-    return shown
+def short_leases(monkeypatch) -> None:
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.4)
+    monkeypatch.setattr(leases, "MARGIN_SECONDS", 0.6)
 
 
-def refused(act, *arguments) -> None:
-    with pytest.raises(ApiError) as caught:
-        act(*arguments)
-    assert (caught.value.status, caught.value.cause.reason) == (
-        400,
-        "Index name [x] is used by another connector.",
+def put(store: Store) -> str:
+    return operations.put(store, ID, {"index_name": "x", "name": "new"})
+
+
+def set_index_name(store: Store) -> str:
+    return operations.set_index_name(store, ID, "x")
+
+
+WRITES = [
+    pytest.param(put, None, id="put of a new connector"),
+    pytest.param(put, {"name": "old"}, id="put"),
+    pytest.param(put, {"name": "old", "deleted": True}, id="put of a deleted connector"),
+    pytest.param(set_index_name, {"name": "old"}, id="index name"),
+]
+
+
+@pytest.mark.parametrize(("act", "before"), WRITES)
+def test_write_under_an_expired_lease_is_refused(
+    store, write, stored, elasticsearch, monkeypatch, short_leases, act, before
+) -> None:
+    """The request stalls between search and write, until another one has taken the lease over and attached the index.
+
+    Fails where `put.painless` does not look at the lease.
+    """
+    if before is not None:
+        write(before)
+    search, stalled = store.connectors.search, []
+
+    def stall(query):
+        page = search(query)
+        if not stalled:
+            stalled.append(True)
+            assert operations.put(store, "other", {"index_name": "x"}) == "created"
+        return page
+
+    monkeypatch.setattr(store.connectors, "search", stall)
+    assert attempt(act, store) == USED
+    assert holders(elasticsearch, "x") == ["other"]
+    if before is None:
+        assert not elasticsearch.exists(index=CONNECTORS.alias, id=ID)
+    else:
+        assert stored() == before
+
+
+@pytest.mark.parametrize(("act", "before"), WRITES)
+def test_lease_that_never_lasts_long_enough_is_503(
+    store, write, stored, elasticsearch, monkeypatch, act, before
+) -> None:
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 0)
+    monkeypatch.setattr(attaching, "ATTACH_TIMEOUT_SECONDS", 0)
+    if before is not None:
+        write(before)
+    status, reason = attempt(act, store)
+    assert (status, reason) == (
+        503,
+        "The index could not be attached in time. The request can be sent again.",
     )
+    assert holders(elasticsearch, "x") == []
 
 
-def mark(at: float = 0) -> dict:
-    return {MARK: {"token": "another", "at": int((time.time() - at) * 1000)}}
-
-
-def nobody_to_wait_for() -> None:
-    raise AssertionError
+def test_live_lease_is_waited_for_and_then_503(store, elasticsearch, monkeypatch) -> None:
+    monkeypatch.setattr(leases, "WAIT_TIMEOUT_SECONDS", 0.3)
+    with store.leases.hold("index_name:x"):
+        status, _ = attempt(operations.put, store, ID, {"index_name": "x"})
+    assert status == 503
+    assert not elasticsearch.exists(index=CONNECTORS.alias, id=ID)
+    assert operations.put(store, ID, {"index_name": "x"}) == "created"
 
 
 @pytest.mark.parametrize(
-    "rival",
-    [("a", False), ("z", False), ("a", True)],
-    ids=["a holder", "a holder with a larger id", "a rival with a smaller id"],
+    ("act", "status"),
+    [
+        (lambda store: operations.put(store, ID, {"index_name": "x"}), 400),
+        (lambda store: operations.set_index_name(store, "nobody", "x"), 404),
+        (lambda store: operations.set_index_name(store, "managed", "x"), 400),
+    ],
+    ids=["used", "no connector", "without the prefix"],
 )
-class TestUndone:
-    @pytest.fixture(autouse=True)
-    def holder(self, store, write, rival, monkeypatch) -> None:
-        connector_id, marked = rival
-        write({"index_name": "x", **(mark() if marked else {})}, connector_id)
-        monkeypatch.setattr(attaching, "_pause", nobody_to_wait_for)
-
-    def test_a_new_connector_is_gone(self, store, looks, rival, elasticsearch) -> None:
-        refused(operations.put, store, ID, {"index_name": "x", "name": "n"})
-        assert not elasticsearch.exists(index=".elastic-connectors", id=ID)
-
-    def test_all_that_a_put_changed_is_as_it_was(self, store, looks, rival, write, stored) -> None:
-        before = {"name": "old", "description": None, "index_name": "y", "status": "created"}
-        write(before)
-        refused(
-            operations.put, store, ID, {"index_name": "x", "name": "n", "description": "d", "language": "e"}
-        )
-        assert stored() == before
-
-    def test_a_deleted_connector_is_deleted_again(self, store, looks, rival, write, stored) -> None:
-        before = {"name": "old", "index_name": "x", "deleted": True, "configuration": {"a": {"value": 1}}}
-        write(before)
-        refused(operations.put, store, ID, {"index_name": "x"})
-        assert stored() == before
-
-    def test_no_index_is_no_index_again(self, store, looks, rival, write, stored) -> None:
-        for before in ({"name": "n"}, {"name": "n", "index_name": None}):
-            looks[:] = [{}]
-            write(before)
-            refused(operations.set_index_name, store, ID, "x")
-            assert stored() == before
-
-    def test_what_somebody_changed_since_stays(self, store, looks, rival, write, stored, monkeypatch) -> None:
-        write({"name": "old", "index_name": "y"})
-
-        settle = attaching._settle
-
-        def meanwhile(store, wish, deadline):
-            if wish.index_name != "x":
-                return settle(store, wish, deadline)
-            write(stored() | {"name": "theirs", "error": "theirs"})
-            raise attaching._used(wish)
-
-        monkeypatch.setattr(attaching, "_settle", meanwhile)
-        refused(operations.put, store, ID, {"index_name": "x", "name": "n"})
-        assert stored() == {"name": "theirs", "error": "theirs", "index_name": "y"}
-
-    def test_a_new_connector_that_somebody_changed_only_loses_the_index(
-        self, store, looks, rival, write, stored, monkeypatch
-    ) -> None:
-        def meanwhile(store, wish, deadline):
-            write(stored() | {"error": "theirs"})
-            raise attaching._used(wish)
-
-        monkeypatch.setattr(attaching, "_settle", meanwhile)
-        refused(operations.put, store, ID, {"index_name": "x", "name": "n"})
-        assert stored()["error"] == "theirs"
-        assert stored()["name"] == "n"
-        assert "index_name" not in stored()
-        assert MARK not in stored()
-
-    def test_somebody_elses_index_stays(self, store, looks, rival, write, stored, monkeypatch) -> None:
-        write({"index_name": "y"})
-
-        def meanwhile(store, wish, deadline):
-            write({"index_name": "z"})
-            raise attaching._used(wish)
-
-        monkeypatch.setattr(attaching, "_settle", meanwhile)
-        refused(operations.set_index_name, store, ID, "x")
-        assert stored() == {"index_name": "z"}
+def test_refused_request_releases_its_lease(store, write, elasticsearch, act, status) -> None:
+    write({"is_native": True}, "managed")
+    if status == 400:
+        write({"index_name": "x"}, "holder")
+    assert attempt(act, store)[0] == status
+    assert not elasticsearch.exists(index=LEASES.alias, id="index_name:x")
 
 
-def test_an_earlier_index_that_another_took_is_not_taken_back(store, looks, write, stored) -> None:
-    write({"index_name": "x"}, "a-holder")
-    write({"index_name": "y"})
-    write({"index_name": "y"}, "z-taker")
-    refused(operations.set_index_name, store, ID, "x")
-    assert stored() == {}
-    assert stored("z-taker") == {"index_name": "y"}
+@pytest.fixture
+def tapped(tap: Wiretap, monkeypatch) -> Store:
+    """The store of a process that reaches Elasticsearch through the tap."""
+    monkeypatch.setenv("ELASTICSEARCH_URL", tap.url)
+    return Store(settings.load())
 
 
-def test_the_smallest_waits_for_its_rivals(store, looks, write, stored, elasticsearch) -> None:
-    write({"index_name": "x", **mark()}, "z-rival")
-    write({})
-    with ThreadPoolExecutor(1) as threads:
-        attached = threads.submit(operations.set_index_name, store, ID, "x")
-        time.sleep(0.5)
-        assert not attached.done()
-        assert MARK in stored()
-        elasticsearch.delete(index=".elastic-connectors", id="z-rival")
-        assert attached.result(10) == "updated"
-    assert stored() == {"index_name": "x"}
-
-
-def test_a_rival_that_turns_out_to_hold_the_index_wins(store, looks, write, stored) -> None:
-    write({"index_name": "x", **mark()}, "z-rival")
-    write({})
-    with ThreadPoolExecutor(1) as threads:
-        attached = threads.submit(operations.set_index_name, store, ID, "x")
-        time.sleep(0.3)
-        write({"index_name": "x"}, "z-rival")
-        with pytest.raises(ApiError):
-            attached.result(10)
-    assert stored() == {}
-
-
-def undecided(act, *arguments) -> None:
-    with pytest.raises(ApiError) as caught:
-        act(*arguments)
-    assert caught.value.status == 503
-
-
-def test_a_rival_that_does_not_decide_is_waited_for_and_then_undone(
-    store, looks, write, stored, monkeypatch
+@pytest.mark.parametrize("reached", [True, False], ids=["written", "not written"])
+def test_lease_of_a_request_that_failed_half_way_expires(
+    store, tapped, tap, elasticsearch, short_leases, reached
 ) -> None:
-    monkeypatch.setattr(attaching, "PATIENCE", 0.5)
-    write({"index_name": "x", "name": "kept", **mark()}, "z-rival")
-    write({})
-    undecided(operations.set_index_name, store, ID, "x")
-    assert stored() == {}
-    time.sleep(1.5)  # Elasticsearch's clock may be some tenths of a second behind
-    assert operations.set_index_name(store, ID, "x") == "updated"
-    assert stored() == {"index_name": "x"}
-    assert stored("z-rival") == {"name": "kept"}
+    """Whether Elasticsearch carried the write out is not known to the request; the next one waits, and then sees."""
+    outage = Event()
+    search = tapped.connectors.search
+
+    def then_nothing(query):
+        page = search(query)
+        outage.set()
+        return page
+
+    tapped.connectors.search = then_nothing
+    with tap.losing(lambda _: outage.is_set(), answers=reached):
+        assert attempt(operations.put, tapped, "first", {"index_name": "x"})[0] == 503
+    if reached:
+        assert attempt(operations.put, store, "second", {"index_name": "x"}) == USED
+        assert operations.put(store, "first", {"index_name": "x"}) == "updated"
+    else:
+        assert operations.put(store, "second", {"index_name": "x"}) == "created"
+    assert holders(elasticsearch, "x") == ["first" if reached else "second"]
 
 
-@pytest.mark.parametrize("rival", ["a-rival", "z-rival"])
-@pytest.mark.parametrize("looked", [True, False], ids=["first look", "second look"])
-def test_what_an_abandoned_request_did_is_undone(
-    store, request, write, stored, rival, looked, elasticsearch
-) -> None:
-    """The process that attached the index died, or it could not reach Elasticsearch any more."""
-    if not looked:
-        request.getfixturevalue("looks")
-    before = {"before": {"index_name": "earlier", "name": "old"}}
-    write({"index_name": "x", "name": "new", MARK: mark(at=60)[MARK] | before}, rival)
-    assert operations.put(store, ID, {"index_name": "x"}) == "created"
-    assert stored(rival) == {"index_name": "earlier", "name": "new"}
-    assert stored()["index_name"] == "x"
-    assert MARK not in stored()
+def test_lost_release_delays_the_next_request_only(store, tapped, tap, elasticsearch, short_leases) -> None:
+    """The connector is attached all the same."""
+    with tap.losing(lambda request: to("_update/")(request) and b"ctx.op = 'delete'" in request.body):
+        assert operations.put(tapped, "first", {"index_name": "x"}) == "created"
+    assert elasticsearch.exists(index=LEASES.alias, id="index_name:x")
+    assert operations.set_index_name(store, "first", None) == "updated"
+    assert operations.put(store, "second", {"index_name": "x"}) == "created"
 
 
-def test_an_abandoned_request_does_not_get_an_index_back_that_another_has(store, write, stored) -> None:
-    write({"index_name": "x", MARK: mark(at=60)[MARK] | {"before": {"index_name": "y"}}}, "rival")
-    write({"index_name": "y"}, "holder")
-    assert operations.put(store, ID, {"index_name": "x"}) == "created"
-    assert stored("rival") == {}
-    assert stored("holder") == {"index_name": "y"}
-
-
-def test_requests_that_were_abandoned_in_a_circle(store, write, stored) -> None:
-    """Each had attached what the other had before; both get theirs back."""
-    write({"index_name": "x", MARK: mark(at=60)[MARK] | {"before": {"index_name": "y"}}}, "one")
-    write({"index_name": "y", MARK: mark(at=60)[MARK] | {"before": {"index_name": "x"}}}, "two")
-    refused(operations.put, store, ID, {"index_name": "x"})
-    assert (stored("one"), stored("two")) == ({"index_name": "y"}, {"index_name": "x"})
-
-
-@pytest.mark.parametrize("at", [None, "now", {}, 0, 10**15])
-def test_a_mark_that_tells_no_time_is_abandoned(store, write, stored, at) -> None:
-    write({"index_name": "x", MARK: {"token": "another", "at": at}}, "rival")
-    assert operations.put(store, ID, {"index_name": "x"}) == "created"
-    assert stored("rival") == {}
-
-
-@pytest.mark.parametrize("odd", [5, [], {}, {"token": 1, "at": 0}])
-def test_what_is_no_mark_does_not_take_an_index_away(store, write, stored, odd) -> None:
-    write({"index_name": "x", MARK: odd}, "holder")
-    refused(operations.put, store, ID, {"index_name": "x"})
-    assert stored("holder") == {"index_name": "x", MARK: odd}
-
-
-def test_elasticsearchs_clock_decides_what_is_abandoned(store, write, stored, monkeypatch) -> None:
-    """A service whose clock is wrong undoes nobody's work."""
-    write({"index_name": "x", **mark()}, "rival")
-    monkeypatch.setattr(attaching, "_abandoned", lambda hit: True)
-    refused(operations.put, store, ID, {"index_name": "x"})
-    assert MARK in stored("rival")
-
-
-def test_marks_carry_elasticsearchs_time(store, write, stored, monkeypatch) -> None:
-    marks = []
-    monkeypatch.setattr(attaching, "_settle", lambda *_: marks.append(stored()[MARK]))
-    monkeypatch.setattr(Attachment, "mark", property(lambda wish: {"token": wish.token, "at": 0}))
-    for document in ({}, {"deleted": True}):
-        write(document)
-        operations.put(store, ID, {"index_name": "x"})
-    assert [abs(each["at"] / 1000 - time.time()) < 30 for each in marks] == [True, True]
-
-
-@pytest.mark.parametrize("before", [None, {"name": "n"}, {"index_name": "y"}], ids=str)
-@pytest.mark.parametrize("taken", [True, False], ids=["taken", "free"])
-def test_a_request_that_was_undone_as_abandoned_never_says_that_it_succeeded(
-    store, looks, write, stored, monkeypatch, before, taken
-) -> None:
-    """It was only slow: between its last look and its last write somebody else lost patience."""
-    if before is not None:
-        write(before)
-    finish, undone = attaching._finish, []
-
-    def slow(store, wish, script, **more):
-        if script is attaching.ATTACHED and not undone:
-            undone.append(wish)
-            fields = {"index_name": wish.index_name}
-            attaching._undo(store, replace(wish, fields=fields, fresh=None), time.monotonic() + 1)
-            if taken:
-                write({"index_name": "x"}, "taker")
-        return finish(store, wish, script, **more)
-
-    monkeypatch.setattr(attaching, "_finish", slow)
-    (refused if taken else undecided)(operations.put, store, ID, {"index_name": "x"})
-    assert undone
-    assert stored().get("index_name") == (before or {}).get("index_name")
-    assert MARK not in stored()
-
-
-def test_a_connector_takes_its_own_abandoned_mark_over(store, write, stored) -> None:
-    left = mark(at=60)[MARK] | {"before": {"index_name": "y"}}
-    write({"index_name": "x", MARK: left})
-    assert operations.set_index_name(store, ID, "x") == "updated"
-    assert stored() == {"index_name": "x"}
-    write({"index_name": "x", MARK: left})
-    assert operations.set_index_name(store, ID, None) == "updated"
-    assert stored() == {"index_name": None}
-
-
-def test_who_has_the_index_may_say_so_while_others_try(store, write, stored, monkeypatch) -> None:
-    """Their marks are those of requests that will be refused."""
-    monkeypatch.setattr(attaching, "_pause", nobody_to_wait_for)
+def test_holder_keeps_its_index_whoever_else_has_it(store, write, stored) -> None:
+    """Raw writes can give two connectors one index; neither is refused what it has."""
     write({"index_name": "x"})
-    write({"index_name": "x", **mark()}, "a-loser")
-    write({"index_name": "x", **mark()}, "z-loser")
+    write({"index_name": "x"}, "raw")
     assert operations.set_index_name(store, ID, "x") == "noop"
-    assert operations.put(store, ID, {"index_name": "x"}) == "updated"
     assert operations.put(store, ID, {"index_name": "x", "name": "n"}) == "updated"
     assert stored() == {"index_name": "x", "name": "n"}
 
 
-def test_a_mark_is_shown_to_nobody(store, write) -> None:
-    write({"index_name": "x", **mark()})
+def test_marker_of_an_earlier_version_is_never_shown_and_goes_with_the_next_change(
+    store, write, stored
+) -> None:
+    marker = {"index_name_attaching": {"token": "t", "at": 0, "before": {"index_name": "y"}}}
+    write({"index_name": "x", **marker})
     assert operations.get(store, ID) == {"id": ID, "index_name": "x"}
     assert operations.list_(store).results == [{"id": ID, "index_name": "x"}]
+    assert operations.put(store, ID, {"name": "n"}) == "updated"
+    assert stored() == {"index_name": "x", "name": "n"}
 
 
-def test_a_request_that_fails_half_way_leaves_nothing(store, write, stored, monkeypatch) -> None:
-    write({"index_name": "y"})
+def worker_pids(service: Service) -> list[int]:
+    master = service._process.pid
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(master)], capture_output=True, text=True)
+    return [int(line) for line in found.stdout.split()]
 
-    def settle(store, wish, deadline):
-        if wish.index_name == "x":
-            raise unavailable("no answer")
 
-    monkeypatch.setattr(attaching, "_settle", settle)
-    with pytest.raises(ApiError) as caught:
-        operations.set_index_name(store, ID, "x")
-    assert caught.value.status == 503
-    assert stored()["index_name"] == "y"
+def test_killed_processes_leave_one_holder(node_url, elasticsearch) -> None:
+    """kill -9 while eight attach one index; the next requests wait for the lease and then all goes on."""
+
+    def send_put(client: Http, path: str, name: str) -> int:
+        try:
+            return client.put(f"{ROOT}/{path}", json={"index_name": name}).status_code
+        except requests.RequestException:
+            return 0
+
+    with Service(node_url) as service, ThreadPoolExecutor(8) as threads:
+        service.wait_until_ready()
+        left_leases = 0
+        for number in range(20):
+            paths = [f"i{number}-{member}" for member in range(8)]
+            # New connections: those to a killed process are dead.
+            sent = [threads.submit(send_put, Http(service.url), path, f"i{number}") for path in paths]
+            time.sleep(0.005 * (number + 1))
+            for worker in worker_pids(service):
+                os.kill(worker, signal.SIGKILL)
+            assert not [each.result() for each in sent if each.result() >= 500]
+            service.wait_until_ready()
+            left_leases += elasticsearch.exists(index=LEASES.alias, id=f"index_name:i{number}").body
+            if left_leases:
+                break
+        assert left_leases, "no process died while it held a lease"
+        results = [send_put(service.http, path, f"i{number}") for path in paths]
+        assert Counter(status < 300 for status in results) == {True: 1, False: 7}
+        assert Counter(results)[400] == 7
+        assert len(holders(elasticsearch, f"i{number}")) == 1

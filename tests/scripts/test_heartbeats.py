@@ -9,7 +9,7 @@ import pytest
 
 from app import clock
 from app.errors import ApiError
-from app.store.documents import Outcome
+from app.store.scripts import Outcome, Verdict
 from app.sync_jobs import operations
 from app.sync_jobs.states import FINISHED
 from tests.scripts.conftest import ABSURDLY_EARLY, JOB
@@ -53,7 +53,7 @@ def written(moment: datetime) -> list:
 @pytest.mark.parametrize("stored_value", [*written(EARLIER), "2024-01-01", *ABSURDLY_EARLY, None])
 def test_an_earlier_value_moves_forward(store, put_job, stored, stored_value) -> None:
     put_job({"status": "in_progress", "last_seen": stored_value})
-    assert check_in(store).result == "updated"
+    assert check_in(store).verdict is Verdict.UPDATED
     assert stored()["last_seen"] == clock.iso(NOW)
 
 
@@ -62,7 +62,7 @@ def test_a_newer_value_stays(store, put_job, stored, stored_value) -> None:
     """Another heartbeat, sent after this one, came first: nothing is left to do, and nothing is written."""
     put_job({"status": "in_progress", "last_seen": stored_value})
     outcome = check_in(store, now=EARLIER)
-    assert (outcome.result, outcome.verdict) == ("noop", {"outcome": "done"})
+    assert outcome.verdict is Verdict.DONE
     assert stored()["last_seen"] == stored_value
 
 
@@ -94,16 +94,16 @@ def test_stats_never_store_a_future_instant(store, put_job, stored) -> None:
 
 def test_stats_with_an_earlier_instant_count_but_leave_last_seen(store, put_job, stored) -> None:
     put_job({"status": "in_progress", "last_seen": clock.iso(NOW)})
-    assert stats(store, EARLIER, {"indexed_document_count": 3}).result == "updated"
+    assert stats(store, EARLIER, {"indexed_document_count": 3}).verdict is Verdict.UPDATED
     assert stored() == {"status": "in_progress", "last_seen": clock.iso(NOW), "indexed_document_count": 3}
 
 
 def test_stats_sent_twice_change_nothing_the_second_time(store, put_job, stored) -> None:
     put_job({"status": "in_progress"})
     sent = (EARLIER, {"indexed_document_count": 3, "total_document_count": 0}, {"a": {"b": [1]}})
-    assert stats(store, *sent).result == "updated"
+    assert stats(store, *sent).verdict is Verdict.UPDATED
     outcome = stats(store, *sent)
-    assert (outcome.result, outcome.verdict) == ("noop", {"outcome": "unchanged"})
+    assert outcome.verdict is Verdict.UNCHANGED
 
 
 def test_metadata_is_merged_key_by_key(store, put_job, stored) -> None:
@@ -134,11 +134,11 @@ def test_a_value_of_another_type_or_beyond_64_bits_is_another_value(store, put_j
     put_job(
         {"status": "in_progress", "last_seen": clock.iso(NOW), "metadata": {"a": {"b": old}, "list": [old]}}
     )
-    assert stats(store, NOW, metadata={"a": {"b": new}}).result == "updated"
+    assert stats(store, NOW, metadata={"a": {"b": new}}).verdict is Verdict.UPDATED
     assert repr(stored()["metadata"]["a"]) == repr({"b": new})
-    assert stats(store, NOW, metadata={"list": [new]}).result == "updated"
+    assert stats(store, NOW, metadata={"list": [new]}).verdict is Verdict.UPDATED
     assert repr(stored()["metadata"]["list"]) == repr([new])
-    assert stats(store, NOW, metadata={"a": {"b": new}, "list": [new]}).verdict == {"outcome": "unchanged"}
+    assert stats(store, NOW, metadata={"a": {"b": new}, "list": [new]}).verdict is Verdict.UNCHANGED
 
 
 def test_only_stats_that_say_when_are_told_that_they_change_nothing(

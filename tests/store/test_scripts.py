@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 from app.errors import ApiError
 from app.store import Store, documents, retries
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
-from app.store.painless import Script
+from app.store.scripts import Script, UnexpectedVerdict
 from app.sync_jobs import operations
 from tests.service import Http
 
@@ -91,7 +91,7 @@ def test_a_script_that_leaves_the_document_alone_must_say_why(
     store: Store, elasticsearch: Elasticsearch, source: str
 ) -> None:
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"a": 1})
-    with pytest.raises(RuntimeError, match=r"script \[bad\] left the document alone without a verdict"):
+    with pytest.raises(UnexpectedVerdict, match=r"script \[bad\] left the document alone without a verdict"):
         store.sync_jobs.transition("j1", Script("bad", source), {})
     assert elasticsearch.get(index=SYNC_JOBS.alias, id="j1")["_source"] == {"a": 1}
 
@@ -116,7 +116,7 @@ def test_decision_4_whoever_stays_unlucky_is_told_to_come_again(
     store: Store, elasticsearch: Elasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without patience, while others write one document all the time: 503, never 409."""
-    monkeypatch.setattr(retries, "CONFLICT_PATIENCE", 0.0)
+    monkeypatch.setattr(retries, "CONFLICT_TIMEOUT_SECONDS", 0.0)
     monkeypatch.setattr(documents, "RETRY_ON_CONFLICT", 0)
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": "in_progress"})
     over = Event()

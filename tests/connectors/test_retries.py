@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from app.connectors import drafts, operations, updates
-from app.connectors.document import new_connector
+from app.connectors.document import new_connector_defaults
 from app.store import Store, documents
 from app.store.documents import new_id
 from tests.connectors.conftest import ID
@@ -25,7 +25,7 @@ ACTS: dict[str, tuple[dict, Callable[[Store], object], object]] = {
     "replace": ({}, lambda s: updates.replace(s, ID, {"sync_cursor": {"a": 1}}), "updated"),
     "check in": ({}, lambda s: updates.check_in(s, ID), "updated"),
     "draft": ({"filtering": []}, lambda s: drafts.edit(s, ID, [], None), "updated"),
-    "verdict": ({"filtering": []}, lambda s: drafts.judge(s, ID, {**VALID, "state": "invalid"}), "updated"),
+    "validation": ({"filtering": []}, lambda s: drafts.set_validation(s, ID, {**VALID, "state": "invalid"}), "updated"),
     "activation": (
         {"filtering": [{"draft": {"validation": VALID}}]},
         lambda s: drafts.activate(s, ID),
@@ -48,7 +48,7 @@ def sent_twice(monkeypatch) -> list:
         def __init__(self, request) -> None:
             self.request = request
 
-        def __call__(self, again: bool):
+        def __call__(self, is_retry: bool):
             self.request(False)
             sent.append(1)
             return self.request(True)
@@ -66,7 +66,6 @@ def test_a_lost_answer(store, write, stored, elasticsearch, sent_twice, document
     if expected is not None:
         kept = stored()
         assert "verdict" not in kept
-        assert "index_name_attaching" not in kept
     elif elasticsearch.exists(index=".elastic-connectors", id=ID):
         assert stored()["deleted"] is True
 
@@ -77,7 +76,8 @@ def test_a_lost_answer_to_a_new_connector_is_still_created(store, sent_twice, el
     assert operations.put(store, connector_id, fields) == "created"
     assert sent_twice
     document = elasticsearch.get(index=".elastic-connectors", id=connector_id)["_source"]
-    assert document == new_connector(fields, document["filtering"][0]["active"]["rules"][0]["created_at"])
+    created_at = document["filtering"][0]["active"]["rules"][0]["created_at"]
+    assert document == new_connector_defaults(fields, created_at) | fields
     assert operations.put(store, connector_id, fields) == "updated"
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app import clock
-from app.store.documents import RETRY_ON_CONFLICT, Outcome
+from app.store.documents import RETRY_ON_CONFLICT
+from app.store.scripts import Outcome, Verdict
 from app.sync_jobs import operations
 from app.sync_jobs.states import FINISHED, TRANSITIONS
 from tests.scripts.conftest import ABSURDLY_EARLY, JOB
@@ -30,25 +31,25 @@ HEARTBEATS = [
 ]
 
 
-def send(store, elasticsearch, script, params, *, again) -> Outcome:
+def send(store, elasticsearch, script, params, *, is_retry) -> Outcome:
     """As the store does, but with a say in whether the script is told that it may have run before."""
     answer = elasticsearch.update(
         index=".elastic-connectors-sync-jobs",
         id=JOB,
-        script={"source": script.source, "params": params | {"again": again}},
+        script={"source": script.source, "params": params | {"is_retry": is_retry}},
         source_includes=["verdict"],
         retry_on_conflict=RETRY_ON_CONFLICT,
     )
-    return Outcome(answer["result"], answer["get"]["_source"].get("verdict", {}))
+    return script.outcome(answer["result"], answer["get"].get("_source"))
 
 
 @pytest.mark.parametrize(("script", "params", "start"), [*SENT, *HEARTBEATS])
 def test_the_own_effect_is_success(store, elasticsearch, put_job, stored, script, params, start) -> None:
     put_job({"status": start})
-    assert send(store, elasticsearch, script, params, again=False).result == "updated"
+    assert send(store, elasticsearch, script, params, is_retry=False).verdict is Verdict.UPDATED
     before = stored()
-    outcome = send(store, elasticsearch, script, params, again=True)
-    assert (outcome.result, outcome.verdict["outcome"]) == ("noop", "done")
+    outcome = send(store, elasticsearch, script, params, is_retry=True)
+    assert outcome.verdict is Verdict.DONE
     assert stored() == before
 
 
@@ -58,15 +59,15 @@ def test_a_second_request_is_no_second_sending(
 ) -> None:
     """Two requests may carry the same instant; only one that was really sent before may take the effect for its own."""
     put_job({"status": start})
-    send(store, elasticsearch, script, params, again=False)
-    assert send(store, elasticsearch, script, params, again=False).verdict["outcome"] == "refused"
+    send(store, elasticsearch, script, params, is_retry=False)
+    assert send(store, elasticsearch, script, params, is_retry=False).verdict is Verdict.REFUSED
 
 
 @pytest.mark.parametrize(("script", "params", "start"), SENT)
 def test_the_effect_of_another_is_no_success(store, elasticsearch, put_job, script, params, start) -> None:
     put_job({"status": start})
-    send(store, elasticsearch, script, params | {"now": "2024-01-01T00:00:00Z"}, again=False)
-    assert send(store, elasticsearch, script, params, again=True).verdict["outcome"] == "refused"
+    send(store, elasticsearch, script, params | {"now": "2024-01-01T00:00:00Z"}, is_retry=False)
+    assert send(store, elasticsearch, script, params, is_retry=True).verdict is Verdict.REFUSED
 
 
 def test_an_effect_that_was_built_upon_is_still_the_own(store, elasticsearch, put_job) -> None:
@@ -74,9 +75,9 @@ def test_an_effect_that_was_built_upon_is_still_the_own(store, elasticsearch, pu
     put_job(
         {"status": "canceled", "cancelation_requested_at": NOW, "canceled_at": "2024-01-01T00:00:00+00:00"}
     )
-    assert send(store, elasticsearch, operations.CANCEL, COMMON, again=True).verdict["outcome"] == "done"
+    assert send(store, elasticsearch, operations.CANCEL, COMMON, is_retry=True).verdict is Verdict.DONE
     put_job({"status": "canceling", "started_at": NOW, "worker_hostname": "worker-1"})
-    assert send(store, elasticsearch, operations.CLAIM, CLAIM, again=True).verdict["outcome"] == "done"
+    assert send(store, elasticsearch, operations.CLAIM, CLAIM, is_retry=True).verdict is Verdict.DONE
 
 
 # What a job looks like right after worker-1 claimed it with a cursor, in the form of another program's instants.

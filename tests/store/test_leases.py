@@ -1,0 +1,110 @@
+"""Leases: one holder at a time, whoever asks, and takeovers that wait for Elasticsearch's clock."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+
+import pytest
+
+from app.errors import ApiError, status_error, unavailable
+from app.store import leases
+from app.store.index_definitions import LEASES
+
+KEY = "key"
+
+
+@pytest.fixture(autouse=True)
+def no_leases(store, elasticsearch) -> None:
+    elasticsearch.options(ignore_status=404).delete(index=LEASES.alias, id=KEY)
+
+
+def exists(elasticsearch, key: str = KEY) -> bool:
+    return bool(elasticsearch.exists(index=LEASES.alias, id=key))
+
+
+def test_key_has_one_holder_at_a_time(store) -> None:
+    """Fails where `acquire_lease.painless` lets everybody have the lease."""
+    inside, most, turns, lock = 0, 0, 0, Lock()
+
+    def take_turns(_member: int) -> None:
+        nonlocal inside, most, turns
+        for _ in range(10):
+            with store.leases.hold(KEY):
+                with lock:
+                    inside, turns = inside + 1, turns + 1
+                    most = max(most, inside)
+                with lock:
+                    inside -= 1
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(take_turns, range(4)))
+    assert (turns, most) == (40, 1)
+
+
+def test_keys_do_not_wait_for_each_other(store, monkeypatch) -> None:
+    monkeypatch.setattr(leases, "WAIT_TIMEOUT_SECONDS", 0)
+    with store.leases.hold(KEY), store.leases.hold("another"):
+        pass
+
+
+def test_released_lease_leaves_no_document(store, elasticsearch) -> None:
+    with store.leases.hold(KEY):
+        assert exists(elasticsearch)
+    assert not exists(elasticsearch)
+
+
+@pytest.mark.parametrize(
+    ("error", "released"),
+    [
+        (status_error(400, "refused"), True),
+        (status_error(404, "missing"), True),
+        (status_error(409, "conflict"), False),
+        (unavailable("no answer"), False),
+        (RuntimeError("a defect"), False),
+    ],
+    ids=["400", "404", "409", "503", "defect"],
+)
+def test_lease_is_released_only_where_nothing_can_have_been_written(
+    store, elasticsearch, error, released
+) -> None:
+    with pytest.raises(type(error)), store.leases.hold(KEY):
+        raise error
+    assert exists(elasticsearch) is not released
+
+
+def put_lease(elasticsearch, seconds: float) -> None:
+    """A lease that somebody left behind, which expires so many seconds from now by Elasticsearch's clock."""
+    elasticsearch.update(
+        index=LEASES.alias,
+        id=KEY,
+        scripted_upsert=True,
+        upsert={},
+        script={
+            "source": "ctx._source.holder = 'dead'; ctx._source.expires_at = ctx._now + params.left",
+            "params": {"left": int(seconds * 1000)},
+        },
+    )
+
+
+@pytest.mark.parametrize("left", [60, 0, -1.5], ids=["live", "expired", "within the margin"])
+def test_lease_of_another_is_waited_for(store, elasticsearch, monkeypatch, left) -> None:
+    monkeypatch.setattr(leases, "WAIT_TIMEOUT_SECONDS", 0)
+    monkeypatch.setattr(leases, "MARGIN_SECONDS", 600)
+    put_lease(elasticsearch, left)
+    with pytest.raises(ApiError) as refused, store.leases.hold(KEY):
+        pass
+    assert refused.value.status == 503
+
+
+def test_expired_lease_is_taken_over(store, elasticsearch) -> None:
+    put_lease(elasticsearch, -60)
+    with store.leases.hold(KEY) as lease:
+        document = elasticsearch.get(index=LEASES.alias, id=KEY)["_source"]
+        assert document == {"holder": lease.holder, "expires_at": lease.expires_at}
+
+
+def test_release_leaves_the_next_holders_lease_alone(store, elasticsearch) -> None:
+    with store.leases.hold(KEY):
+        put_lease(elasticsearch, 60)
+    assert exists(elasticsearch)
