@@ -3,8 +3,9 @@
 import sys
 
 from gunicorn.glogging import Logger
+from gunicorn.workers.base import Worker
 
-from app import logs
+from app import context, logs
 from app.settings import SettingsError, load
 
 try:
@@ -38,6 +39,11 @@ class _SharedLog(Logger):  # type: ignore[misc]
         super().setup(cfg)
         self.error_log.handlers.clear()
         self.error_log.propagate = True
+
+
+def post_worker_init(worker: Worker) -> None:
+    """Once a worker process has its application: create what is missing of the indices, in the background."""
+    context.prepare(worker.wsgi)
 
 
 logs.configure(_settings.log_level, _settings.log_format)

@@ -14,6 +14,12 @@ def attach(app: Flask, settings: Settings, store: Store) -> None:
     app.extensions["store"] = store
 
 
+def prepare(app: Flask) -> None:
+    """Have the application's indices created in the background, as soon as Elasticsearch answers."""
+    found: Store = app.extensions["store"]
+    found.prepare()
+
+
 def settings() -> Settings:
     """The settings of the application that serves this request."""
     found: Settings = current_app.extensions["settings"]

@@ -12,6 +12,9 @@ from app.secrets.encryption import CannotOpen, Keyring
 from app.store import Store
 from app.store.documents import Documents, new_id
 from app.store.failures import IndexMissing
+from app.store.scripts import Verdict, load
+
+PUT = load(__package__, "put")
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +46,8 @@ def create(vault: Vault, value: str) -> str:
 
 def put(vault: Vault, secret_id: str, value: str) -> str:
     """Keep a value under that id, in place of the one before; the result, `created` or `updated`."""
-    return vault.documents.put(secret_id, vault.keyring.seal(secret_id, value))
+    outcome = vault.documents.transition_or_create(secret_id, PUT, vault.keyring.seal(secret_id, value))
+    return outcome.respond({Verdict.CREATED: "created", Verdict.UPDATED: "updated", Verdict.DONE: "updated"})
 
 
 def get(vault: Vault, secret_id: str) -> str:

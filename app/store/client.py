@@ -30,11 +30,11 @@ class ExactJsonSerializer(JsonSerializer):
 class TracedTransport(Transport):
     """Sends the id of the request under way as `X-Opaque-Id`, so that Elasticsearch's own logs name it.
 
-    `era` is another object after each interruption, whoever met it: what Elasticsearch said in an earlier one may hold no
+    `generation` is another object after each interruption, whoever met it: what Elasticsearch said in an earlier one may hold no
     longer, for whoever answers now may be another.
     """
 
-    era = object()
+    generation = object()
 
     def perform_request(  # type: ignore[override]
         self, method: str, target: str, *, headers: Mapping[str, str] | None = None, **options: Any
@@ -42,18 +42,18 @@ class TracedTransport(Transport):
         """As the client's own, with the header."""
         sent = HttpHeaders(headers or {})
         if request_id := logs.request_id.get():
-            sent["x-opaque-id"] = as_data(request_id)
+            sent["x-opaque-id"] = safe_header_value(request_id)
         try:
             answer = super().perform_request(method, target, headers=sent, **options)
         except TransportError:
-            self.era = object()
+            self.generation = object()
             raise
         if answer.meta.status in _AWAY:
-            self.era = object()
+            self.generation = object()
         return answer
 
 
-def as_data(value: str) -> str:
+def safe_header_value(value: str) -> str:
     """A caller's header value as the client sends it on: one text would be an instruction to urllib3.
 
     The blank makes another of it, and is no part of the value on the wire.

@@ -84,34 +84,6 @@ class Documents:
 
         self._with_index(lambda: self._send(request))
 
-    def put(self, document_id: str, document: Mapping[str, Any]) -> str:
-        """Store the document in place of the one of that id, if there is one: `updated` or else `created`.
-
-        Makes the index where it is missing. The document must be like no other, so that it can be known again.
-        """
-        write: dict[str, Any] = {
-            "index": self._alias,
-            "id": document_id,
-            "document": document,
-            "refresh": self._refresh_writes,
-            "require_alias": True,
-        }
-
-        def create(is_retry: bool) -> bool:
-            try:
-                with translated():
-                    self._client.create(**write)
-            except DocumentExists:
-                # Unless an earlier sending was carried out and its answer lost, it is another's.
-                return is_retry and self.get(document_id) == document
-            return True
-
-        if self._with_index(lambda: self._send(create)):
-            return "created"
-        return self._with_index(
-            lambda: self._send(lambda _is_retry: str(self._client.index(**write)["result"]))
-        )
-
     def get(self, document_id: str) -> dict[str, Any] | None:
         """The document as it is now (not as searches see it), or None. `IndexMissing` where there is no index."""
 

@@ -6,8 +6,8 @@ import re
 
 from flask import Flask, Response, request
 
-from app.store.security import Security
 from app.wire import authorization, error_handlers, request_log, routing
+from app.wire.authorization import CallerLookup
 from app.wire.exchange import open_exchange
 from app.wire.request_body import LIMIT
 from app.wire.uri import RawPath
@@ -16,10 +16,10 @@ from app.wire.uri import RawPath
 _OPAQUE_ID = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")
 
 
-def install(app: Flask, *, max_body_bytes: int, security: Security | None = None) -> None:
+def install(app: Flask, *, max_body_bytes: int, security: CallerLookup) -> None:
     """Give the app the manners of Elasticsearch's HTTP layer. Call before any route or blueprint is added.
 
-    `max_body_bytes` bounds a request's body, counted after inflation. `security` says who calls; without it nobody is asked.
+    `max_body_bytes` bounds a request's body, counted after inflation. `security` says who calls, and what they may do.
     """
     app.config[LIMIT] = max_body_bytes
     app.wsgi_app = RawPath(app.wsgi_app)  # type: ignore[method-assign]
@@ -27,8 +27,7 @@ def install(app: Flask, *, max_body_bytes: int, security: Security | None = None
     error_handlers.install(app)
     # Hooks after the answer run last to first: the log line comes when everything else is done.
     request_log.install(app)
-    if security is not None:
-        authorization.install(app, security)
+    authorization.install(app, security)
     app.before_request(open_exchange)
     app.after_request(_sign)
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Protocol
 
 from flask import Flask, current_app, g, request
 
 from app.errors import ApiError, Cause
-from app.store.security import INDICES, INSTEAD, QUESTIONS, Caller, Credentials, Security
-from app.wire.uri import TARGET
-
-# Probes come without credentials, and learn nothing but whether the service can be used.
-_OPEN = frozenset({"/healthz", "/readyz"})
+from app.store.callers import FALLBACK_PRIVILEGES, INDICES, Caller, Credentials
+from app.store.security import SECURITY_PATHS
+from app.wire.uri import PUBLIC_PATHS, TARGET
 
 _SECURITY = "wire.security"
 
@@ -32,10 +31,20 @@ _PRIVILEGES = {
     "secret/put": ("write_connector_secrets",),
     "secret/delete": ("write_connector_secrets",),
 }
-_ALL_ELSE = ("manage_connector",)
+DEFAULT_PRIVILEGES = ("manage_connector",)
 
 
-def install(app: Flask, security: Security) -> None:
+class CallerLookup(Protocol):
+    """Who asks for callers' privileges: `app.store.security.Security`."""
+
+    def caller(self, credentials: Credentials, needed: frozenset[str]) -> Caller:
+        """The caller of these credentials. Raises `ApiError` where there is none, or it cannot be told."""
+
+    def subject(self, credentials: Credentials) -> str:
+        """The caller as an error message names them."""
+
+
+def install(app: Flask, security: CallerLookup) -> None:
     """Authenticate every request but the probes. Call before any hook that may end a request."""
     app.extensions[_SECURITY] = security
     app.before_request(_authenticate)
@@ -43,10 +52,8 @@ def install(app: Flask, security: Security) -> None:
 
 def require(action: str) -> None:
     """Raise `ApiError` 403 unless the caller may do this: `action` is the last part of Elasticsearch's action name."""
-    needed = _PRIVILEGES.get(action, _ALL_ELSE)
-    security: Security | None = current_app.extensions.get(_SECURITY)
-    if security is None:
-        return
+    needed = _PRIVILEGES.get(action, DEFAULT_PRIVILEGES)
+    security: CallerLookup = current_app.extensions[_SECURITY]
     credentials, caller = _credentials(), _caller()
     if not caller.granted & frozenset(needed):
         # What is remembered may be out of date; a refusal never is.
@@ -58,8 +65,8 @@ def require(action: str) -> None:
     if caller.refused is not None:
         reason = (caller.refused.cause.reason or "").partition("]")[2]
         raise ApiError(403, replace(caller.refused.cause, reason=f"action [{name}]{reason}"))
-    if caller.by_index and needed[0] in INSTEAD:
-        where, kind, grants = f" on indices [{INDICES}]", "index", [INSTEAD[needed[0]], "all"]
+    if caller.by_index and needed[0] in FALLBACK_PRIVILEGES:
+        where, kind, grants = f" on indices [{INDICES}]", "index", [FALLBACK_PRIVILEGES[needed[0]], "all"]
     else:
         where, kind, grants = "", "cluster", [*needed, "manage", "all"]
     with _for_our_address():
@@ -76,11 +83,11 @@ def require(action: str) -> None:
 
 def may_manage() -> bool:
     """Whether the caller of this request, whom `require` has let through, may also change connectors."""
-    return _SECURITY not in current_app.extensions or "manage_connector" in _caller().granted
+    return "manage_connector" in _caller().granted
 
 
 def _authenticate() -> None:
-    if request.path in _OPEN:
+    if request.path in PUBLIC_PATHS:
         return
     with _for_our_address():
         g.caller = current_app.extensions[_SECURITY].caller(_credentials(), frozenset())
@@ -96,7 +103,7 @@ def _for_our_address() -> Iterator[None]:
             raise
         target = request.environ.get(TARGET) or request.full_path.rstrip("?")
         reason = error.cause.reason or ""
-        for path in QUESTIONS:
+        for path in SECURITY_PATHS:
             reason = reason.replace(f"REST request [{path}]", f"REST request [{target}]")
         raise ApiError(401, replace(error.cause, reason=reason), headers=error.headers) from None
 

@@ -10,6 +10,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from app import logs
+from app.wire.uri import PUBLIC_PATHS
 
 _log = structlog.get_logger("app.requests")
 
@@ -33,7 +34,7 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    log = _log.debug if request.path in ("/healthz", "/readyz") and response.status_code < 400 else _log.info
+    log = _log.debug if request.path in PUBLIC_PATHS and response.status_code < 400 else _log.info
     log(
         "request",
         method=request.method,

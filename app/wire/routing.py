@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,7 +31,7 @@ class ConnectorConverter(SegmentConverter):
     """A segment that is never the name of another part of the API."""
 
     # In the expression, or the methods of connectors would count as known where only those of the other part are.
-    regex = f"(?!(?:{'|'.join(RESERVED_NAMES)})(?:/|$))[^/]*"
+    regex = f"(?!(?:{'|'.join(map(re.escape, RESERVED_NAMES))})(?:/|$))[^/]*"
 
 
 class ExactRule(Rule):

@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 TARGET = "wire.target"
-# Parts of the API beside its connectors. Their names are no ids, however they are spelled.
-RESERVED_NAMES = ("_sync_job", "_secret")
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
+"""Probes come without credentials, and learn nothing but whether the service can be used."""
+
+RESERVED_NAMES = ("_sync_job", "_secret", "_ui", "_openapi", "_openapi.json")
+"""What stands under `/_connector` beside connectors: no ids, however they are spelled. No generated id is among them, since
+those have 20 characters."""
 
 _HEX_PAIR = re.compile(r"[0-9A-Fa-f]{2}")
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")

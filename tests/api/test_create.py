@@ -57,7 +57,7 @@ PIPELINE = {
     "run_ml_inference": True,
 }
 ITEM = {"label": "Host", "required": True, "sensitive": False, "default_value": "localhost", "value": "h"}
-EVERYTHING = {
+UNRESTRICTED = {
     "api_key_id": "k",
     "api_key_secret_id": "s",
     "configuration": {"host": ITEM, "password": ITEM | {"sensitive": True, "value": SECRET}},
@@ -103,14 +103,14 @@ def test_the_answer_is_an_id_of_ours(http: Http, connectors: Stored) -> None:
 
 
 def test_the_new_document_is_exactly_that(http: Http, connectors: Stored, jobs: Stored) -> None:
-    connectors.put("c1", EVERYTHING)
+    connectors.put("c1", UNRESTRICTED)
     before = connectors.version("c1")
     since = datetime.now(UTC)
     document = created(http, jobs)
     assert is_now(document["created_at"], since)
     assert document == {
         "connector": {
-            "configuration": EVERYTHING["configuration"],
+            "configuration": UNRESTRICTED["configuration"],
             "filtering": half([{"query": {}}]),
             "id": "c1",
             "index_name": "search-x",
@@ -133,7 +133,7 @@ def test_the_new_document_is_exactly_that(http: Http, connectors: Stored, jobs: 
 
 
 def test_the_new_job_is_in_get_and_list_at_once(http: Http, connectors: Stored, jobs: Stored) -> None:
-    connectors.put("c1", EVERYTHING)
+    connectors.put("c1", UNRESTRICTED)
     job_id = http.post(JOBS, json={"id": "c1"}).json()["id"]
     shown = {"id": job_id, **jobs.source(job_id)}
     assert http.get(f"{JOBS}/{job_id}").json() == shown
@@ -370,7 +370,7 @@ def test_a_missing_connector(http: Http, jobs: Stored) -> None:
 def test_decision_18_a_soft_deleted_connector_is_a_missing_one(
     http: Http, connectors: Stored, jobs: Stored, deleted: object
 ) -> None:
-    connectors.put("c1", deepcopy(EVERYTHING) | {"deleted": deleted})
+    connectors.put("c1", deepcopy(UNRESTRICTED) | {"deleted": deleted})
     assert told(http.post(JOBS, json={"id": "c1"})) == missing("Connector with id 'c1' does not exist.")
     assert jobs.ids() == set()
 

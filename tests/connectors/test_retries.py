@@ -25,7 +25,11 @@ ACTS: dict[str, tuple[dict, Callable[[Store], object], object]] = {
     "replace": ({}, lambda s: updates.replace(s, ID, {"sync_cursor": {"a": 1}}), "updated"),
     "check in": ({}, lambda s: updates.check_in(s, ID), "updated"),
     "draft": ({"filtering": []}, lambda s: drafts.edit(s, ID, [], None), "updated"),
-    "validation": ({"filtering": []}, lambda s: drafts.set_validation(s, ID, {**VALID, "state": "invalid"}), "updated"),
+    "validation": (
+        {"filtering": []},
+        lambda s: drafts.set_validation(s, ID, {**VALID, "state": "invalid"}),
+        "updated",
+    ),
     "activation": (
         {"filtering": [{"draft": {"validation": VALID}}]},
         lambda s: drafts.activate(s, ID),

@@ -42,7 +42,7 @@ DEFAULT_RULE = {
     "updated_at": RECENT,
     "value": ".*",
 }
-EVERYTHING = {
+UNRESTRICTED = {
     "advanced_snippet": {"created_at": RECENT, "updated_at": RECENT, "value": {}},
     "rules": [DEFAULT_RULE],
     "validation": {"errors": [], "state": "valid"},
@@ -78,7 +78,7 @@ def connector(worker: Worker) -> Document:
         "configuration": {"path": STORED_PATH},
         "custom_scheduling": {},
         "deleted": False,
-        "filtering": [{"active": EVERYTHING, "domain": "DEFAULT", "draft": EVERYTHING}],
+        "filtering": [{"active": UNRESTRICTED, "domain": "DEFAULT", "draft": UNRESTRICTED}],
         "scheduling": {"access_control": OFF, "full": every_minute["full"], "incremental": OFF},
         "status": "configured",
         "sync_now": False,
@@ -96,7 +96,7 @@ def a_job(worker: Worker, job_type: str = "full", trigger_method: str = "schedul
         "connector": {
             "id": C,
             "configuration": {"path": STORED_PATH},
-            "filtering": EVERYTHING,
+            "filtering": UNRESTRICTED,
             "index_name": INDEX,
             "service_type": "dir",
         },
@@ -300,7 +300,7 @@ def test_an_edited_draft_is_validated_activated_and_part_of_the_next_job(worker,
         "rules": [{"created_at": RECENT, "updated_at": RECENT, **rule}, DEFAULT_RULE | {"order": 1}],
         "validation": {"errors": [], "state": "edited"},
     }
-    connector["filtering"] = [{"active": EVERYTHING, "domain": "DEFAULT", "draft": draft}]
+    connector["filtering"] = [{"active": UNRESTRICTED, "domain": "DEFAULT", "draft": draft}]
     (found,) = worker.supported_connectors(C)
     assert found.source == connector
 

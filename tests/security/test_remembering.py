@@ -13,7 +13,8 @@ import pytest
 from app import settings
 from app.errors import ApiError
 from app.store import Store, security
-from app.store.security import CONNECTOR_PRIVILEGES, Credentials, Security
+from app.store.callers import CONNECTOR_PRIVILEGES, Credentials
+from app.store.security import Security
 from scripts.elasticsearch import EmbeddedNode, client_major
 from scripts.elasticsearch import Security as SecuredNode
 from tests.secured import KNOWS_CONNECTOR_PRIVILEGES, Start, basic, password
@@ -23,7 +24,7 @@ from tests.wiretap import Wiretap, nth, to
 JOBS = "/_connector/_sync_job"
 ASKED = to("_has_privileges")
 # A cluster without the connector privileges is asked twice: for them, and for what stands for them.
-QUESTIONS = 1 if KNOWS_CONNECTOR_PRIVILEGES else 2
+SECURITY_PATHS = 1 if KNOWS_CONNECTOR_PRIVILEGES else 2
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +65,14 @@ def questions(tap: Wiretap, service: Service, headers: dict[str, str], status: i
 
 def test_good_news_is_remembered(tap, remembering, key, admin) -> None:
     key_id, headers = key
-    assert questions(tap, remembering, headers) == QUESTIONS
+    assert questions(tap, remembering, headers) == SECURITY_PATHS
     admin.security.invalidate_api_key(ids=[key_id])
     assert [questions(tap, remembering, headers) for _ in range(3)] == [0, 0, 0]
 
 
 def test_with_0_nothing_is_remembered(tap, forgetful, key, admin) -> None:
     key_id, headers = key
-    assert [questions(tap, forgetful, headers) for _ in range(3)] == [QUESTIONS] * 3
+    assert [questions(tap, forgetful, headers) for _ in range(3)] == [SECURITY_PATHS] * 3
     admin.security.invalidate_api_key(ids=[key_id])
     assert questions(tap, forgetful, headers, 401) == 1
 
@@ -220,7 +221,7 @@ def ask(tap: Wiretap, monkeypatch: pytest.MonkeyPatch):
             manages = user in ("admin", "manager")
             assert caller.granted.issuperset(CONNECTOR_PRIVILEGES) == manages
             assert len(memory._known) <= security._CALLERS
-            return len(heard) // QUESTIONS
+            return len(heard) // SECURITY_PATHS
 
         return asked
 
@@ -255,7 +256,7 @@ def test_that_there_is_no_security_is_asked_again(node_url, monkeypatch) -> None
         def asked() -> int:
             with tap.listening() as heard:
                 caller = store.security.caller(Credentials(None, None), frozenset())
-            assert caller is security.EVERYTHING
+            assert caller is security.UNRESTRICTED
             return len(heard)
 
         assert [asked(), asked()] == [1, 0]

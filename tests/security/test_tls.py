@@ -16,8 +16,8 @@ import pytest
 from app import settings
 from app.errors import ApiError
 from app.store import Store
+from app.store.callers import Credentials
 from app.store.failures import UNREACHABLE
-from app.store.security import Credentials
 from scripts.elasticsearch import EmbeddedNode, Security, client_major
 from tests.certificates import Certificate
 from tests.secured import basic, password

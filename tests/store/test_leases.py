@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
@@ -34,6 +35,7 @@ def test_key_has_one_holder_at_a_time(store) -> None:
                 with lock:
                     inside, turns = inside + 1, turns + 1
                     most = max(most, inside)
+                time.sleep(0.01)  # long enough for others to come in, if they can
                 with lock:
                     inside -= 1
 

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from app import wire
 from app.errors import ApiError, Cause
+from app.store.callers import UNRESTRICTED, Caller, Credentials
 from app.wire import fields, parameters
 from app.wire.endpoint import endpoint
 from app.wire.rendering import answer
@@ -45,10 +46,20 @@ def _short(thing_id: str) -> list[str]:
     return [] if thing_id else ["id missing"]
 
 
+class NoSecurity:
+    """Everybody may do everything."""
+
+    def caller(self, credentials: Credentials, needed: frozenset[str]) -> Caller:
+        return UNRESTRICTED
+
+    def subject(self, credentials: Credentials) -> str:
+        raise AssertionError("nobody is refused")
+
+
 @pytest.fixture
 def app() -> Flask:
     app = Flask("wire", static_folder=None)
-    wire.install(app, max_body_bytes=LIMIT)
+    wire.install(app, max_body_bytes=LIMIT, security=NoSecurity())
     _add_things(app)
     _add_oddities(app)
     return app

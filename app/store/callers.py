@@ -1,0 +1,41 @@
+"""Callers of the service: what they bring with a request, and what they may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from app.errors import ApiError
+from app.store.client import safe_header_value
+
+CONNECTOR_PRIVILEGES = ("monitor_connector", "manage_connector")
+SECRET_PRIVILEGES = ("read_connector_secrets", "write_connector_secrets")
+# What stands for the connector privileges on a cluster that does not know them: privileges on these indices.
+INDICES = ".elastic-connectors*"
+FALLBACK_PRIVILEGES = {"monitor_connector": "read", "manage_connector": "write"}
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request brings: its `Authorization` and `es-security-runas-user`, neither of which is ever shown."""
+
+    authorization: str | None = field(repr=False)
+    run_as: str | None = field(repr=False)
+
+    def headers(self) -> dict[str, str]:
+        """The headers that ask Elasticsearch as this caller."""
+        sent = {"authorization": self.authorization, "es-security-runas-user": self.run_as}
+        return {name: safe_header_value(value) for name, value in sent.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated caller and the privileges found so far. `by_index`: on a cluster without the connector privileges."""
+
+    granted: frozenset[str]
+    by_index: bool = False
+    refused: ApiError | None = None
+    """Why Elasticsearch would not even look: the caller may not act as the user that they name."""
+
+
+UNRESTRICTED = Caller(frozenset(CONNECTOR_PRIVILEGES + SECRET_PRIVILEGES))
+"""The caller on a cluster without security."""
