@@ -26,6 +26,8 @@ WEAK_SERVICE = "kibana" if KNOWS_CONNECTOR_PRIVILEGES else "fleet-server"
 
 SECRETS_KEY = base64.b64encode(b"k" * 32).decode()
 
+ALL_INDICES = ".elastic-connectors* connector-sync-leases*"
+
 Start = Callable[..., Service]
 
 
@@ -66,8 +68,8 @@ ROLES = {
     "secret_writer": _role("write_connector_secrets"),
     **readme_roles(),
     # Of the service, with less or something else than it needs.
-    "index_manager": _role(indices="read write maintenance manage"),
-    "reader": _role(indices="read"),
+    "index_manager": _role(indices="read write maintenance manage", names=ALL_INDICES),
+    "reader": _role(indices="read", names=ALL_INDICES),
     "stranger": _role("monitor"),
 }
 USERS = {"admin": "superuser"} | {name: name for name in ROLES}
