@@ -5,101 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from environs import Env, EnvError, validate
+from marshmallow.validate import Validator
 
 _KEY_BYTES = 32  # of AES-256
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}")
 
 
 class SettingsError(Exception):
-    """A setting that cannot be. The message is one sentence that names the variable and never shows a secret."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the service was told by its environment. `load` documents each variable."""
-
-    host: str
-    port: int
-    workers: int
-    threads: int
-    elasticsearch_urls: tuple[str, ...]
-    elasticsearch_username: str | None
-    elasticsearch_password: str | None = field(repr=False)
-    elasticsearch_api_key: str | None = field(repr=False)
-    elasticsearch_ca_certs: str | None
-    elasticsearch_client_cert: str | None
-    elasticsearch_client_key: str | None
-    elasticsearch_cert_fingerprint: str | None
-    elasticsearch_timeout: float
-    secrets_keys: tuple[bytes, ...] = field(repr=False)
-    authorization_cache_seconds: float
-    refresh: str
-    claim_resend_window: float
-    max_body_bytes: int
-    log_level: str
-    log_format: str
-
-    @property
-    def uses_tls_options(self) -> bool:
-        """Whether anything is said about certificates."""
-        return any(
-            (self.elasticsearch_ca_certs, self.elasticsearch_client_cert, self.elasticsearch_cert_fingerprint)
-        )
-
-
-def load() -> Settings:
-    """Read the settings from the environment. Raises `SettingsError` on the first value that cannot be."""
-    env = Env()
-    try:
-        settings = Settings(
-            # The address to listen on.
-            host=env.str("HOST", "127.0.0.1", validate=validate.Length(min=1)),
-            port=env.int("PORT", 9280, validate=validate.Range(0, 65535)),
-            # Processes, and threads in each; a thread carries one request at a time.
-            workers=env.int("WORKERS", 2, validate=validate.Range(1, 64)),
-            threads=env.int("THREADS", 32, validate=validate.Range(1, 512)),
-            # The cluster: one address or several of the same cluster, separated by commas.
-            elasticsearch_urls=_urls(env.str("ELASTICSEARCH_URL", "http://127.0.0.1:9200")),
-            # The service's own credentials: a user, or an API key (base64 as Elasticsearch's `encoded`).
-            elasticsearch_username=env.str("ELASTICSEARCH_USERNAME", None) or None,
-            elasticsearch_password=env.str("ELASTICSEARCH_PASSWORD", None) or None,
-            elasticsearch_api_key=env.str("ELASTICSEARCH_API_KEY", None) or None,
-            # A file with the certificates of the authority that signed the cluster's.
-            elasticsearch_ca_certs=env.str("ELASTICSEARCH_CA_CERTS", None) or None,
-            # Files with a certificate of the service's own, and its key.
-            elasticsearch_client_cert=env.str("ELASTICSEARCH_CLIENT_CERT", None) or None,
-            elasticsearch_client_key=env.str("ELASTICSEARCH_CLIENT_KEY", None) or None,
-            # Instead of an authority: the SHA-256 fingerprint of the cluster's certificate, in hexadecimal digits.
-            elasticsearch_cert_fingerprint=env.str("ELASTICSEARCH_CERT_FINGERPRINT", None) or None,
-            # Seconds to wait for one answer of Elasticsearch before the client gets a 503.
-            elasticsearch_timeout=env.float("ELASTICSEARCH_TIMEOUT", 10.0, validate=validate.Range(0.1, 300)),
-            # The keys of secrets, separated by commas: the first encrypts, all decrypt. None: no secrets.
-            secrets_keys=_keys(env.str("SECRETS_KEYS", "")),
-            # Seconds for which what a caller may do is remembered. 0: Elasticsearch is asked for every request.
-            authorization_cache_seconds=env.float(
-                "AUTHORIZATION_CACHE_SECONDS", 5.0, validate=validate.Range(0, 3600)
-            ),
-            # `search`: searches refresh first, writes are cheap. `write`: every write refreshes, as in the original.
-            refresh=env.str("REFRESH", "search", validate=validate.OneOf(["search", "write"])),
-            # Seconds within which a worker may send the claim that it won once more. 0: never.
-            claim_resend_window=env.float("CLAIM_RESEND_WINDOW", 60.0, validate=validate.Range(0, 86_400)),
-            # The largest request body in bytes, counted after decompression.
-            max_body_bytes=env.int("MAX_BODY_BYTES", 100 * 1024 * 1024, validate=validate.Range(1024, 2**31)),
-            log_level=env.str(
-                "LOG_LEVEL", "info", validate=validate.OneOf(["debug", "info", "warning", "error"])
-            ),
-            # `json`, `console` or `auto`: console when standard error is a terminal.
-            log_format=env.str("LOG_FORMAT", "auto", validate=validate.OneOf(["auto", "json", "console"])),
-        )
-    except EnvError as error:
-        raise SettingsError(str(error)) from None
-    _check_credentials(settings)
-    return settings
+    """A setting that cannot be used. The message is one sentence that names the variable and never shows a secret."""
 
 
 def _urls(text: str) -> tuple[str, ...]:
@@ -145,6 +65,140 @@ def _keys(text: str) -> tuple[bytes, ...]:
     return tuple(keys)
 
 
+def _setting(
+    kind: str,
+    default: Any,
+    text: str,
+    *,
+    check: Validator | None = None,
+    convert: Callable[[Any], Any] = lambda value: value,
+    secret: bool = False,
+) -> Any:
+    """One environment variable, named as the field: how environs reads it, its default, and what it is for."""
+    declaration = {"kind": kind, "default": default, "help": text, "check": check, "convert": convert}
+    return field(repr=not secret, metadata=declaration)
+
+
+def _or_none(text: str) -> str | None:
+    return text or None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the service was told by its environment: each field is a variable of the same name in capitals."""
+
+    host: str = _setting("str", "127.0.0.1", "The address to listen on.", check=validate.Length(min=1))
+    port: int = _setting("int", 9280, "The port to listen on.", check=validate.Range(0, 65535))
+    workers: int = _setting("int", 2, "Processes.", check=validate.Range(1, 64))
+    threads: int = _setting(
+        "int", 32, "Threads in each process; one carries one request at a time.", check=validate.Range(1, 512)
+    )
+    elasticsearch_url: tuple[str, ...] = _setting(
+        "str",
+        "http://127.0.0.1:9200",
+        "The cluster: one address, or several of the same cluster separated by commas.",
+        convert=_urls,
+    )
+    elasticsearch_username: str | None = _setting("str", "", "The service's own user.", convert=_or_none)
+    elasticsearch_password: str | None = _setting(
+        "str", "", "The password of that user.", convert=_or_none, secret=True
+    )
+    elasticsearch_api_key: str | None = _setting(
+        "str",
+        "",
+        "Instead of a user: an API key, in base64 as Elasticsearch's `encoded`.",
+        convert=_or_none,
+        secret=True,
+    )
+    elasticsearch_ca_certs: str | None = _setting(
+        "str",
+        "",
+        "A file with the certificates of the authority that signed the cluster's.",
+        convert=_or_none,
+    )
+    elasticsearch_client_cert: str | None = _setting(
+        "str", "", "A file with a client certificate of the service.", convert=_or_none
+    )
+    elasticsearch_client_key: str | None = _setting(
+        "str", "", "A file with the key of that certificate.", convert=_or_none
+    )
+    elasticsearch_cert_fingerprint: str | None = _setting(
+        "str",
+        "",
+        "Instead of an authority: the SHA-256 fingerprint of the cluster's certificate, in hexadecimal digits.",
+        convert=_or_none,
+    )
+    elasticsearch_timeout: float = _setting(
+        "float",
+        10.0,
+        "Seconds to wait for one response of Elasticsearch before the client gets a 503.",
+        check=validate.Range(0.1, 300),
+    )
+    secrets_keys: tuple[bytes, ...] = _setting(
+        "str",
+        "",
+        "The keys of secrets, separated by commas: the first encrypts, all decrypt. None: no secrets.",
+        convert=_keys,
+        secret=True,
+    )
+    authorization_cache_seconds: float = _setting(
+        "float",
+        5.0,
+        "How long a caller's privileges are remembered. 0: Elasticsearch is asked for every request.",
+        check=validate.Range(0, 3600),
+    )
+    refresh: str = _setting(
+        "str",
+        "search",
+        "`search`: searches refresh first, writes are cheap. `write`: every write refreshes, as in the original.",
+        check=validate.OneOf(["search", "write"]),
+    )
+    claim_resend_window: float = _setting(
+        "float",
+        60.0,
+        "Seconds within which a worker may send the claim that it won once more. 0: never.",
+        check=validate.Range(0, 86_400),
+    )
+    max_body_bytes: int = _setting(
+        "int",
+        100 * 1024 * 1024,
+        "The largest request body, counted after decompression.",
+        check=validate.Range(1024, 2**31),
+    )
+    log_level: str = _setting(
+        "str", "info", "What is logged.", check=validate.OneOf(["debug", "info", "warning", "error"])
+    )
+    log_format: str = _setting(
+        "str",
+        "auto",
+        "`json`, `console` or `auto`: console when standard error is a terminal.",
+        check=validate.OneOf(["auto", "json", "console"]),
+    )
+
+    @property
+    def uses_tls_options(self) -> bool:
+        """Whether anything is said about certificates."""
+        return any(
+            (self.elasticsearch_ca_certs, self.elasticsearch_client_cert, self.elasticsearch_cert_fingerprint)
+        )
+
+
+def load() -> Settings:
+    """Read the settings from the environment. Raises `SettingsError` on the first value that cannot be used."""
+    env = Env()
+    try:
+        settings = Settings(**{each.name: _read(env, each.name, each.metadata) for each in fields(Settings)})
+    except EnvError as error:
+        raise SettingsError(str(error)) from None
+    _check_credentials(settings)
+    return settings
+
+
+def _read(env: Env, name: str, declared: Mapping[str, Any]) -> Any:
+    read = getattr(env, declared["kind"])
+    return declared["convert"](read(name.upper(), declared["default"], validate=declared["check"]))
+
+
 def _check_credentials(settings: Settings) -> None:
     user, password, key = (
         settings.elasticsearch_username,
@@ -171,7 +225,7 @@ def _check_credentials(settings: Settings) -> None:
         raise SettingsError(
             "ELASTICSEARCH_CERT_FINGERPRINT must be 64 hexadecimal digits, with or without colons."
         )
-    if settings.uses_tls_options and not all(url.startswith("https:") for url in settings.elasticsearch_urls):
+    if settings.uses_tls_options and not all(url.startswith("https:") for url in settings.elasticsearch_url):
         raise SettingsError(
             "ELASTICSEARCH_URL must be https:// where ELASTICSEARCH_CA_CERTS, ELASTICSEARCH_CLIENT_CERT or "
             "ELASTICSEARCH_CERT_FINGERPRINT is set."

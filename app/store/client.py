@@ -77,7 +77,7 @@ def connect(settings: Settings) -> Elasticsearch:
     }
     security |= {option: value for option, value in certificates.items() if value}
     return Elasticsearch(
-        list(settings.elasticsearch_urls),
+        list(settings.elasticsearch_url),
         transport_class=TracedTransport,
         **security,
         request_timeout=settings.elasticsearch_timeout,

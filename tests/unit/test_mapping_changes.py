@@ -92,7 +92,7 @@ def test_a_newer_version_of_ours_is_not_taken_back() -> None:
 def test_every_queried_field_has_a_type(definition: IndexDefinition) -> None:
     types = {definition.type_of(field) for field in definition.queried}
 
-    assert types <= {"keyword", "date", "boolean"}
+    assert types <= {"keyword", "date", "boolean", "long"}
 
 
 def test_the_settings_that_the_templates_share_are_the_same() -> None:

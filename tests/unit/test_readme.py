@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
+from app.settings import Settings
 from scripts import run
 from scripts.elasticsearch.distribution import NEWEST_FIRST
 from scripts.elasticsearch.java import Java
@@ -21,9 +23,8 @@ def test_the_chart_is_drawn_from_the_table() -> None:
 
 
 def test_every_setting_is_listed() -> None:
-    source = (REPOSITORY / "app" / "settings.py").read_text("utf-8")
-    for variable in re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source):
-        assert f"`{variable}`" in README, variable
+    for setting in fields(Settings):
+        assert f"`{setting.name.upper()}`" in README, setting.name
 
 
 def test_the_first_requests_are_those_that_make_run_prints() -> None:

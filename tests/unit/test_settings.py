@@ -15,18 +15,17 @@ KEY = base64.b64encode(b"k" * 32).decode()
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in settings.Settings.__slots__:
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.delenv("ELASTICSEARCH_URL", raising=False)
 
 
 def test_without_any_the_service_listens_on_loopback() -> None:
     loaded = settings.load()
     assert (loaded.host, loaded.port) == ("127.0.0.1", 9280)
-    assert loaded.elasticsearch_urls == ("http://127.0.0.1:9200",)
+    assert loaded.elasticsearch_url == ("http://127.0.0.1:9200",)
 
 
 def test_several_addresses_of_one_cluster(monkeypatch) -> None:
     monkeypatch.setenv("ELASTICSEARCH_URL", "http://one:9200, https://two:9200/ ,http://[::1]:9200")
-    assert settings.load().elasticsearch_urls == ("http://one:9200", "https://two:9200", "http://[::1]:9200")
+    assert settings.load().elasticsearch_url == ("http://one:9200", "https://two:9200", "http://[::1]:9200")
 
 
 @pytest.mark.parametrize(
