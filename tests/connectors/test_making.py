@@ -349,6 +349,14 @@ def test_decision_33_names_of_other_parts_are_no_ids(http: Http, connectors: Sto
     assert connectors.ids() == set()
 
 
+@pytest.mark.parametrize("path", ["_ui", "_openapi", "_openapi.json", "_openapi%2Ejson"])
+def test_names_of_parts_to_come_are_no_ids(http: Http, connectors: Stored, path: str) -> None:
+    assert http.put(f"{ROOT}/{path}", json={"name": "n"}).status_code == 400
+    assert http.put(f"{ROOT}/{path}/_name", json={"name": "n"}).status_code == 400
+    assert connectors.ids() == set()
+    assert http.put(f"{ROOT}/{path.replace('.', '-')}x", json={"name": "n"}).status_code == 201
+
+
 @pytest.mark.parametrize("path", ["_%73ecret", "%5Fsync_job", "_sync_job/", "_sync%5Fjob/"])
 def test_decision_33_nor_are_they_in_other_spellings(http: Http, connectors: Stored, path: str) -> None:
     assert 400 <= http.put(f"{ROOT}/{path}", json={"name": "n"}).status_code < 500

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
 
 import pytest
 from elasticsearch import Elasticsearch
 
+from app import create_app
 from app.errors import ApiError
 from app.store import Store, documents, retries
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
@@ -94,6 +96,27 @@ def test_a_script_that_leaves_the_document_alone_must_say_why(
     with pytest.raises(UnexpectedVerdict, match=r"script \[bad\] left the document alone without a verdict"):
         store.sync_jobs.transition("j1", Script("bad", source), {})
     assert elasticsearch.get(index=SYNC_JOBS.alias, id="j1")["_source"] == {"a": 1}
+
+
+@pytest.mark.parametrize("verdict", ["refuzed", "held"], ids=["unknown", "not expected"])
+def test_verdict_that_the_operation_does_not_expect_is_an_internal_error(
+    store: Store,
+    elasticsearch: Elasticsearch,
+    node_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    verdict: str,
+) -> None:
+    """Never a success. The log names the script, the response says nothing."""
+    monkeypatch.setenv("ELASTICSEARCH_URL", node_url)
+    changed = replace(operations.CLAIM, source=operations.CLAIM.source.replace("'refused'", f"'{verdict}'"))
+    monkeypatch.setattr(operations, "CLAIM", changed)
+    elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": "completed"})
+    response = create_app().test_client().put(f"{JOBS}/j1/_claim", json={"worker_hostname": "w"})
+    assert response.status_code == 500
+    assert response.json["error"]["reason"] == "The request failed because of an internal error."
+    assert "script [claim]" in "".join(capsys.readouterr())
+    assert elasticsearch.get(index=SYNC_JOBS.alias, id="j1")["_source"] == {"status": "completed"}
 
 
 @pytest.mark.parametrize("source", ["Integer.parseInt(ctx._source.a)", "int x = ;"], ids=["fails", "is none"])
