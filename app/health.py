@@ -13,7 +13,7 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> ResponseReturnValue:
-    """The process answers; nothing is said about Elasticsearch, or its outage would restart the service."""
+    """The process is alive; nothing is said about Elasticsearch, or its outage would restart the service."""
     return {"status": "ok"}
 
 

@@ -69,9 +69,9 @@ def _rotate() -> int:
     print(
         f"Secrets under the key [{vault.keyring.first}]: {total}, {rotation.reencrypted} of them encrypted anew."
     )
-    for secret_id, why in rotation.closed.items():
+    for secret_id, why in rotation.failed.items():
         print(f"The secret [{secret_id}] cannot be decrypted: {why}", file=sys.stderr)
-    return 1 if rotation.closed else 0
+    return 1 if rotation.failed else 0
 
 
 if __name__ == "__main__":

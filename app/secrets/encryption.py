@@ -5,7 +5,7 @@ copy one secret's value into another secret's document and have the service hand
 along with the value, so that a copy does not open. Beside each value stands the id of its key, a fingerprint: it says which
 key is missing where a value does not open, and which values a rotation still has before it.
 
-Each value gets a random nonce of 96 bits, good for four thousand million values a key.
+Each value gets a random nonce of 96 bits, good for 2**32 values a key.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 _NONCE_BYTES = 12
 
 
-class CannotOpen(Exception):
-    """A stored value that stays closed. The text says why, and shows neither the value nor what is stored."""
+class DecryptionError(Exception):
+    """A stored value cannot be decrypted. The text says why, and shows neither the value nor what is stored."""
 
 
 def new_key() -> str:
@@ -46,18 +46,18 @@ class Keyring:
         return {"key_id": self.first, "value": base64.b64encode(nonce + ciphertext).decode()}
 
     def open(self, secret_id: str, document: Mapping[str, Any]) -> str:
-        """The value that `seal` made the document of. Raises `CannotOpen`."""
+        """The value that `seal` made the document of. Raises `DecryptionError`."""
         key_id, stored = document.get("key_id"), document.get("value")
         if not isinstance(key_id, str) or not isinstance(stored, str):
-            raise CannotOpen("its document was not written by this service.")
+            raise DecryptionError("its document was not written by this service.")
         cipher = self._ciphers.get(key_id)
         if cipher is None:
-            raise CannotOpen(f"it is encrypted with the key [{key_id}], which is none of SECRETS_KEYS.")
+            raise DecryptionError(f"it is encrypted with the key [{key_id}], which is none of SECRETS_KEYS.")
         try:
             sealed = base64.b64decode(stored, validate=True)
             value = cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], _bound_to(secret_id))
         except (binascii.Error, ValueError, InvalidTag):
-            raise CannotOpen("its document was changed, or copied from another secret.") from None
+            raise DecryptionError("its document was changed, or copied from another secret.") from None
         return value.decode()
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from app.errors import ApiError, not_found, status_error
-from app.secrets.encryption import CannotOpen, Keyring
+from app.secrets.encryption import DecryptionError, Keyring
 from app.store import Store
 from app.store.documents import Documents, new_id
 from app.store.failures import IndexMissing
@@ -60,10 +60,10 @@ def get(vault: Vault, secret_id: str) -> str:
         raise _missing(secret_id)
     try:
         return vault.keyring.open(secret_id, document)
-    except CannotOpen as why:
-        log.error("secret_not_opened", secret_id=secret_id, reason=str(why))
+    except DecryptionError as error:
+        log.error("secret_not_opened", secret_id=secret_id, reason=str(error))
         # 500, and no status that clients repeat: only the operator can help.
-        raise status_error(500, f"The secret [{secret_id}] cannot be decrypted: {why}") from None
+        raise status_error(500, f"The secret [{secret_id}] cannot be decrypted: {error}") from None
 
 
 def delete(vault: Vault, secret_id: str) -> None:

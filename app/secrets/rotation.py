@@ -1,11 +1,11 @@
-"""All secrets under the first key, while the service runs: what makes the other keys superfluous."""
+"""All secrets under the first key, while the service runs: afterwards the other keys are no longer needed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from app.secrets.encryption import CannotOpen
+from app.secrets.encryption import DecryptionError
 from app.secrets.operations import Vault
 from app.store.failures import IndexMissing
 from app.store.scripts import Responses, Verdict, load
@@ -22,15 +22,15 @@ _RESULTS: Responses = {
 
 @dataclass(slots=True)
 class Rotation:
-    """What became of the secrets, counted; `closed` says by id why the value of a secret stays closed."""
+    """What became of the secrets, counted; `failed` says by id why a secret cannot be decrypted."""
 
     reencrypted: int = 0
     untouched: int = 0
-    closed: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 def rotate(vault: Vault) -> Rotation:
-    """Encrypt anew every secret that is not under the first key, and open all the others to see that it can be done.
+    """Encrypt again every secret that is not under the first key, and open all the others to see that it can be done.
 
     May be repeated, and run beside services that write: what they write counts.
     """
@@ -38,8 +38,8 @@ def rotate(vault: Vault) -> Rotation:
     for hit in _all(vault):
         try:
             reencrypted = _reencrypt(vault, hit)
-        except CannotOpen as why:
-            rotation.closed[hit.id] = str(why)
+        except DecryptionError as error:
+            rotation.failed[hit.id] = str(error)
         else:
             rotation.reencrypted += reencrypted
             rotation.untouched += not reencrypted

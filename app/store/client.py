@@ -23,15 +23,15 @@ class ExactJsonSerializer(JsonSerializer):
         return json_codec.dumps(data)
 
     def json_loads(self, data: bytes) -> Any:
-        """The value of an answer."""
+        """The value of a response."""
         return json_codec.loads(data)
 
 
 class TracedTransport(Transport):
     """Sends the id of the request under way as `X-Opaque-Id`, so that Elasticsearch's own logs name it.
 
-    `generation` is another object after each interruption, whoever met it: what Elasticsearch said in an earlier one may hold no
-    longer, for whoever answers now may be another.
+    `generation` is another object after each interruption, whoever met it: what Elasticsearch said in an earlier one may no
+    longer hold, since another cluster may answer now.
     """
 
     generation = object()
@@ -44,19 +44,19 @@ class TracedTransport(Transport):
         if request_id := logs.request_id.get():
             sent["x-opaque-id"] = safe_header_value(request_id)
         try:
-            answer = super().perform_request(method, target, headers=sent, **options)
+            response = super().perform_request(method, target, headers=sent, **options)
         except TransportError:
             self.generation = object()
             raise
-        if answer.meta.status in _AWAY:
+        if response.meta.status in _AWAY:
             self.generation = object()
-        return answer
+        return response
 
 
 def safe_header_value(value: str) -> str:
-    """A caller's header value as the client sends it on: one text would be an instruction to urllib3.
+    """A caller's header value, safe to hand to urllib3, for which one text is an instruction and not a value.
 
-    The blank makes another of it, and is no part of the value on the wire.
+    The trailing blank makes it another text, and is no part of the value on the wire.
     """
     return f"{value} "
 
@@ -64,7 +64,7 @@ def safe_header_value(value: str) -> str:
 def connect(settings: Settings) -> Elasticsearch:
     """A client with a connection for each thread. Create it after the fork: one a process, shared by its threads.
 
-    It never repeats a request by itself: what may be sent twice is the stores' decision.
+    It never repeats a request by itself: what may be sent twice is decided in `app.store.retries`.
     """
     security: dict[str, Any] = {"api_key": settings.elasticsearch_api_key}
     if settings.elasticsearch_username:

@@ -212,14 +212,14 @@ class Documents:
                         require_alias=True,
                         **options,
                     )
-            except DocumentExists:  # made by somebody else since Elasticsearch looked
+            except DocumentExists:  # created by somebody else since Elasticsearch looked
                 raise Conflict from None
             return script.outcome(response["result"], response["get"].get("_source"))
 
         return self._send(request)
 
     def _send(self, request: Callable[[bool], T]) -> T:
-        """`send`, and where the index cannot be used, the answer names the cure."""
+        """`send`, and where the index cannot be used, an error that says how to fix it."""
         try:
             return send(request)
         except IndexUnusable as unusable:

@@ -26,7 +26,7 @@ class IndexMissing(Exception):
 
 
 class IndexUnusable(ApiError):
-    """The index is closed, or the alias stands for several: only an operator can help. Clients are told 503."""
+    """The index is closed, or the alias stands for several: only an operator can help. Clients get 503."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(503, unavailable(f"The index cannot be used: {reason}.").cause)
@@ -47,9 +47,9 @@ class DocumentExists(Exception):
 class TransientFailure(Exception):
     """Elasticsearch did not answer, or could not: the write may have happened all the same."""
 
-    def __init__(self, answer: ApiError) -> None:
-        super().__init__(str(answer))
-        self.answer = answer
+    def __init__(self, error: ApiError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 @contextmanager
@@ -66,10 +66,10 @@ def translated() -> Iterator[None]:
         raise unavailable(
             "Elasticsearch did not answer in time. The request may have been carried out; it can be sent again."
         ) from None
-    except SerializationError:  # its message quotes the answer, documents and all
+    except SerializationError:  # its message quotes the response, documents and all
         log.warning("elasticsearch_unreadable")
         raise TransientFailure(
-            unavailable("Elasticsearch's answer cannot be read. The request can be sent again.")
+            unavailable("Elasticsearch's response cannot be read. The request can be sent again.")
         ) from None
     except (TransportError, UnsupportedProductError) as error:
         log.warning("elasticsearch_unreachable", error=type(error).__name__)
@@ -93,11 +93,13 @@ def _translate(error: ElasticsearchError) -> Exception:
         return DocumentMissing()
     if kind == "version_conflict_engine_exception":
         return DocumentExists() if "document already exists" in reason else Conflict()
-    return _told(status, kind, reason, outer)
+    return _to_api_error(status, kind, reason, outer)
 
 
-def _told(status: int, kind: str, reason: str, outer: Mapping[str, Any]) -> ApiError | TransientFailure:
-    """What the caller is told of an error that the store itself does not act on."""
+def _to_api_error(
+    status: int, kind: str, reason: str, outer: Mapping[str, Any]
+) -> ApiError | TransientFailure:
+    """What the caller gets for an error that the store itself does not act on."""
     if status in (401, 403) and kind != "cluster_block_exception":
         # Not the caller's credentials but ours: the caller can do nothing about it, the operator can.
         log.error("elasticsearch_refused_credentials", status=status, reason=reason)
@@ -105,8 +107,8 @@ def _told(status: int, kind: str, reason: str, outer: Mapping[str, Any]) -> ApiE
     if kind in ("document_parsing_exception", "mapper_parsing_exception"):
         # The causes repeat the document, the preview a value of it; either may be a secret. But an [integer] at the top of a
         # document is a counter on an index made elsewhere, and says nothing without the value that does not fit.
-        told = reason if _COUNTER.search(reason) else reason.partition(" Preview of field's value")[0]
-        return ApiError(400, Cause(kind, told))
+        shown = reason if _COUNTER.search(reason) else reason.partition(" Preview of field's value")[0]
+        return ApiError(400, Cause(kind, shown))
     if status == 429:
         return ApiError(
             429, _cause(outer) or Cause("es_rejected_execution_exception", "Elasticsearch is busy.")
@@ -119,7 +121,7 @@ def _told(status: int, kind: str, reason: str, outer: Mapping[str, Any]) -> ApiE
         log.warning("elasticsearch_failed", status=status, type=kind, reason=reason)
         return TransientFailure(ApiError(503, _cause(outer) or unavailable(UNREACHABLE).cause))
     if script := _failed_script(outer):
-        # A defect of ours, which no other request cures; but workers fail their job on a 4xx. Only the script's own lines
+        # A defect of ours, which no other request avoids; but workers fail their job on a 4xx. Only the script's own lines
         # are logged, since a reason may quote a value.
         log.error("script_failed", lines=script.get("script_stack"))
         return unavailable("A script of the service failed on the document; the service's log says where.")
@@ -129,15 +131,15 @@ def _told(status: int, kind: str, reason: str, outer: Mapping[str, Any]) -> ApiE
 
 
 def _failed_script(error: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What Elasticsearch tells of a script that failed, if that is what an error is about."""
-    for told in (error, error.get("caused_by")):
-        if isinstance(told, Mapping) and told.get("type") == "script_exception":
-            return told
+    """The part of an error that is about a script that failed, if there is one."""
+    for cause in (error, error.get("caused_by")):
+        if isinstance(cause, Mapping) and cause.get("type") == "script_exception":
+            return cause
     return None
 
 
 def _is_unusable(kind: str, reason: str) -> bool:
-    """Whether an answer tells of a closed index, or of an alias that does not say which index is meant."""
+    """Whether an error is about a closed index, or an alias that does not say which index is meant."""
     match kind:
         case "index_closed_exception":
             return True

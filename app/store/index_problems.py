@@ -1,4 +1,4 @@
-"""What keeps an index from being used, read from one `_field_caps` answer; the privilege `read` is enough for it."""
+"""What keeps an index from being used, read from one `_field_caps` response; the privilege `read` is enough for it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 from app.store.index_definitions import IndexDefinition
 
 # Types that serve a query as well as ours.
-_AS_GOOD = {"keyword": {"keyword", "constant_keyword", "wildcard"}, "date": {"date", "date_nanos"}}
+COMPATIBLE_TYPES = {"keyword": {"keyword", "constant_keyword", "wildcard"}, "date": {"date", "date_nanos"}}
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One sentence for the operator that names the cure; `curable` if bringing up the indices may be that cure."""
+    """One sentence for the operator that says how to fix it; `fixable` if creating what is missing may fix it."""
 
     text: str
-    curable: bool = False
+    fixable: bool = False
 
 
 def absent(definition: IndexDefinition) -> Problem:
     """There is neither an index nor an alias of that name."""
     asked = f", which the setting {definition.setting} asks for" if definition.setting else ""
     return Problem(
-        f"There is no index behind the alias [{definition.alias}]{asked}: {_by_itself(definition)}.",
-        curable=True,
+        f"There is no index behind the alias [{definition.alias}]{asked}: {_how_to_fix(definition)}.",
+        fixable=True,
     )
 
 
@@ -37,9 +37,9 @@ def closed(definition: IndexDefinition) -> Problem:
 
 
 def find(definition: IndexDefinition, capabilities: Mapping[str, Any]) -> list[Problem]:
-    """The problems that a `_field_caps` answer for the alias shows.
+    """The problems that a `_field_caps` response for the alias shows.
 
-    The answer must have been asked for `definition.queried`; objects above those fields come along unasked.
+    The request must have asked for `definition.queried`; objects above those fields come along unasked.
     """
     indices: list[str] = sorted(capabilities["indices"])
     if indices == [definition.alias]:
@@ -70,10 +70,10 @@ def _fields(definition: IndexDefinition, index: str, fields: Mapping[str, Any]) 
         else:
             if name not in fields:
                 yield Problem(
-                    f"The field [{name}] of [{index}] is not mapped, but must be [{wanted}]: {_by_itself(definition)}.",
-                    curable=True,
+                    f"The field [{name}] of [{index}] is not mapped, but must be [{wanted}]: {_how_to_fix(definition)}.",
+                    fixable=True,
                 )
-            elif not fields[name].keys() <= _AS_GOOD.get(wanted, {wanted}):
+            elif not fields[name].keys() <= COMPATIBLE_TYPES.get(wanted, {wanted}):
                 yield _unusable(definition, index, name, f"of type {_types(fields[name])}", wanted)
             elif not all(kind["searchable"] and kind["aggregatable"] for kind in fields[name].values()):
                 yield _unusable(definition, index, name, "not searchable and sortable", wanted)
@@ -97,7 +97,7 @@ def _unusable(definition: IndexDefinition, index: str, field: str, found: str, w
     )
 
 
-def _by_itself(definition: IndexDefinition) -> str:
+def _how_to_fix(definition: IndexDefinition) -> str:
     return (
         "the service sees to it at its start and at each readiness check, "
         f"if its Elasticsearch user has the privilege [manage] on [{definition.alias}*]"

@@ -1,4 +1,4 @@
-"""Bringing up the indices, and telling whether they can be used."""
+"""Creating the indices, and checking whether they can be used."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from app.store.retries import send
 
 log = structlog.get_logger(__name__)
 
-# Seconds. Longer than Elasticsearch's own 30 for a change of the cluster's state, so that its answer is seen.
-_PATIENCE = 35.0
-# Looks at an index that others make or delete at the same time.
-_LOOKS = 3
+# Longer than Elasticsearch's own 30 s for a change of the cluster's state, so that its response is seen.
+_CLUSTER_STATE_TIMEOUT_SECONDS = 35.0
+# For an index that others create or delete at the same time.
+_MAX_ATTEMPTS = 3
 
 
 class Indices:
@@ -33,7 +33,7 @@ class Indices:
     def __init__(self, client: Elasticsearch, definitions: Sequence[IndexDefinition] = DEFINITIONS) -> None:
         self._client = client
         self._definitions = definitions
-        self._patient = client.options(request_timeout=_PATIENCE)
+        self._patient_client = client.options(request_timeout=_CLUSTER_STATE_TIMEOUT_SECONDS)
 
     def ensure(self) -> None:
         """Make what is missing: templates, indices, aliases, fields. Writes nothing where nothing is missing.
@@ -43,7 +43,7 @@ class Indices:
         """
         steps: list[Callable[[], None]] = [
             self._put_templates,
-            *(partial(self._bring_up, definition) for definition in self._definitions),
+            *(partial(self._set_up, definition) for definition in self._definitions),
         ]
         refused: list[AuthorizationException] = []
         for step in steps:
@@ -60,7 +60,7 @@ class Indices:
         )
 
     def check(self) -> list[str]:
-        """What keeps the indices from being used, one sentence each, with the cure; empty if they can be used.
+        """What keeps the indices from being used, one sentence each that says how to fix it; empty if they can be used.
 
         Needs the privilege `read` only. Raises the client's exceptions.
         """
@@ -70,15 +70,15 @@ class Indices:
         """As `check`, but what is missing is made, once, and nothing is raised: a failure is a problem of its own."""
         try:
             problems = send(lambda _: self._problems())
-            if any(problem.curable for problem in problems):
-                problems = send(lambda _: self._cure(problems))
+            if any(problem.fixable for problem in problems):
+                problems = send(lambda _: self._fix(problems))
         except ApiError as failure:
             return [failure.cause.reason or failure.cause.type]
         except IndexMissing as deleted:
             return [f"An index was deleted while it was looked at: {deleted}."]
         return [problem.text for problem in problems]
 
-    def _cure(self, problems: list[Problem]) -> list[Problem]:
+    def _fix(self, problems: list[Problem]) -> list[Problem]:
         try:
             self.ensure()
         except AuthorizationException as refusal:
@@ -129,14 +129,16 @@ class Indices:
 
     def _put_component_template(self, name: str, template: dict[str, Any], meta: dict[str, Any]) -> None:
         try:
-            self._patient.cluster.put_component_template(name=name, template=template, meta=meta, create=True)
+            self._patient_client.cluster.put_component_template(
+                name=name, template=template, meta=meta, create=True
+            )
         except BadRequestError as error:
             if name not in self._component_templates():
                 log.warning("template_refused", template=name, reason=_reason(error))
 
     def _put_index_template(self, name: str, definition: IndexDefinition) -> None:
         try:
-            self._patient.indices.put_index_template(
+            self._patient_client.indices.put_index_template(
                 name=name,
                 index_patterns=[definition.name],
                 composed_of=list(definition.component_templates),
@@ -151,15 +153,15 @@ class Indices:
             if name not in self._index_templates():
                 log.warning("template_refused", template=name, reason=_reason(error))
 
-    def _bring_up(self, definition: IndexDefinition) -> None:
-        for look in range(1, _LOOKS + 1):
+    def _set_up(self, definition: IndexDefinition) -> None:
+        for attempt in range(1, _MAX_ATTEMPTS + 1):
             try:
                 self._create_or_add(definition)
             except NotFoundError:  # deleted since we looked
-                if look == _LOOKS:
+                if attempt == _MAX_ATTEMPTS:
                     raise
             except BadRequestError as error:  # made since we looked
-                if error.error != "resource_already_exists_exception" or look == _LOOKS:
+                if error.error != "resource_already_exists_exception" or attempt == _MAX_ATTEMPTS:
                     raise
             else:
                 return
@@ -167,7 +169,7 @@ class Indices:
     def _create_or_add(self, definition: IndexDefinition) -> None:
         found = self._look(definition.alias) or self._look(definition.name)
         if not found:
-            self._patient.indices.create(
+            self._patient_client.indices.create(
                 index=definition.name,
                 settings=definition.settings,
                 mappings=definition.mappings,
@@ -189,13 +191,13 @@ class Indices:
     def _add(self, definition: IndexDefinition, index: str, state: Mapping[str, Any]) -> None:
         if definition.alias not in state["aliases"]:
             added = {"index": index, "alias": definition.alias, **definition.alias_options}
-            self._patient.indices.update_aliases(actions=[{"add": added}])
+            self._patient_client.indices.update_aliases(actions=[{"add": added}])
             log.info("alias_added", index=index, alias=definition.alias)
         changes = mapping_changes.missing(state["mappings"], definition.mappings)
         if not changes:
             return
         try:
-            self._patient.indices.put_mapping(index=index, **changes)
+            self._patient_client.indices.put_mapping(index=index, **changes)
         except BadRequestError as error:
             # A document may have mapped a field of ours meanwhile, or the limit of fields is reached; `check` decides.
             log.warning("mapping_refused", index=index, reason=_reason(error))

@@ -36,7 +36,7 @@ def send(request: Callable[[bool], T]) -> T:
         except TransientFailure as failure:
             transient, lost = transient + 1, True
             if transient >= TRANSIENT_ATTEMPTS:
-                raise failure.answer from None
+                raise failure.error from None
         except Conflict:
             conflicts += 1
             if time.monotonic() >= deadline:

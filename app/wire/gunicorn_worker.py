@@ -36,8 +36,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             try:
                 if not _has_arrived(conn):
                     return _DEFER
-            except OSError as why:
-                self.log.debug("Connection lost: %s", why)
+            except OSError as error:
+                self.log.debug("Connection lost: %s", error)
                 return False
         # In the kernel: a timeout of Python's would count from the first byte of a long answer, not from the last.
         for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):

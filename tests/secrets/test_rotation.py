@@ -37,8 +37,8 @@ def test_all_secrets_page_by_page_and_nothing_the_second_time(old, both, open_va
 
     first, second = rotate(both), rotate(both)
 
-    assert (first.reencrypted, first.untouched, first.closed) == (130, 1, {})
-    assert (second.reencrypted, second.untouched, second.closed) == (0, 131, {})
+    assert (first.reencrypted, first.untouched, first.failed) == (130, 1, {})
+    assert (second.reencrypted, second.untouched, second.failed) == (0, 131, {})
     new = open_vault(NEW)
     assert {secret_id: operations.get(new, secret_id) for secret_id in values} == values
     assert operations.get(new, already) == "under the new key"
@@ -97,7 +97,7 @@ def test_values_that_stay_closed_are_named_and_the_others_go_on(old, both, open_
         operations.put(old, secret_id, "v")
     rotation = rotate(both)
     assert rotation.reencrypted == 2
-    assert list(rotation.closed) == ["b-lost"]
+    assert list(rotation.failed) == ["b-lost"]
 
 
 def test_no_write_is_lost_beside_a_busy_service(old, both, service):
