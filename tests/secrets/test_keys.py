@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app import settings
-from app.secrets.encryption import CannotOpen, Keyring, new_key
+from app.secrets.encryption import DecryptionError, Keyring, new_key
 from scripts.secrets import kept_key
 from tests.service import REPOSITORY
 
@@ -68,7 +68,7 @@ def test_the_first_key_encrypts_and_all_decrypt(monkeypatch):
     document = old.seal("a", "v")
     assert new.open("a", document) == "v"
     assert document["key_id"] == old.first != new.first == new.seal("a", "v")["key_id"]
-    with pytest.raises(CannotOpen):
+    with pytest.raises(DecryptionError):
         old.open("a", new.seal("a", "v"))
 
 

@@ -8,7 +8,7 @@ import traceback
 import pytest
 import requests
 
-from app.secrets.encryption import CannotOpen, Keyring, new_key
+from app.secrets.encryption import DecryptionError, Keyring, new_key
 from app.store.index_definitions import CONNECTORS, SECRETS, SYNC_JOBS
 from tests.nowhere import JSON, MARKER, assert_nowhere, failing_bodies
 from tests.secrets.conftest import KEY
@@ -93,7 +93,7 @@ def test_neither_values_nor_keys_are_in_representations_and_tracebacks():
     key = bytes(range(32))
     ring = Keyring([key])
     document = ring.seal("a", MARKER)
-    with pytest.raises(CannotOpen) as raised:
+    with pytest.raises(DecryptionError) as raised:
         ring.open("b", document)
     shown = "".join(traceback.format_exception(raised.value)) + repr(ring) + str(vars(ring))
     for secret in (MARKER, document["value"], repr(key), key.hex(), new_key()):
