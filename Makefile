@@ -70,11 +70,11 @@ image: ## Build the service's image, connector-sync-service (ARGS goes to docker
 
 .PHONY: base-image
 base-image: $(VENV)/.runtime ## Make what that image is built on of Debian's packages, where no registry is reached
-	@exec $(PYTHON) -m scripts.base_image
+	@exec $(PYTHON) -m scripts.offline.base_image
 
 .PHONY: elasticsearch-image
 elasticsearch-image: $(VENV)/.runtime ## Make a local Elasticsearch image for ES_IMAGE, where no registry is reached
-	@exec $(PYTHON) -m scripts.elasticsearch_image
+	@exec $(PYTHON) -m scripts.offline.elasticsearch_image
 
 .PHONY: clean
 clean: ## Remove the environments and every cache (not the data of `make run`)

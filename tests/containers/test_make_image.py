@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from scripts.base_image import BASE, BUILDER
+from scripts.offline.base_image import BASE, BUILDER
 from tests.conftest import lacking
 from tests.containers.conftest import MAJOR
 from tests.make_run import OUR_VARIABLES

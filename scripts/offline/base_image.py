@@ -18,7 +18,7 @@ BASE = "connector-sync-service/base"
 BUILDER = "connector-sync-service/builder"
 GATEWAY = "connector-sync-service/nginx"
 
-_REPOSITORY = Path(__file__).resolve().parent.parent
+_REPOSITORY = Path(__file__).resolve().parents[2]
 _PACKAGES = "base-files bash ca-certificates coreutils dash grep libstdc++6 python3-venv sed zlib1g"
 _APT_SOURCES = ("sources.list", "sources.list.d/debian.sources", "sources.list.d/ubuntu.sources")
 
@@ -76,7 +76,7 @@ def main() -> int:
     Returns:
         The exit status.
     """
-    parser = argparse.ArgumentParser(prog="python3 -m scripts.base_image", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python3 -m scripts.offline.base_image", description=__doc__)
     parser.parse_args()
     major = os.environ.get("ELASTICSEARCH_MAJOR", "9")
     try:
