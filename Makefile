@@ -69,12 +69,20 @@ image: ## Build the service's image, connector-sync-service (ARGS goes to docker
 	@exec docker build --tag connector-sync-service --build-arg ELASTICSEARCH_MAJOR=$(ELASTICSEARCH_MAJOR) $(ARGS) .
 
 .PHONY: base-image
-base-image: $(VENV)/.runtime ## Make what that image is built on of Debian's packages, where no registry is reached
-	@exec $(PYTHON) -m scripts.base_image
+base-image: | $(PYTHON) ## Make what that image is built on of Debian's packages, where no registry is reached
+	@exec $(PYTHON) -m scripts.offline.base_image
 
 .PHONY: elasticsearch-image
-elasticsearch-image: $(VENV)/.runtime ## Make a local Elasticsearch image for ES_IMAGE, where no registry is reached
-	@exec $(PYTHON) -m scripts.elasticsearch_image
+elasticsearch-image: ## Make a local Elasticsearch image for ES_IMAGE, where no registry is reached
+	@exec $(PYTHON3) -m scripts.offline.elasticsearch_image
+
+.PHONY: test-image-python
+test-image-python: base-image ## Run the unit tests with the Python of the service's image, in a container (ARGS goes to pytest)
+	@tar --create --exclude='./.*' . | docker run --rm --interactive connector-sync-service/builder sh -ec ' \
+	    cat >/checkout.tar; python3 -m tarfile --filter=data --extract /checkout.tar /checkout; cd /checkout; \
+	    python3 -m venv .venv; \
+	    .venv/bin/pip install --quiet --require-hashes --requirement requirements/dev-$(ELASTICSEARCH_MAJOR).txt; \
+	    exec .venv/bin/python -m pytest tests/unit $(ARGS)'
 
 .PHONY: clean
 clean: ## Remove the environments and every cache (not the data of `make run`)

@@ -1,1 +1,1 @@
-"""What developers and operators run; each script's first line says its one command."""
+"""What developers and operators run, one command each. `offline` is only for machines without an image registry."""

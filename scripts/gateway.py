@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import certifi
 
-from scripts.lifeline import follow_parent, tied
+from scripts.parent_death import set_parent_death_signal, with_parent_death_signal
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "gateway" / "nginx.conf.template"
 
@@ -120,7 +120,9 @@ class Gateway:
             (folder / "tls.conf").write_text(_TLS.format(host=host, authorities=self._authorities))
         # In a session of its own, since nginx takes the Ctrl-C of a terminal as "at once".
         self._process = subprocess.Popen(
-            tied([nginx, "-e", "stderr", "-p", f"{folder}/", "-c", f"{folder}/nginx.conf"]),
+            with_parent_death_signal(
+                [nginx, "-e", "stderr", "-p", f"{folder}/", "-c", f"{folder}/nginx.conf"]
+            ),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -217,7 +219,7 @@ def main() -> int:
     for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(asked, lambda *_: sys.exit(0))
     try:
-        follow_parent()
+        set_parent_death_signal()
         gateway = Gateway(chosen.host, chosen.port, chosen.connectors, chosen.elasticsearch, chosen.ca_certs)
         with gateway:
             print(f"The gateway answers at http://{_joined(chosen.host, chosen.port)}", flush=True)

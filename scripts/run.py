@@ -16,7 +16,7 @@ from app.settings import Settings, SettingsError, load
 from scripts.elasticsearch import Source, Unavailable, folders, for_run
 from scripts.elasticsearch.source import ask
 from scripts.gateway import Gateway, GatewayError
-from scripts.lifeline import follow_parent, tied
+from scripts.parent_death import set_parent_death_signal, with_parent_death_signal
 from scripts.secrets import kept_key
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -55,7 +55,7 @@ def main() -> int:
     for asked in _SIGNALS:
         signal.signal(asked, _ask)
     try:
-        follow_parent()
+        set_parent_death_signal()
         settings = load()
         port = _free_port(settings.host, settings.port)
         gateway_port = _gateway_port(settings)
@@ -159,7 +159,7 @@ def _service(source: Source, port: int, key: dict[str, str]) -> Iterator[subproc
     """Run gunicorn; at the end let it answer the requests under way, while Elasticsearch still runs."""
     # In a session of its own, since gunicorn takes the Ctrl-C of a terminal as "at once".
     service = subprocess.Popen(
-        tied([sys.executable, "-m", "gunicorn"]),
+        with_parent_death_signal([sys.executable, "-m", "gunicorn"]),
         cwd=_REPOSITORY,
         env={**os.environ, "ELASTICSEARCH_URL": source.url, "PORT": str(port), **key},
         stdin=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 
-from scripts.lifeline import follow_parent
+from scripts.parent_death import set_parent_death_signal
 
 from . import Unavailable, client_major, for_tests
 
@@ -22,7 +22,7 @@ def _main() -> int:
         if options.major:
             print(client_major())
             return 0
-        follow_parent()
+        set_parent_death_signal()
         return _foreground()
     except Unavailable as why:
         print(why, file=sys.stderr)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from scripts.lifeline import tied
+from scripts.parent_death import with_parent_death_signal
 
 from .node import JAVA_OPTIONS
 from .source import Unavailable, version_of, wait_for_version
@@ -148,7 +148,7 @@ class KeptContainer:
         try:
             # The docker command hands signals on, so that the container ends when its starter does.
             self._process = subprocess.Popen(
-                tied(command),
+                with_parent_death_signal(command),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

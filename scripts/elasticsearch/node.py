@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal, Self
 
-from scripts.lifeline import tied
+from scripts.parent_death import with_parent_death_signal
 
 from . import distribution, folders, java
 from .source import Unavailable, wait_for_version
@@ -284,7 +284,7 @@ class EmbeddedNode:
         assert self._lock is not None
         with (self.folder / "logs" / "console.log").open("wb") as console:
             self._process = subprocess.Popen(
-                tied(["bash", str(home / "bin" / "elasticsearch")], uid=folders.NODE_UID),
+                with_parent_death_signal(["bash", str(home / "bin" / "elasticsearch")], uid=folders.NODE_UID),
                 cwd=self.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,

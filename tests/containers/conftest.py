@@ -9,8 +9,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from scripts.base_image import BASE, BUILDER
 from scripts.elasticsearch.container import image
+from scripts.offline.base_image import BASE, BUILDER
 from tests.conftest import lacking
 
 # Before testcontainers is imported: a daemon beside us publishes its ports here, also if we are in a container.

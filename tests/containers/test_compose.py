@@ -14,7 +14,7 @@ import pytest
 import requests
 import yaml
 
-from scripts.base_image import BASE, BUILDER, GATEWAY
+from scripts.offline.base_image import BASE, BUILDER, GATEWAY
 from tests.conftest import lacking
 from tests.containers.conftest import MAJOR
 from tests.service import free_port

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 
-from scripts.base_image import BASE, BUILDER
+from scripts.offline.base_image import BASE, BUILDER
 from tests.conftest import lacking
 from tests.containers.conftest import MAJOR
 from tests.make_run import OUR_VARIABLES
 from tests.service import REPOSITORY
+
+
+def test_the_local_base_has_the_python_of_the_dockerfiles_own(daemon):
+    if not daemon.images.list(BUILDER):
+        lacking(f"There is no image {BUILDER} (`make base-image`)")
+    wanted = re.search(r"^ARG BASE=python:(\d+\.\d+)", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE)
+    found = daemon.containers.run(BUILDER, ["python3", "--version"], remove=True).decode()
+    if not found.startswith(f"Python {wanted[1]}."):
+        lacking(f"{BUILDER} has {found.strip()}; its packages are of another release")
 
 
 def test_it_builds_the_image_of_that_name(daemon):

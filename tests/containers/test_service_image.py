@@ -16,7 +16,7 @@ GRACE_SECONDS = 40
 
 @pytest.fixture(scope="module")
 def pair(daemon, elasticsearch_image, service_image):
-    from app.testing import ConnectorService
+    from testing import ConnectorService
 
     with ConnectorService(elasticsearch_image=elasticsearch_image, service_image=service_image) as pair:
         yield pair
@@ -135,7 +135,7 @@ def test_nothing_is_left_of_its_making(run):
     }
     assert "/service/.venv/bin/pip" not in listed
     assert "gunicorn.conf.py" in names
-    left = output(run, ["sh", "-c", "ls -d ~root/.cache /tmp/* /service/app/testing 2>/dev/null; true"])
+    left = output(run, ["sh", "-c", "ls -d ~root/.cache /tmp/* /service/testing 2>/dev/null; true"])
     assert left == ""
 
 

@@ -21,7 +21,7 @@ def installed(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
-    for name in ("app", "pyproject.toml", "README.md"):
+    for name in ("testing", "pyproject.toml", "README.md"):
         subprocess.run(["cp", "-r", str(REPOSITORY / name), str(source)], check=True)
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run([*pip, "--wheel-dir", str(folder), str(source)], check=True)
@@ -65,7 +65,7 @@ def test_the_documented_project_passes(daemon, elasticsearch_image, service_imag
 
 
 def test_an_elasticsearch_that_dies_is_told_at_once_with_its_log(daemon, elasticsearch_image, service_image):
-    from app.testing import ConnectorService, NotStarted
+    from testing import ConnectorService, NotStarted
 
     before = everything(daemon)
     started = time.monotonic()
@@ -80,7 +80,7 @@ def test_an_elasticsearch_that_dies_is_told_at_once_with_its_log(daemon, elastic
 
 
 def test_an_image_that_cannot_be_had_is_named(daemon):
-    from app.testing import ConnectorService, NotStarted
+    from testing import ConnectorService, NotStarted
 
     before = everything(daemon)
     with pytest.raises(NotStarted, match=r"connector-sync-service/nowhere:1\.0\.0 cannot be had"):
@@ -89,7 +89,7 @@ def test_an_image_that_cannot_be_had_is_named(daemon):
 
 
 def test_without_docker_it_says_so_at_once(daemon, monkeypatch):
-    from app.testing import ConnectorService, NotStarted
+    from testing import ConnectorService, NotStarted
 
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
     with pytest.raises(NotStarted, match="Docker does not answer"):

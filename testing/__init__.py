@@ -1,6 +1,7 @@
 """The service and an Elasticsearch in containers, for integration tests of whatever speaks to them.
 
-Installed, it is the package `connector_testing`; docs/testing.md shows a fixture. The service itself never imports it.
+Installed, it is the package `connector_testing`; docs/testing.md shows a fixture. It stands alone: nothing here imports the
+service, and the service never imports this.
 """
 
 from __future__ import annotations

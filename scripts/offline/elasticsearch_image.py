@@ -10,8 +10,8 @@ import sys
 import tarfile
 from pathlib import Path
 
-from scripts.base_image import BASE, ImageError, add_bytes, build, exists, make_base
 from scripts.elasticsearch import Unavailable, distribution, java
+from scripts.offline.base_image import BASE, ImageError, add_bytes, build, exists, make_base
 
 _HOME = "/usr/share/elasticsearch"
 _NOT_NEEDED = re.compile(
@@ -39,7 +39,9 @@ def main() -> int:
     Returns:
         The exit status.
     """
-    parser = argparse.ArgumentParser(prog="python3 -m scripts.elasticsearch_image", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python3 -m scripts.offline.elasticsearch_image", description=__doc__
+    )
     parser.parse_args()
     major = os.environ.get("ELASTICSEARCH_MAJOR")
     try:

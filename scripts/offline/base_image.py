@@ -18,8 +18,11 @@ BASE = "connector-sync-service/base"
 BUILDER = "connector-sync-service/builder"
 GATEWAY = "connector-sync-service/nginx"
 
-_REPOSITORY = Path(__file__).resolve().parent.parent
+_REPOSITORY = Path(__file__).resolve().parents[2]
 _PACKAGES = "base-files bash ca-certificates coreutils dash grep libstdc++6 python3-venv sed zlib1g"
+
+# Debian 12 has Python 3.11, Debian 13 that of the Dockerfile's own base; from the same mirrors, whatever they are.
+_RELEASES = {"bookworm": "trixie"}
 _APT_SOURCES = ("sources.list", "sources.list.d/debian.sources", "sources.list.d/ubuntu.sources")
 
 # The packages are unpacked only; these lines are what their own scripts would have done.
@@ -57,7 +60,7 @@ done
 exec nginx -c /nginx.conf -g 'daemon off;'
 """
 
-# Beside the base's own Python: the wheels of all requirements, and no other place to look for them.
+# Beside the base's own Python: the wheels of all requirements, those of the tests too, and no other place to look for them.
 _BUILDER = f"""
 FROM {BASE}
 COPY wheels /wheels
@@ -76,7 +79,7 @@ def main() -> int:
     Returns:
         The exit status.
     """
-    parser = argparse.ArgumentParser(prog="python3 -m scripts.base_image", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python3 -m scripts.offline.base_image", description=__doc__)
     parser.parse_args()
     major = os.environ.get("ELASTICSEARCH_MAJOR", "9")
     try:
@@ -92,7 +95,7 @@ def main() -> int:
 
 
 def make_base() -> None:
-    """Make a small image of the distribution that runs here, with Python; nothing is done if it is there already.
+    """Make a small image of the distribution's packages, with Python; nothing is done if it is there already.
 
     Raises:
         ImageError: It cannot be made.
@@ -120,12 +123,17 @@ def _make_of_packages(tag: str, packages: str) -> None:
         return
     if shutil.which("mmdebstrap") is None:
         raise ImageError("mmdebstrap is not installed (the package mmdebstrap of Debian or Ubuntu).")
-    sources = [Path("/etc/apt") / name for name in _APT_SOURCES]
+    own = _codename()
+    release = _RELEASES.get(own, own)
     command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={packages}"]
-    command += [f"--extract-hook={_FINISH.strip()}", _suite(), "-"]
-    command += [str(file) for file in sources if file.is_file() and file.stat().st_size]
-    print(f"Making {tag} of this machine's packages", file=sys.stderr, flush=True)
-    with tempfile.TemporaryFile() as packed:
+    command += [f"--extract-hook={_FINISH.strip()}", release, "-"]
+    print(f"Making {tag} of the packages of {release}", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory() as sources, tempfile.TemporaryFile() as packed:
+        for file in (Path("/etc/apt") / name for name in _APT_SOURCES):
+            if file.is_file() and (text := file.read_text()):
+                copy = Path(sources) / file.name
+                copy.write_text(text.replace(own, release))
+                command.append(str(copy))
         if subprocess.run(command, stdout=packed, check=False).returncode:
             raise ImageError(f"{tag} cannot be made; why stands above.")
         packed.seek(0)
@@ -135,7 +143,7 @@ def _make_of_packages(tag: str, packages: str) -> None:
 
 
 def make_builder(major: str) -> None:
-    """Make the image that the service's requirements are installed in, without a network.
+    """Make the image that requirements are installed in, without a network: the service's, or those of its tests.
 
     Args:
         major: The major of the Elasticsearch client among them.
@@ -152,11 +160,11 @@ def make_builder(major: str) -> None:
     if python.returncode:
         raise ImageError(f"{BASE} does not run: {python.stderr.strip()}")
     with tempfile.TemporaryDirectory() as wheels:
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
         pip += ["--require-hashes", "--only-binary=:all:", f"--python-version={python.stdout.strip()}"]
-        pip += [f"--requirement={_REPOSITORY / 'requirements' / f'runtime-{major}.txt'}", f"--dest={wheels}"]
+        pip += [f"--requirement={_REPOSITORY / 'requirements' / f'dev-{major}.txt'}", f"--dest={wheels}"]
         if subprocess.run(pip, stdin=subprocess.DEVNULL, check=False).returncode:
-            raise ImageError("The service's requirements cannot be fetched; why stands above.")
+            raise ImageError("The requirements cannot be fetched; why stands above.")
 
         def fill(context: tarfile.TarFile) -> None:
             context.add(wheels, "wheels")
@@ -214,7 +222,7 @@ def add_bytes(context: tarfile.TarFile, name: str, content: bytes) -> None:
     context.addfile(entry, io.BytesIO(content))
 
 
-def _suite() -> str:
+def _codename() -> str:
     try:
         return platform.freedesktop_os_release()["VERSION_CODENAME"]
     except (OSError, KeyError) as why:
