@@ -28,9 +28,12 @@ help: ## Show this list
 run: $(VENV)/.runtime ## Run the service, with an Elasticsearch unless ELASTICSEARCH_URL names one (HOST, PORT, WORKERS, THREADS)
 	@exec $(PYTHON) -m scripts.run
 
+# Each worker has an Elasticsearch of its own, so a few tests or a cluster that is given are for one.
+TEST_WORKERS ?= $(if $(ARGS)$(TEST_ELASTICSEARCH_URL),0,2)
+
 .PHONY: test
-test: $(VENV)/.dev ## Run all tests against a real Elasticsearch (ARGS='-k name' goes to pytest)
-	@exec $(PYTHON) -m pytest $(ARGS)
+test: $(VENV)/.dev ## Run all tests against a real Elasticsearch (ARGS='-k name' goes to pytest; TEST_WORKERS)
+	@exec $(PYTHON) -m pytest -n $(TEST_WORKERS) $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.dev ## Check format, lint, types and the arrows between modules

@@ -14,8 +14,9 @@ from app import settings
 from app.store import Store
 from app.store.index_definitions import DEFINITIONS
 from scripts.elasticsearch import Source, for_tests
+from tests.groups import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401
 from tests.secured import admin, callers, guarded, secured, set_up, start_service  # noqa: F401
-from tests.service import Http, Service
+from tests.service import SECRETS_KEY, Http, Service
 from tests.wiretap import Wiretap
 
 ALIASES = [definition.alias for definition in DEFINITIONS]
@@ -53,8 +54,8 @@ def elasticsearch(node_url: str) -> Iterator[Elasticsearch]:
 
 @pytest.fixture(scope="session")
 def running_service(node_url: str) -> Iterator[Service]:
-    """The service as `make run` runs it: gunicorn, two processes."""
-    with Service(node_url) as service:
+    """The service as `make run` runs it: gunicorn, two processes. It keeps secrets, and logs all there is."""
+    with Service(node_url, SECRETS_KEYS=SECRETS_KEY, LOG_FORMAT="json", LOG_LEVEL="debug") as service:
         yield service
 
 

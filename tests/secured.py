@@ -13,7 +13,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from scripts.elasticsearch import EmbeddedNode, Security, client_major
-from tests.service import Service
+from tests.service import SECRETS_KEY, Service
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 
@@ -23,8 +23,6 @@ KNOWS_CONNECTOR_PRIVILEGES = client_major() >= 9
 # Accounts of Elasticsearch's own: one that may do everything here, and one that may only read, or in 8.14 nothing.
 MIGHTY_SERVICE = "fleet-server" if KNOWS_CONNECTOR_PRIVILEGES else "enterprise-search-server"
 WEAK_SERVICE = "kibana" if KNOWS_CONNECTOR_PRIVILEGES else "fleet-server"
-
-SECRETS_KEY = base64.b64encode(b"k" * 32).decode()
 
 ALL_INDICES = ".elastic-connectors* connector-sync-leases*"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from typing import Any, Self
 import requests
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+SECRETS_KEY = base64.b64encode(b"k" * 32).decode()  # of the services that keep secrets
 
 
 class Http:
@@ -49,6 +51,10 @@ class Http:
         return self.request("DELETE", path, **options)
 
     def close(self) -> None:
+        """Close the connections now: a session alone leaves them to the garbage collector."""
+        pools = self._session.get_adapter(self.url).poolmanager.pools
+        for key in pools.keys():  # noqa: SIM118 - it cannot be iterated
+            pools[key].close()
         self._session.close()
 
 
@@ -101,17 +107,17 @@ class Service:
 
     def log(self) -> str:
         """All that the service has written so far."""
-        self._log.seek(0)
-        return self._log.read()
+        # Opened anew: to read through the descriptor that it writes to would move the place where it writes.
+        return Path(f"/proc/self/fd/{self._log.fileno()}").read_text()
 
     def stop(self) -> None:
+        self.http.close()  # a stopping service waits two seconds for what clients keep open
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(40)
 
     def close(self) -> None:
         self.stop()
-        self.http.close()
         self._log.close()
 
     def __enter__(self) -> Self:

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from app.secrets.encryption import new_key
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from scripts.elasticsearch.folders import cache_folder
 from tests.clients.calls import CONNECTOR, JOB, PUT, RUNNING
@@ -24,13 +23,6 @@ from tests.service import Service, free_port
 
 JAVASCRIPT = Path(__file__).parent / "javascript"
 OLDEST_NODE_JS = 20
-
-
-@pytest.fixture(scope="session")
-def running_service(node_url: str) -> Iterator[Service]:
-    """A service that can keep secrets too."""
-    with Service(node_url, SECRETS_KEYS=new_key()) as service:
-        yield service
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import requests
 
@@ -11,7 +9,7 @@ from app.store.index_definitions import CONNECTORS
 from tests.connectors.conftest import ID, ROOT, error
 from tests.connectors.test_deletion import read_only
 from tests.nowhere import JSON, MARKER, assert_nowhere, failing_bodies
-from tests.service import Http, Service
+from tests.service import Http
 
 PATH = f"{ROOT}/{ID}/_configuration"
 ITEM = {"label": "Password", "sensitive": True, "value": MARKER}
@@ -35,30 +33,23 @@ FAILING = [
 REFUSED_LATE = [{"configuration": {"": ITEM}}, {"configuration": {".": ITEM}}, {"configuration": {" ": ITEM}}]
 
 
-@pytest.fixture(scope="module")
-def talkative(node_url: str) -> Iterator[Service]:
-    """A service that logs all there is."""
-    with Service(node_url, WORKERS="1", LOG_FORMAT="json", LOG_LEVEL="debug") as service:
-        yield service
-
-
 @pytest.fixture
-def loud(talkative: Service, connector: str) -> Http:
-    talkative.wait_until_ready()
-    return talkative.http
+def loud(http: Http, connector: str) -> Http:
+    """Requests to a service that logs all there is, with a connector."""
+    return http
 
 
-def test_a_value_is_in_no_log(talkative, loud) -> None:
+def test_a_value_is_in_no_log(service, loud) -> None:
     answers = [loud.put(PATH, json=body) for body in (WHOLE, VALUE, VALUE)]
     assert [answer.status_code for answer in answers] == [200] * 3
     shown = loud.get(f"{ROOT}/{ID}")
     assert shown.json()["configuration"]["password"]["value"] == MARKER
     assert loud.get(ROOT).status_code == 200
-    assert_nowhere(answers, talkative.log())
-    assert PATH in talkative.log()
+    assert_nowhere(answers, service.log())
+    assert PATH in service.log()
 
 
-def test_a_value_is_in_no_error(talkative, loud, elasticsearch) -> None:
+def test_a_value_is_in_no_error(service, loud, elasticsearch) -> None:
     assert loud.put(PATH, json=WHOLE).status_code == 200
 
     def sent(**options) -> requests.Response:
@@ -80,7 +71,7 @@ def test_a_value_is_in_no_error(talkative, loud, elasticsearch) -> None:
         with read_only(elasticsearch, CONNECTORS.alias):
             answers.append(sent(json=body))
     assert answers[-1].status_code == 503
-    assert_nowhere(answers, talkative.log())
+    assert_nowhere(answers, service.log())
 
 
 def test_syntax_errors_still_say_where(loud) -> None:

@@ -10,19 +10,10 @@ from elasticsearch import Elasticsearch
 
 from app import settings
 from app.secrets import operations
-from app.secrets.encryption import new_key
 from app.secrets.operations import Vault
 from app.store import Store
 from app.store.index_definitions import SECRETS
 from tests.service import Http, Service
-
-KEY = new_key()  # of the service
-
-
-@pytest.fixture(scope="session")
-def running_service(node_url: str) -> Iterator[Service]:
-    with Service(node_url, SECRETS_KEYS=KEY, LOG_FORMAT="json", LOG_LEVEL="debug") as service:
-        yield service
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ import requests
 
 from app.secrets.encryption import DecryptionError, Keyring, new_key
 from app.store.index_definitions import CONNECTORS, SECRETS, SYNC_JOBS
+from tests.conftest import empty
 from tests.nowhere import JSON, MARKER, assert_nowhere, failing_bodies
-from tests.secrets.conftest import KEY
 from tests.secrets.test_endpoints import SECRETS_PATH
+from tests.service import SECRETS_KEY
 
 FAILING_BODIES = [
     *failing_bodies('{"value": ', "}"),
@@ -63,11 +64,12 @@ def test_a_value_is_in_no_answer_but_its_own_and_in_no_log(service, elasticsearc
     answers.append(http.get("/readyz"))
 
     assert_nowhere(answers, service.log())
-    assert KEY not in service.log()
+    assert SECRETS_KEY not in service.log()
     assert SECRETS_PATH in service.log()
 
 
 def test_a_value_is_in_no_document(service, elasticsearch):
+    empty(elasticsearch)  # of what others have put into the other indices
     send_everywhere(service.http)
     indices = [SECRETS.alias, CONNECTORS.alias, SYNC_JOBS.alias]
     elasticsearch.indices.refresh(index=indices)

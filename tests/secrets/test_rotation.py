@@ -13,20 +13,19 @@ from app.secrets import operations
 from app.secrets.encryption import new_key
 from app.secrets.rotation import rotate
 from app.store.index_definitions import SECRETS
-from tests.secrets.conftest import KEY
-from tests.service import REPOSITORY
+from tests.service import REPOSITORY, SECRETS_KEY
 
 NEW = new_key()
 
 
 @pytest.fixture
 def old(service, open_vault):
-    return open_vault(KEY)
+    return open_vault(SECRETS_KEY)
 
 
 @pytest.fixture
 def both(service, open_vault):
-    return open_vault(NEW, KEY)
+    return open_vault(NEW, SECRETS_KEY)
 
 
 def test_all_secrets_page_by_page_and_nothing_the_second_time(old, both, open_vault):
@@ -144,7 +143,7 @@ def command(node_url: str, *keys: str) -> subprocess.CompletedProcess[str]:
 def test_the_command_counts(old, both, node_url, http):
     for secret_id in ("a", "b"):
         operations.put(old, secret_id, "v")
-    done = command(node_url, NEW, KEY)
+    done = command(node_url, NEW, SECRETS_KEY)
     again = command(node_url, NEW)
     said = f"Secrets under the key [{both.keyring.first}]: 2, "
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{said}2 of them encrypted anew.\n", "")
@@ -156,7 +155,7 @@ def test_the_command_counts(old, both, node_url, http):
 def test_the_command_names_what_stays_closed_and_fails(both, node_url, open_vault):
     lost = open_vault(new_key())
     operations.put(lost, "a", "v")
-    ended = command(node_url, NEW, KEY)
+    ended = command(node_url, NEW, SECRETS_KEY)
     assert ended.returncode == 1
     assert ended.stderr == (
         "The secret [a] cannot be decrypted: "

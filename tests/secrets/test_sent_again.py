@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.secrets.conftest import KEY
 from tests.secrets.test_endpoints import SECRETS_PATH
-from tests.service import Service
+from tests.service import SECRETS_KEY, Service
 from tests.wiretap import Which, Wiretap, nth, to
 
 DOCUMENT = to("/_doc/", "/_create/")
@@ -17,7 +16,7 @@ DOCUMENT = to("/_doc/", "/_create/")
 @pytest.fixture(scope="module")
 def tapped(tap: Wiretap) -> Iterator[Service]:
     """A service that reaches Elasticsearch through the tap."""
-    with Service(tap.url, SECRETS_KEYS=KEY, WORKERS="1") as service:
+    with Service(tap.url, SECRETS_KEYS=SECRETS_KEY, WORKERS="1") as service:
         service.wait_until_ready()
         yield service
 
