@@ -23,11 +23,3 @@ _TABLE = {
 TRANSITIONS: Final = {
     status.value: [target.value for target in targets] for status, targets in _TABLE.items()
 }
-
-
-def refusal(current: str, target: str) -> str:
-    """The reason with which a transition that the table does not have is refused."""
-    return (
-        f"Invalid transition attempt from [{current}] to [{target}]. "
-        "Such a status transition is not supported by the Connector Protocol."
-    )

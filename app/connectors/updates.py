@@ -10,7 +10,7 @@ from typing import Any
 
 from app import clock
 from app.connectors.index_names import MANAGED_PREFIX
-from app.connectors.states import TRANSITIONS, refusal
+from app.connectors.states import TRANSITIONS
 from app.connectors.transitions import change
 from app.errors import ApiError, Cause, illegal_argument, status_error
 from app.protocol import ConnectorStatus
@@ -108,7 +108,10 @@ def set_status(store: Store, connector_id: str, status: str) -> str:
         current = details["status"]
         if current not in TRANSITIONS:
             return illegal_argument(f"Unknown ConnectorStatus [{'null' if current is None else current}].")
-        reason = refusal(current, status)
+        reason = (
+            f"Invalid transition attempt from [{current}] to [{status}]. "
+            "Such a status transition is not supported by the Connector Protocol."
+        )
         return status_error(400, reason, Cause(_INVALID_TRANSITION, reason))
 
     return change(store, connector_id, STATUS, params, {Verdict.REFUSED: refused})

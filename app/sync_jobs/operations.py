@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from app import clock
 from app.connectors.document import is_deleted
-from app.errors import ApiError, Cause, illegal_argument, index_not_found, not_found, status_error
+from app.errors import ApiError, index_not_found, not_found, status_error
 from app.protocol import SyncStatus
 from app.store import Store
 from app.store.documents import new_id, with_id
@@ -21,16 +22,15 @@ from app.store.index_definitions import CONNECTORS
 from app.store.scripts import Responses, Script, Verdict, load
 from app.sync_jobs import paging
 from app.sync_jobs.document import new_sync_job
+from app.sync_jobs.errors import claim_error, finished_error, missing_error, transition_error
 from app.sync_jobs.queries import list_search
-from app.sync_jobs.states import FINISHED, TRANSITIONS, refusal
+from app.sync_jobs.states import FINISHED, TRANSITIONS
 
 CANCEL = load(__package__, "cancel")
 CLAIM = load(__package__, "claim")
 FAIL = load(__package__, "error")
 CHECK_IN = load(__package__, "check_in")
 STATS = load(__package__, "stats")
-
-_INVALID_TRANSITION = "connector_sync_job_invalid_status_transition_exception"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def get(store: Store, sync_job_id: str) -> dict[str, Any]:
     try:
         job = store.sync_jobs.get(sync_job_id)
     except IndexMissing:
-        raise _missing(sync_job_id) from None
+        raise missing_error(sync_job_id) from None
     if job is None:
         raise not_found(sync_job_id)
     return with_id(sync_job_id, job)
@@ -116,7 +116,7 @@ def delete(store: Store, sync_job_id: str) -> None:
     try:
         deleted = store.sync_jobs.delete(sync_job_id)
     except IndexMissing:
-        raise _missing(sync_job_id) from None
+        raise missing_error(sync_job_id) from None
     if not deleted:
         raise not_found(sync_job_id)
 
@@ -124,7 +124,7 @@ def delete(store: Store, sync_job_id: str) -> None:
 def cancel(store: Store, sync_job_id: str) -> str:
     """End a job that nobody runs, ask the worker of a running one to stop; the result, `updated`."""
     params = {"transitions": TRANSITIONS, "now": clock.now()}
-    responses = {Verdict.REFUSED: _transition_refused(SyncStatus.CANCELING)}
+    responses = {Verdict.REFUSED: partial(transition_error, SyncStatus.CANCELING)}
     return _transition(store, sync_job_id, CANCEL, params, responses)
 
 
@@ -154,7 +154,7 @@ def claim(
     }
     responses: Responses = {
         Verdict.DUPLICATE: "noop",
-        Verdict.REFUSED: lambda job: _claim_refused(sync_job_id, job),
+        Verdict.REFUSED: partial(claim_error, sync_job_id),
     }
     return _transition(store, sync_job_id, CLAIM, params, responses)
 
@@ -162,7 +162,7 @@ def claim(
 def fail(store: Store, sync_job_id: str, error: str) -> str:
     """End a running job with an error; the result, `updated`."""
     params = {"transitions": TRANSITIONS, "now": clock.now(), "error": error}
-    responses = {Verdict.REFUSED: _transition_refused(SyncStatus.ERROR)}
+    responses = {Verdict.REFUSED: partial(transition_error, SyncStatus.ERROR)}
     return _transition(store, sync_job_id, FAIL, params, responses)
 
 
@@ -196,60 +196,20 @@ def _transition(
     params: Mapping[str, Any],
     responses: Responses,
     *,
-    missing: str | None = None,
+    missing: Callable[[str], ApiError] = not_found,
 ) -> str:
-    """The result of a script: `updated` where it did its work, else what `responses` say. `missing`: the 404's reason."""
+    """The result of a script: `updated` where it did its work, else what `responses` say; `missing` makes the 404."""
     try:
         outcome = store.sync_jobs.transition(sync_job_id, script, params)
     except IndexMissing:
-        raise _missing(sync_job_id) from None
+        raise missing_error(sync_job_id) from None
     if outcome is None:
-        raise not_found(missing or sync_job_id)
+        raise missing(sync_job_id)
     return outcome.respond({Verdict.UPDATED: "updated", Verdict.DONE: "updated", **responses})
 
 
 def _heartbeat(
     store: Store, sync_job_id: str, script: Script, params: Mapping[str, Any], responses: Responses
 ) -> str:
-    def finished(job: Mapping[str, Any]) -> ApiError:
-        return status_error(
-            409,
-            f"Sync job [{sync_job_id}] is finished with status [{job['status']}] "
-            "and takes no more heartbeats or stats.",
-        )
-
-    reason = _missing_reason(sync_job_id)
-    return _transition(
-        store, sync_job_id, script, params, {Verdict.FINISHED: finished, **responses}, missing=reason
-    )
-
-
-def _missing_reason(sync_job_id: str) -> str:
-    return f"connector sync job [{sync_job_id}] not found"
-
-
-def _missing(sync_job_id: str) -> ApiError:
-    return not_found(_missing_reason(sync_job_id))
-
-
-def _transition_refused(target: SyncStatus) -> Callable[[Mapping[str, Any]], ApiError]:
-    """What makes the error for a job whose status does not lead to `target`."""
-
-    def error(job: Mapping[str, Any]) -> ApiError:
-        status = job["status"]
-        if status not in TRANSITIONS:
-            return illegal_argument(f"Unknown ConnectorSyncStatus [{'null' if status is None else status}].")
-        reason = refusal(status, target)
-        return status_error(400, reason, Cause(_INVALID_TRANSITION, reason))
-
-    return error
-
-
-def _claim_refused(sync_job_id: str, job: Mapping[str, Any]) -> ApiError:
-    status, holder, started = job["status"], job["worker_hostname"], job["started_at"]
-    reason = refusal(status, SyncStatus.IN_PROGRESS)
-    cause = Cause(_INVALID_TRANSITION, reason)
-    if holder is not None and status in (SyncStatus.IN_PROGRESS, SyncStatus.CANCELING):
-        when = "" if started is None else f" at [{started}]"
-        reason += f" Sync job [{sync_job_id}] was claimed by [{holder}]{when}."
-    return status_error(409, reason, cause)
+    responses = {Verdict.FINISHED: partial(finished_error, sync_job_id), **responses}
+    return _transition(store, sync_job_id, script, params, responses, missing=missing_error)

@@ -27,11 +27,3 @@ TRANSITIONS: Final = {
     status.value: [target.value for target in targets] for status, targets in _TABLE.items()
 }
 FINISHED: Final = [status for status, targets in TRANSITIONS.items() if not targets]
-
-
-def refusal(current: str | None, target: str) -> str:
-    """The reason with which a transition that the table does not have is refused."""
-    return (
-        f"Invalid transition attempt from [{'null' if current is None else current}] to [{target}]. "
-        "Such a ConnectorSyncStatus transition is not supported by the Connector Protocol."
-    )
