@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any, Final
 
 
 class SyncStatus(StrEnum):
@@ -40,3 +41,33 @@ class ConnectorStatus(StrEnum):
     CONFIGURED = "configured"
     CONNECTED = "connected"
     ERROR = "error"
+
+
+CONFIGURATION_ITEM_DEFAULTS: Final[dict[str, Any]] = {
+    "default_value": None,
+    "required": False,
+    "sensitive": False,
+    "value": None,
+}
+"""What is stored of a configuration item whether it was sent or not."""
+
+# What a job's snapshot of its connector has: the keys of a configuration item, the pipeline, and half of a filtering.
+CONFIGURATION_ITEM_KEYS: Final = (
+    "category",
+    "default_value",
+    "depends_on",
+    "display",
+    "label",
+    "options",
+    "order",
+    "placeholder",
+    "required",
+    "sensitive",
+    "tooltip",
+    "type",
+    "ui_restrictions",
+    "validations",
+    "value",
+)
+PIPELINE_KEYS: Final = ("extract_binary_content", "name", "reduce_whitespace", "run_ml_inference")
+FILTERING_KEYS: Final = ("advanced_snippet", "rules", "validation")

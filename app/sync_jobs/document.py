@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.connectors.schemas.configuration import ITEM_DEFAULTS, ConfigurationItem
-from app.connectors.schemas.filtering import Half
-from app.connectors.schemas.syncing import Pipeline
 from app.errors import ApiError, Cause
-from app.protocol import JobType, SyncStatus
-from app.wire.schema import reader
+from app.protocol import (
+    CONFIGURATION_ITEM_DEFAULTS,
+    CONFIGURATION_ITEM_KEYS,
+    FILTERING_KEYS,
+    PIPELINE_KEYS,
+    JobType,
+    SyncStatus,
+)
 
 ACCESS_CONTROL_INDEX_PREFIX = ".search-acl-filter-"
-
-_ITEM_KEYS = tuple(reader(ConfigurationItem).fields)
-_PIPELINE_KEYS = tuple(reader(Pipeline).fields)
-_FILTERING_KEYS = tuple(reader(Half).fields)
 
 
 def new_sync_job(
@@ -72,15 +71,15 @@ def _active_filtering(filtering: Any) -> dict[str, Any] | None:
     active = first.get("active") if isinstance(first, Mapping) else None
     if not isinstance(active, Mapping):
         raise _unreadable("filtering")
-    return {key: active[key] for key in _FILTERING_KEYS if key in active}
+    return {key: active[key] for key in FILTERING_KEYS if key in active}
 
 
 def _pipeline(pipeline: Any) -> dict[str, Any] | None:
     if pipeline is None:
         return None
-    if not isinstance(pipeline, Mapping) or any(pipeline.get(key) is None for key in _PIPELINE_KEYS):
+    if not isinstance(pipeline, Mapping) or any(pipeline.get(key) is None for key in PIPELINE_KEYS):
         raise _unreadable("pipeline")
-    return {key: pipeline[key] for key in _PIPELINE_KEYS}
+    return {key: pipeline[key] for key in PIPELINE_KEYS}
 
 
 def _configuration(configuration: Any) -> dict[str, Any] | None:
@@ -98,8 +97,13 @@ def _item(item: Any) -> dict[str, Any]:
         or isinstance(item.get("value"), list)
     ):
         raise _unreadable("configuration")
-    always = {key: default if item.get(key) is None else item[key] for key, default in ITEM_DEFAULTS.items()}
-    return always | {key: item[key] for key in _ITEM_KEYS if key not in always and item.get(key) is not None}
+    always = {
+        key: default if item.get(key) is None else item[key]
+        for key, default in CONFIGURATION_ITEM_DEFAULTS.items()
+    }
+    return always | {
+        key: item[key] for key in CONFIGURATION_ITEM_KEYS if key not in always and item.get(key) is not None
+    }
 
 
 def _unreadable(field: str) -> ApiError:
