@@ -14,7 +14,7 @@ from app.context import store
 from app.sensitive import masked_connector
 from app.wire.authorization import may_manage
 from app.wire.endpoint import endpoint
-from app.wire.rendering import answer
+from app.wire.rendering import json_response
 
 blueprint = Blueprint("connectors", __name__, url_prefix="/_connector")
 
@@ -29,7 +29,7 @@ def _shown(connector: dict[str, Any]) -> dict[str, Any]:
 def create(body: dict[str, Any]) -> Response:
     """Make a connector under an id of ours."""
     connector_id = operations.create(store(), body)
-    return answer({"id": connector_id, "result": "created"}, 201)
+    return json_response({"id": connector_id, "result": "created"}, 201)
 
 
 @blueprint.put("")
@@ -37,7 +37,7 @@ def create(body: dict[str, Any]) -> Response:
 def put_without_id(body: dict[str, Any]) -> Response:
     """Make a connector under an id of ours, as `POST` does."""
     connector_id = operations.create(store(), body)
-    return answer({"id": connector_id, "result": "created"}, 201)
+    return json_response({"id": connector_id, "result": "created"}, 201)
 
 
 @blueprint.get("")
@@ -45,7 +45,7 @@ def put_without_id(body: dict[str, Any]) -> Response:
 def list_(query: dict[str, Any]) -> Response:
     """List connectors by their index, a page at a time."""
     page = operations.list_(store(), **query)
-    return answer({"count": page.count, "results": [_shown(connector) for connector in page.results]})
+    return json_response({"count": page.count, "results": [_shown(connector) for connector in page.results]})
 
 
 @blueprint.put("/<connector:connector_id>")
@@ -53,7 +53,7 @@ def list_(query: dict[str, Any]) -> Response:
 def put(connector_id: str, body: dict[str, Any]) -> Response:
     """Make a connector, or change the fields of one that were sent."""
     result = operations.put(store(), connector_id, body)
-    return answer({"id": connector_id, "result": result}, 201 if result == "created" else 200)
+    return json_response({"id": connector_id, "result": result}, 201 if result == "created" else 200)
 
 
 @blueprint.get("/<connector:connector_id>")
@@ -61,7 +61,7 @@ def put(connector_id: str, body: dict[str, Any]) -> Response:
 def get(connector_id: str, query: dict[str, Any]) -> Response:
     """Show a connector."""
     connector = operations.get(store(), connector_id, include_deleted=query["include_deleted"])
-    return answer(_shown(connector))
+    return json_response(_shown(connector))
 
 
 @blueprint.delete("/<connector:connector_id>")
@@ -69,21 +69,21 @@ def get(connector_id: str, query: dict[str, Any]) -> Response:
 def delete(connector_id: str, query: dict[str, Any]) -> Response:
     """Remove a connector, or mark it as deleted."""
     operations.delete(store(), connector_id, **query)
-    return answer({"acknowledged": True})
+    return json_response({"acknowledged": True})
 
 
 @blueprint.put("/<connector:connector_id>/_check_in")
 @endpoint(action="update_last_seen", validate_path=written_connector_id)
 def check_in(connector_id: str) -> Response:
     """Take a heartbeat of the connector's service."""
-    return answer({"result": updates.check_in(store(), connector_id)})
+    return json_response({"result": updates.check_in(store(), connector_id)})
 
 
 @blueprint.put("/<connector:connector_id>/_api_key_id")
 @endpoint(action="update_api_key_id", body=properties.ApiKeyIdBody, validate_path=written_connector_id)
 def api_key_id(connector_id: str, body: dict[str, Any]) -> Response:
     """Set the ids of the connector's API key and of the secret that holds it."""
-    return answer({"result": updates.merge(store(), connector_id, _without_nulls(body))})
+    return json_response({"result": updates.merge(store(), connector_id, _without_nulls(body))})
 
 
 @blueprint.put("/<connector:connector_id>/_configuration")
@@ -96,21 +96,21 @@ def configure(connector_id: str, body: dict[str, Any]) -> Response:
         result = updates.configure(store(), connector_id, body["configuration"])
     else:
         result = updates.set_values(store(), connector_id, body["values"] or {})
-    return answer({"result": result})
+    return json_response({"result": result})
 
 
 @blueprint.put("/<connector:connector_id>/_error")
 @endpoint(action="update_error", body=properties.ErrorBody, validate_path=written_connector_id)
 def error(connector_id: str, body: dict[str, Any]) -> Response:
     """Note what is wrong with the connector, or that nothing is."""
-    return answer({"result": updates.set_error(store(), connector_id, body["error"])})
+    return json_response({"result": updates.set_error(store(), connector_id, body["error"])})
 
 
 @blueprint.put("/<connector:connector_id>/_features")
 @endpoint(action="update_features", body=syncing.FeaturesBody, validate_path=written_connector_id)
 def features(connector_id: str, body: dict[str, Any]) -> Response:
     """Say what the connector can do."""
-    return answer({"result": updates.merge(store(), connector_id, body)})
+    return json_response({"result": updates.merge(store(), connector_id, body)})
 
 
 @blueprint.put("/<connector:connector_id>/_filtering")
@@ -121,7 +121,7 @@ def filter_(connector_id: str, body: dict[str, Any]) -> Response:
         result = drafts.replace(store(), connector_id, body["filtering"])
     else:
         result = drafts.edit(store(), connector_id, body.get("rules"), body.get("advanced_snippet"))
-    return answer({"result": result})
+    return json_response({"result": result})
 
 
 @blueprint.put("/<connector:connector_id>/_filtering/_validation")
@@ -132,70 +132,70 @@ def filter_(connector_id: str, body: dict[str, Any]) -> Response:
 )
 def validate_filtering(connector_id: str, body: dict[str, Any]) -> Response:
     """Take a connector service's verdict on the draft."""
-    return answer({"result": drafts.set_validation(store(), connector_id, body["validation"])})
+    return json_response({"result": drafts.set_validation(store(), connector_id, body["validation"])})
 
 
 @blueprint.put("/<connector:connector_id>/_filtering/_activate")
 @endpoint(action="update_filtering/activate", validate_path=written_connector_id)
 def activate_filtering(connector_id: str) -> Response:
     """Make the draft the active half."""
-    return answer({"result": drafts.activate(store(), connector_id)})
+    return json_response({"result": drafts.activate(store(), connector_id)})
 
 
 @blueprint.put("/<connector:connector_id>/_index_name")
 @endpoint(action="update_index_name", body=properties.IndexNameBody, validate_path=written_connector_id)
 def index_name(connector_id: str, body: dict[str, Any]) -> Response:
     """Attach an index, or none."""
-    return answer({"result": operations.set_index_name(store(), connector_id, body["index_name"])})
+    return json_response({"result": operations.set_index_name(store(), connector_id, body["index_name"])})
 
 
 @blueprint.put("/<connector:connector_id>/_last_sync")
 @endpoint(action="update_last_sync_stats", body=syncing.LastSyncBody, validate_path=written_connector_id)
 def last_sync(connector_id: str, body: dict[str, Any]) -> Response:
     """Take how the last syncs went."""
-    return answer({"result": updates.replace(store(), connector_id, body)})
+    return json_response({"result": updates.replace(store(), connector_id, body)})
 
 
 @blueprint.put("/<connector:connector_id>/_name")
 @endpoint(action="update_name", body=properties.NameBody, validate_path=written_connector_id)
 def name(connector_id: str, body: dict[str, Any]) -> Response:
     """Set the name, the description, or both."""
-    return answer({"result": updates.merge(store(), connector_id, _without_nulls(body))})
+    return json_response({"result": updates.merge(store(), connector_id, _without_nulls(body))})
 
 
 @blueprint.put("/<connector:connector_id>/_native")
 @endpoint(action="update_native", body=properties.NativeBody, validate_path=written_connector_id)
 def native(connector_id: str, body: dict[str, Any]) -> Response:
     """Say whether Elastic manages the connector."""
-    return answer({"result": updates.set_native(store(), connector_id, body["is_native"])})
+    return json_response({"result": updates.set_native(store(), connector_id, body["is_native"])})
 
 
 @blueprint.put("/<connector:connector_id>/_pipeline")
 @endpoint(action="update_pipeline", body=syncing.PipelineBody, validate_path=written_connector_id)
 def pipeline(connector_id: str, body: dict[str, Any]) -> Response:
     """Set the ingest pipeline."""
-    return answer({"result": updates.merge(store(), connector_id, body)})
+    return json_response({"result": updates.merge(store(), connector_id, body)})
 
 
 @blueprint.put("/<connector:connector_id>/_scheduling")
 @endpoint(action="update_scheduling", body=scheduling.SchedulingBody, validate_path=written_connector_id)
 def schedule(connector_id: str, body: dict[str, Any]) -> Response:
     """Set the schedules that were sent."""
-    return answer({"result": updates.merge(store(), connector_id, body)})
+    return json_response({"result": updates.merge(store(), connector_id, body)})
 
 
 @blueprint.put("/<connector:connector_id>/_service_type")
 @endpoint(action="update_service_type", body=properties.ServiceTypeBody, validate_path=written_connector_id)
 def service_type(connector_id: str, body: dict[str, Any]) -> Response:
     """Say what the connector connects to."""
-    return answer({"result": updates.set_service_type(store(), connector_id, body["service_type"])})
+    return json_response({"result": updates.set_service_type(store(), connector_id, body["service_type"])})
 
 
 @blueprint.put("/<connector:connector_id>/_status")
 @endpoint(action="update_status", body=properties.StatusBody, validate_path=written_connector_id)
 def status(connector_id: str, body: dict[str, Any]) -> Response:
     """Move the connector to another status."""
-    return answer({"result": updates.set_status(store(), connector_id, body["status"])})
+    return json_response({"result": updates.set_status(store(), connector_id, body["status"])})
 
 
 def _without_nulls(body: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from app.context import settings, store
 from app.secrets import operations
 from app.secrets.schemas import PostBody, PutBody, deleted_secret_id, existing_secret_id, written_secret_id
 from app.wire.endpoint import endpoint
-from app.wire.rendering import answer
+from app.wire.rendering import json_response
 
 blueprint = Blueprint("secrets", __name__, url_prefix="/_connector/_secret")
 
@@ -24,7 +24,7 @@ def _vault() -> operations.Vault:
 @endpoint(action="secret/post", body=PostBody)
 def create(body: dict[str, Any]) -> Response:
     """Keep a value under an id of ours."""
-    return answer({"id": operations.create(_vault(), body["value"])})
+    return json_response({"id": operations.create(_vault(), body["value"])})
 
 
 @blueprint.put("/<segment:secret_id>")
@@ -32,14 +32,14 @@ def create(body: dict[str, Any]) -> Response:
 def put(secret_id: str, body: dict[str, Any]) -> Response:
     """Keep a value under an id, in place of the one before."""
     result = operations.put(_vault(), secret_id, body["value"])
-    return answer({"result": result}, 201 if result == "created" else 200)
+    return json_response({"result": result}, 201 if result == "created" else 200)
 
 
 @blueprint.get("/<segment:secret_id>")
 @endpoint(action="secret/get", validate_path=existing_secret_id)
 def get(secret_id: str) -> Response:
     """Show a value."""
-    return answer({"id": secret_id, "value": operations.get(_vault(), secret_id)})
+    return json_response({"id": secret_id, "value": operations.get(_vault(), secret_id)})
 
 
 @blueprint.delete("/<segment:secret_id>")
@@ -47,4 +47,4 @@ def get(secret_id: str) -> Response:
 def delete(secret_id: str) -> Response:
     """Forget a value."""
     operations.delete(_vault(), secret_id)
-    return answer({"deleted": True})
+    return json_response({"deleted": True})

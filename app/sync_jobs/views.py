@@ -20,7 +20,7 @@ from app.sync_jobs.schemas import (
 )
 from app.wire.authorization import may_manage
 from app.wire.endpoint import endpoint
-from app.wire.rendering import answer
+from app.wire.rendering import json_response
 
 blueprint = Blueprint("sync_jobs", __name__, url_prefix="/_connector/_sync_job")
 
@@ -35,7 +35,7 @@ def _shown(sync_job: dict[str, Any]) -> dict[str, Any]:
 def create(body: dict[str, Any]) -> Response:
     """Queue a job for a connector."""
     sync_job_id = operations.create(store(), body["id"], body["job_type"], body["trigger_method"])
-    return answer({"id": sync_job_id}, 201)
+    return json_response({"id": sync_job_id}, 201)
 
 
 @blueprint.get("")
@@ -46,14 +46,14 @@ def list_(query: dict[str, Any]) -> Response:
     shown: dict[str, Any] = {"count": page.count, "results": [_shown(job) for job in page.results]}
     if page.search_after is not None:
         shown["search_after"] = page.search_after
-    return answer(shown)
+    return json_response(shown)
 
 
 @blueprint.get("/<segment:connector_sync_job_id>")
 @endpoint(action="sync_job/get", validate_path=existing_sync_job_id)
 def get(connector_sync_job_id: str) -> Response:
     """Show a job."""
-    return answer(_shown(operations.get(store(), connector_sync_job_id)))
+    return json_response(_shown(operations.get(store(), connector_sync_job_id)))
 
 
 @blueprint.delete("/<segment:connector_sync_job_id>")
@@ -61,21 +61,21 @@ def get(connector_sync_job_id: str) -> Response:
 def delete(connector_sync_job_id: str) -> Response:
     """Remove a job."""
     operations.delete(store(), connector_sync_job_id)
-    return answer({"acknowledged": True})
+    return json_response({"acknowledged": True})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_cancel")
 @endpoint(action="sync_job/cancel", validate_path=written_sync_job_id)
 def cancel(connector_sync_job_id: str) -> Response:
     """End a waiting job, ask a running one to stop."""
-    return answer({"result": operations.cancel(store(), connector_sync_job_id)})
+    return json_response({"result": operations.cancel(store(), connector_sync_job_id)})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_check_in")
 @endpoint(action="sync_job/check_in", validate_path=written_sync_job_id)
 def check_in(connector_sync_job_id: str) -> Response:
     """Take a heartbeat of the job's worker."""
-    return answer({"result": operations.check_in(store(), connector_sync_job_id)})
+    return json_response({"result": operations.check_in(store(), connector_sync_job_id)})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_claim")
@@ -89,14 +89,14 @@ def claim(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
         body.get("sync_cursor"),
         settings().claim_resend_window,
     )
-    return answer({"result": result})
+    return json_response({"result": result})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_error")
 @endpoint(action="sync_job/update_error", body=ErrorBody, validate_path=written_sync_job_id)
 def error(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
     """End a running job with an error."""
-    return answer({"result": operations.fail(store(), connector_sync_job_id, body["error"])})
+    return json_response({"result": operations.fail(store(), connector_sync_job_id, body["error"])})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_stats")
@@ -107,4 +107,4 @@ def stats(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
     result = operations.report_stats(
         store(), connector_sync_job_id, counters, body.get("last_seen"), body.get("metadata")
     )
-    return answer({"result": result})
+    return json_response({"result": result})

@@ -8,8 +8,8 @@ from flask import Flask, Response, request
 
 from app.wire import authorization, error_handlers, request_log, routing
 from app.wire.authorization import CallerLookup
-from app.wire.exchange import open_exchange
 from app.wire.request_body import LIMIT
+from app.wire.request_context import read_request
 from app.wire.uri import RawPath
 
 # A header that is given back must not be able to say more than itself.
@@ -28,7 +28,7 @@ def install(app: Flask, *, max_body_bytes: int, security: CallerLookup) -> None:
     # Hooks after the answer run last to first: the log line comes when everything else is done.
     request_log.install(app)
     authorization.install(app, security)
-    app.before_request(open_exchange)
+    app.before_request(read_request)
     app.after_request(_sign)
 
 

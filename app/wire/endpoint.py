@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, request
 
 from app.errors import ApiError, Cause, illegal_argument, validation_failed
-from app.wire import authorization, exchange, media_types, parameters, request_body
+from app.wire import authorization, media_types, parameters, request_body, request_context
 from app.wire.parameters import QueryParameters
 from app.wire.schema import RequestBody
 from app.wire.suggestions import did_you_mean
@@ -38,7 +38,7 @@ def endpoint(
     def decorate(view: View) -> View:
         @functools.wraps(view)
         def handle(**path_values: str) -> Response:
-            current = exchange.current()
+            current = request_context.current()
             media_types.check_spoken(current.accept, current.parameters.get("format", ""))
             data = request_body.receive()
             arguments: dict[str, Any] = dict(path_values)
@@ -68,8 +68,8 @@ def endpoint(
 
 def _refuse_unknown(names: Iterable[str]) -> None:
     """Raises `ApiError` 400 when there are parameters beyond `names` and those that are always allowed."""
-    current = exchange.current()
-    known = {*names, *exchange.ALWAYS_ALLOWED}
+    current = request_context.current()
+    known = {*names, *request_context.ALWAYS_ALLOWED}
     unknown = sorted(set(current.parameters) - known)
     if not unknown:
         return

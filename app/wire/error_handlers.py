@@ -7,23 +7,23 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from app.errors import ApiError, Cause, PlainError, status_error
-from app.wire import exchange, routing
-from app.wire.rendering import error_answer
+from app.wire import request_context, routing
+from app.wire.rendering import error_response
 
 _log = structlog.get_logger(__name__)
 
 
 def install(app: Flask) -> None:
     """Register the handlers on the app."""
-    app.register_error_handler(ApiError, error_answer)
-    app.register_error_handler(PlainError, error_answer)
+    app.register_error_handler(ApiError, error_response)
+    app.register_error_handler(PlainError, error_response)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
 
 
 def _http_error(error: HTTPException) -> Response:
     """What Flask and Werkzeug raise by themselves."""
-    target = exchange.current().target
+    target = request_context.current().target
     found: Response | PlainError | ApiError
     if isinstance(error, MethodNotAllowed):
         found = routing.wrong_method(request.method, target, error)
@@ -32,10 +32,12 @@ def _http_error(error: HTTPException) -> Response:
     else:
         status = error.code or 500
         found = status_error(status, error.name) if status >= 400 else routing.unknown_path("GET", target)
-    return found if isinstance(found, Response) else error_answer(found)
+    return found if isinstance(found, Response) else error_response(found)
 
 
 def _unexpected(error: Exception) -> Response:
     """A defect of ours: logged whole, told to the client without any detail."""
     _log.exception("request failed unexpectedly", method=request.method, path=request.path, exc_info=error)
-    return error_answer(ApiError(500, Cause("exception", "The request failed because of an internal error.")))
+    return error_response(
+        ApiError(500, Cause("exception", "The request failed because of an internal error."))
+    )

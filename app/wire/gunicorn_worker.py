@@ -1,4 +1,4 @@
-"""Gunicorn's threaded worker: stalled clients keep no thread, and its own refusals are in Elasticsearch's envelope."""
+"""Gunicorn's threaded worker: stalled clients keep no thread, and its own errors are in Elasticsearch's envelope."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from app.errors import ApiError, Cause
 from app.json_codec import dumps
 from app.wire.rendering import envelope
 
-# Of a request this much is waited for without a thread: nearly every whole one.
-_BEGINNING = 64 * 1024
-# So long a thread waits for the next byte of a longer one, or for a client that takes nothing of its answer. Liveness
-# probes find threads again before a second one of them has failed.
+# How much of a request is waited for without a thread: nearly every request is shorter.
+_BEGINNING_BYTES = 64 * 1024
+# How long a thread waits for the next byte of a longer request, or for a client that takes nothing of its response. Shorter
+# than two periods of usual liveness probes.
 SILENT_SECONDS = 10
 
 _LENGTH = re.compile(rb"\r\nContent-Length:[ \t]*(\d{1,9})[ \t]*(?:\r\n|$)", re.IGNORECASE)
@@ -27,11 +27,11 @@ _EXPECT = re.compile(rb"\r\nExpect:", re.IGNORECASE)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """Serves requests that have arrived, and answers those that are no HTTP, which the application never sees."""
+    """Serves requests that have arrived, and responds to those that are not HTTP, which the application never sees."""
 
     def handle(self, conn: TConn) -> Any:
         """Serve the next request of a connection, or give the connection back to the poller to wait for it."""
-        # The poller of a worker that stops takes none back. What TLS has decrypted would not wake it.
+        # A worker that stops has no poller to give the connection to, and TLS may hold bytes that would not wake it.
         if self.alive and not self.cfg.is_ssl:
             try:
                 if not _has_arrived(conn):
@@ -39,17 +39,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             except OSError as error:
                 self.log.debug("Connection lost: %s", error)
                 return False
-        # In the kernel: a timeout of Python's would count from the first byte of a long answer, not from the last.
+        # In the kernel: a timeout of Python's would count from the first byte of a long response, not from the last.
         for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             conn.sock.setsockopt(socket.SOL_SOCKET, direction, struct.pack("@ll", SILENT_SECONDS, 0))
         return super().handle(conn)
 
     def handle_request(self, req: Request, conn: TConn) -> bool:
-        """Serve one request. A client that does not take its answer loses its connection."""
+        """Serve one request. A client that does not read its response loses its connection."""
         try:
             return bool(super().handle_request(req, conn))
         except BlockingIOError:
-            self.log.warning("Gave up on ip=%s, which does not take its answer", (conn.client or ("",))[0])
+            self.log.warning("Gave up on ip=%s, which does not read its response", (conn.client or ("",))[0])
             return False
 
     def handle_error(
@@ -62,7 +62,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.log.error("Error handling request %s", getattr(req, "uri", "(no URI read)"), exc_info=exc)
         try:
             client.settimeout(self.cfg.timeout)
-            client.sendall(answer(exc))
+            client.sendall(http_response(exc))
         except OSError:
             self.log.debug("Failed to send error message.")
 
@@ -72,18 +72,18 @@ def _has_arrived(conn: TConn) -> bool:
     conn.init()
     conn.sock.setblocking(False)
     try:
-        data = conn.sock.recv(_BEGINNING)
+        data = conn.sock.recv(_BEGINNING_BYTES)
     except BlockingIOError:
         data = None
     unreader = conn.parser.unreader
     buffered = unreader.take_buffered() + (data or b"")
     unreader.unread(buffered)
     ended = data == b""
-    return ended or len(buffered) >= _BEGINNING or _is_whole(buffered)
+    return ended or len(buffered) >= _BEGINNING_BYTES or _is_whole(buffered)
 
 
 def _is_whole(request: bytes) -> bool:
-    """Whether the head is there, with the body if that has a length. Whatever looks odd is the parser's to refuse."""
+    """Whether the head is there, with the body if that has a length. Whatever looks odd is left to the parser."""
     head, end, body = request.partition(b"\r\n\r\n")
     if not end:
         return False
@@ -91,8 +91,8 @@ def _is_whole(request: bytes) -> bool:
     return length is None or len(body) >= int(length[1]) or _EXPECT.search(head) is not None
 
 
-def answer(exc: Exception) -> bytes:
-    """The whole HTTP answer to what gunicorn raised."""
+def http_response(exc: Exception) -> bytes:
+    """The whole HTTP response to what gunicorn raised."""
     error = _error(exc)
     body = dumps(envelope(error))
     head = (

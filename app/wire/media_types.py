@@ -87,7 +87,7 @@ def check_versions(accept: MediaType | None, content_type: MediaType | None, *, 
     )
 
 
-def answered_in(accept: MediaType | None, content_type: MediaType | None, format_: str) -> str:
+def response_type(accept: MediaType | None, content_type: MediaType | None, format_: str) -> str:
     """The content type of the answer: what was asked for by `format`, by Accept, or else what was sent."""
     asked = _SPOKEN.get(accept.name) if accept else None
     sent = _SPOKEN.get(content_type.name) if content_type else None

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from marshmallow import EXCLUDE, Schema, fields
 
 from app.errors import Cause, illegal_argument
-from app.wire.exchange import flag
+from app.wire.request_context import flag
 
 _Value = TypeVar("_Value")
 

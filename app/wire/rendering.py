@@ -9,16 +9,16 @@ from flask import Response
 
 from app.errors import ApiError, Cause, PlainError
 from app.json_codec import dumps
-from app.wire import exchange
+from app.wire import request_context
 
 
-def answer(payload: Mapping[str, Any], status: int = 200) -> Response:
+def json_response(payload: Mapping[str, Any], status: int = 200) -> Response:
     """A success: `payload` as JSON, reduced by `filter_path`, in the negotiated media type."""
-    wanted = exchange.current().filter_path
+    wanted = request_context.current().filter_path
     return _render(wanted.apply(payload) if wanted else payload, status)
 
 
-def error_answer(error: ApiError | PlainError) -> Response:
+def error_response(error: ApiError | PlainError) -> Response:
     """A failure in its envelope, whole whatever `filter_path` says."""
     response = _render(envelope(error), error.status)
     if isinstance(error, PlainError):
@@ -52,9 +52,9 @@ def _chain(cause: Cause) -> dict[str, Any]:
 
 
 def _render(payload: Mapping[str, Any], status: int) -> Response:
-    current = exchange.current()
+    current = request_context.current()
     body = _pretty(payload) + "\n" if current.pretty else dumps(payload)
-    return Response(body, status, content_type=current.answered_in)
+    return Response(body, status, content_type=current.response_type)
 
 
 def _pretty(value: Any) -> str:

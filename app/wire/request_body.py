@@ -11,7 +11,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 from app.errors import ApiError, Cause, illegal_argument, status_error
 from app.wire import media_types
-from app.wire.exchange import current
+from app.wire.request_context import current
 
 LIMIT = "WIRE_MAX_BODY_BYTES"
 

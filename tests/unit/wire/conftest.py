@@ -15,7 +15,7 @@ from app.errors import ApiError, Cause
 from app.store.callers import UNRESTRICTED, Caller, Credentials
 from app.wire import fields, parameters
 from app.wire.endpoint import endpoint
-from app.wire.rendering import answer
+from app.wire.rendering import json_response
 from app.wire.schema import RequestBody
 
 LIMIT = 4096
@@ -69,49 +69,49 @@ def _add_things(app: Flask) -> None:
     @app.get("/things")
     @endpoint(action="get", query=Listing)
     def list_(query: dict[str, Any]) -> Response:
-        return answer({"query": query})
+        return json_response({"query": query})
 
     @app.post("/things")
     @endpoint(action="get", body=Named, query=Listing)
     def create(query: dict[str, Any], body: dict[str, Any]) -> Response:
-        return answer(body, 201)
+        return json_response(body, 201)
 
     @app.get("/things/<segment:thing_id>")
     @endpoint(action="get")
     def get(thing_id: str) -> Response:
-        return answer({"id": thing_id, "empty": {}, "list": [1, {"a": None}], "none": []})
+        return json_response({"id": thing_id, "empty": {}, "list": [1, {"a": None}], "none": []})
 
     @app.delete("/things/<segment:thing_id>")
     @endpoint(action="get")
     def delete(thing_id: str) -> Response:
-        return answer({"acknowledged": True})
+        return json_response({"acknowledged": True})
 
     @app.put("/things/<segment:thing_id>")
     @endpoint(action="get", body=Named, body_optional=True)
     def put(thing_id: str, body: dict[str, Any]) -> Response:
-        return answer({"id": thing_id, "body": body})
+        return json_response({"id": thing_id, "body": body})
 
     @app.put("/things/<segment:thing_id>/_name")
     @endpoint(action="get", body=Named, validate_path=_short)
     def rename(thing_id: str, body: dict[str, Any]) -> Response:
-        return answer({"id": thing_id, "body": body})
+        return json_response({"id": thing_id, "body": body})
 
     @app.put("/things/<segment:thing_id>/_check")
     @endpoint(action="get", validate_path=_short)
     def check(thing_id: str) -> Response:
-        return answer({"id": thing_id})
+        return json_response({"id": thing_id})
 
 
 def _add_oddities(app: Flask) -> None:
     @app.put("/connectors/<connector:thing_id>")
     @endpoint(action="get")
     def put_connector(thing_id: str) -> Response:
-        return answer({"id": thing_id})
+        return json_response({"id": thing_id})
 
     @app.post("/connectors/_secret")
     @endpoint(action="get")
     def post_secret() -> Response:
-        return answer({})
+        return json_response({})
 
     @app.get("/broken")
     def broken() -> Response:

@@ -16,7 +16,7 @@ DIFFER = (
 
 
 @pytest.mark.parametrize(
-    ("accept", "answered_in"),
+    ("accept", "response_type"),
     [
         ("application/json", "application/json"),
         ("application/json; charset=utf-8", "application/json;charset=utf-8"),
@@ -44,13 +44,13 @@ DIFFER = (
         ("garbage, foo", "application/json"),
     ],
 )
-def test_an_answer_is_in_the_type_that_was_asked_for(send: Send, accept: str, answered_in: str) -> None:
-    assert send("GET", "/things", headers={"Accept": accept}).headers["Content-Type"] == answered_in
-    assert send("GET", "/nope", headers={"Accept": accept}).headers["Content-Type"] == answered_in
+def test_an_answer_is_in_the_type_that_was_asked_for(send: Send, accept: str, response_type: str) -> None:
+    assert send("GET", "/things", headers={"Accept": accept}).headers["Content-Type"] == response_type
+    assert send("GET", "/nope", headers={"Accept": accept}).headers["Content-Type"] == response_type
 
 
 @pytest.mark.parametrize(
-    ("accept", "content_type", "answered_in"),
+    ("accept", "content_type", "response_type"),
     [
         (None, VENDOR, VENDOR),
         ("*/*", VENDOR, VENDOR),
@@ -62,12 +62,12 @@ def test_an_answer_is_in_the_type_that_was_asked_for(send: Send, accept: str, an
     ],
 )
 def test_or_else_in_the_type_that_was_sent(
-    send: Send, accept: str | None, content_type: str, answered_in: str
+    send: Send, accept: str | None, content_type: str, response_type: str
 ) -> None:
     """Of the Content-Type the name counts, its parameters do not."""
     headers = {"Accept": accept} if accept else {}
     answered = send("POST", "/things", data="{}", content_type=content_type, headers=headers)
-    assert (answered.status_code, answered.headers["Content-Type"]) == (201, answered_in)
+    assert (answered.status_code, answered.headers["Content-Type"]) == (201, response_type)
 
 
 @pytest.mark.parametrize(
@@ -225,14 +225,14 @@ def test_formats_that_are_not_spoken_are_refused(send: Send, name: str) -> None:
 
 def test_the_format_parameter_wins_and_unknown_ones_say_nothing(send: Send) -> None:
     headers = {"Accept": f"{VENDOR}; compatible-with=8"}
-    for format_, answered_in in [
+    for format_, response_type in [
         ("json", "application/json;compatible-with=8"),
         ("JSON", "application/json;compatible-with=8"),
         ("foo", f"{VENDOR};compatible-with=8"),
         ("", f"{VENDOR};compatible-with=8"),
     ]:
         answered = send("GET", f"/things?format={format_}", headers=headers)
-        assert (answered.status_code, answered.headers["Content-Type"]) == (200, answered_in)
+        assert (answered.status_code, answered.headers["Content-Type"]) == (200, response_type)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ ALWAYS_ALLOWED = ("pretty", "human", "filter_path", "format", "error_trace")
 
 
 @dataclass(slots=True)
-class Exchange:
-    """One request and the form its answer takes.
+class RequestContext:
+    """One request and the form its response takes.
 
     `target` is the request's target as sent, `path` its decoded path, `parameters` its decoded query.
     """
@@ -27,42 +27,42 @@ class Exchange:
     parameters: dict[str, str] = field(default_factory=dict)
     accept: media_types.MediaType | None = None
     content_type: media_types.MediaType | None = None
-    answered_in: str = media_types.JSON
+    response_type: str = media_types.JSON
     pretty: bool = False
     filter_path: FilterPath | None = None
 
 
-def current() -> Exchange:
-    """The exchange of this request; a blank one while there is none."""
+def current() -> RequestContext:
+    """The context of the request at hand; a blank one while there is none."""
     if not has_request_context():
-        return Exchange()
-    if "wire_exchange" not in g:
-        g.wire_exchange = Exchange()
-    exchange: Exchange = g.wire_exchange
-    return exchange
+        return RequestContext()
+    if "wire_request_context" not in g:
+        g.wire_request_context = RequestContext()
+    context: RequestContext = g.wire_request_context
+    return context
 
 
-def open_exchange() -> None:
+def read_request() -> None:
     """Read headers and query parameters, in Elasticsearch's order. Raises `ApiError` or `PlainError` 400."""
-    exchange = current()
-    exchange.target = request.environ.get(TARGET) or request.full_path.rstrip("?")
-    raw_path, raw_query = split(exchange.target)
-    exchange.path = raw_path
+    context = current()
+    context.target = request.environ.get(TARGET) or request.full_path.rstrip("?")
+    raw_path, raw_query = split(context.target)
+    context.path = raw_path
     try:
-        _negotiate(exchange)
+        _negotiate(context)
     except ApiError:
-        exchange.pretty = _wants_pretty(raw_query)
+        context.pretty = _wants_pretty(raw_query)
         raise
-    exchange.parameters = parameters = parse_query(raw_query)
+    context.parameters = parameters = parse_query(raw_query)
     format_ = parameters.get("format", "")
-    exchange.answered_in = media_types.answered_in(exchange.accept, exchange.content_type, format_)
-    # Not shown pretty until both flags are known to be right.
+    context.response_type = media_types.response_type(context.accept, context.content_type, format_)
+    # An error about either flag is not pretty.
     pretty = flag(parameters.get("pretty"))
     flag(parameters.get("human"))
-    exchange.pretty = pretty
+    context.pretty = pretty
     if parameters.get("filter_path"):
-        exchange.filter_path = FilterPath.parse(parameters["filter_path"])
-    exchange.path = decode_path(raw_path)
+        context.filter_path = FilterPath.parse(parameters["filter_path"])
+    context.path = decode_path(raw_path)
     _check_error_trace(parameters.get("error_trace"))
 
 
@@ -81,11 +81,11 @@ def flag(value: str | None) -> bool:
     raise illegal_argument(f"Failed to parse value [{value}] as only [true] or [false] are allowed.")
 
 
-def _negotiate(exchange: Exchange) -> None:
-    exchange.accept = media_types.parse("Accept", request.environ.get("HTTP_ACCEPT"))
-    exchange.content_type = media_types.parse("Content-Type", request.environ.get("CONTENT_TYPE"))
-    media_types.check_versions(exchange.accept, exchange.content_type, has_body=has_body())
-    exchange.answered_in = media_types.answered_in(exchange.accept, exchange.content_type, "")
+def _negotiate(context: RequestContext) -> None:
+    context.accept = media_types.parse("Accept", request.environ.get("HTTP_ACCEPT"))
+    context.content_type = media_types.parse("Content-Type", request.environ.get("CONTENT_TYPE"))
+    media_types.check_versions(context.accept, context.content_type, has_body=has_body())
+    context.response_type = media_types.response_type(context.accept, context.content_type, "")
 
 
 def _wants_pretty(raw_query: str) -> bool:

@@ -13,9 +13,9 @@ from werkzeug.test import TestResponse
 
 from app.errors import ApiError, Cause, PlainError
 from app.json_codec import loads
-from app.wire import exchange, gunicorn_worker
+from app.wire import gunicorn_worker, request_context
 from app.wire.ids import too_long
-from app.wire.rendering import answer, envelope
+from app.wire.rendering import envelope, json_response
 
 Send = Callable[..., TestResponse]
 
@@ -50,8 +50,8 @@ def test_the_deepest_documents_can_be_shown_pretty(app: Flask) -> None:
     for _ in range(400):
         deep = {"a": [deep]}
     with app.test_request_context("/things?pretty"):
-        exchange.open_exchange()
-        shown = answer(deep).get_data()
+        request_context.read_request()
+        shown = json_response(deep).get_data()
     assert loads(shown) == deep
     assert shown.count(b"{ }") == 1
 
@@ -133,7 +133,7 @@ def test_a_defect_is_logged_and_not_told(send: Send) -> None:
 )
 def test_what_is_no_http_is_refused_in_the_envelope(raised: Exception, status: str, type_: str) -> None:
     """`Content-Length: -1` is 400 `illegal_argument_exception` on a node, a too long line `too_long_http_line_exception`."""
-    head, _, body = gunicorn_worker.answer(raised).partition(b"\r\n\r\n")
+    head, _, body = gunicorn_worker.http_response(raised).partition(b"\r\n\r\n")
     assert head.decode().split("\r\n")[:3] == [
         f"HTTP/1.1 {status}", "X-Elastic-Product: Elasticsearch", "Content-Type: application/json",
     ]  # fmt: skip
