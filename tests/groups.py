@@ -18,7 +18,7 @@ GROUPS = {
         "tests/store/test_privileges.py",
         "tests/clients/test_credentials.py",
     ),
-    "make run": ("tests/run/test_make_run.py", "tests/secrets/test_make_run.py"),
+    "make run": ("tests/run/test_make_run.py",),
     "a mortal node": ("tests/faults/",),
     "three services": (
         "tests/races/",

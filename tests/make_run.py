@@ -33,7 +33,7 @@ class Run:
     """A supervisor, or the make that started it, in a session of its own, as in a terminal of its own."""
 
     def __init__(self, command: list[str], home: Path, **environment: str) -> None:
-        self.port = free_port()
+        self.port, self.home = free_port(), home
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(OUR_VARIABLES)}
         if major := os.environ.get("ELASTICSEARCH_MAJOR"):
             inherited["ELASTICSEARCH_MAJOR"] = major
@@ -65,7 +65,7 @@ class Run:
         assert within(seconds, lambda: text in self.said or self.process.poll() is not None), self.said
         assert text in self.said, self.said
 
-    def end(self, seconds: float = 30) -> int:
+    def end(self, seconds: float = 60) -> int:
         """Wait for the end, and for the last words, which come when nobody holds the output any longer."""
         status = self.process.wait(seconds)
         self._reader.join(seconds)
@@ -101,7 +101,7 @@ def within(seconds: float, holds: Callable[[], bool]) -> bool:
     return held
 
 
-def assert_gone(family: dict[int, str], seconds: float = 15) -> None:
+def assert_gone(family: dict[int, str], seconds: float = 30) -> None:
     within(seconds, lambda: not family.keys() & processes().keys())
     left = {pid: command for pid, command in family.items() if pid in processes()}
     assert not left

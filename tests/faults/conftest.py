@@ -10,14 +10,14 @@ from scripts.elasticsearch import EmbeddedNode
 from tests.service import Service
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def mortal() -> Iterator[EmbeddedNode]:
     """A node of these tests' own, which keeps its address and its data when it is started again; it takes 1 MiB a request."""
     with EmbeddedNode(settings={"http.max_content_length": "1mb"}) as node:
         yield node
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def survivor(mortal: EmbeddedNode) -> Iterator[Service]:
     """A service that stays up whatever becomes of its node; it waits two seconds for an answer."""
     with Service(mortal.url, ELASTICSEARCH_TIMEOUT="2", LOG_FORMAT="json") as service:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPResponse
 from threading import Thread
 
 import pytest
-import requests
 
 from app.wire.gunicorn_worker import SILENT_SECONDS
 from tests.service import Service
@@ -55,12 +55,6 @@ def answered(client: socket.socket) -> tuple[int, bytes]:
         return answer.status, answer.read()
 
 
-def seconds(answers: Callable[[], requests.Response]) -> float:
-    started = time.monotonic()
-    assert answers().status_code in (200, 201)
-    return time.monotonic() - started
-
-
 @pytest.mark.parametrize(
     ("sent", "rest"),
     [
@@ -73,8 +67,9 @@ def seconds(answers: Callable[[], requests.Response]) -> float:
 )
 def test_who_stops_early_costs_no_thread(few_threads, sent, rest) -> None:
     with crowd(few_threads, sent) as clients:
-        assert seconds(lambda: few_threads.http.get("/healthz")) < 2
-        assert seconds(lambda: few_threads.http.put("/_connector/other", json={})) < 2
+        # Did each of a hundred keep one of four threads for ten seconds, no answer would come in this time.
+        assert few_threads.http.get("/healthz", timeout=60).status_code == 200
+        assert few_threads.http.put("/_connector/other", json={}, timeout=60).status_code in (200, 201)
         # And whoever goes on is served, on a connection that stays.
         for _ in range(2):
             clients[-1].sendall(rest)
@@ -111,7 +106,8 @@ def test_who_stops_late_costs_a_thread_for_a_while(few_threads) -> None:
         for client, sent in zip(clients, stalled, strict=True):
             client.sendall(sent)
         time.sleep(0.5)  # until the service has begun with them all
-        assert SILENT_SECONDS - 2 < seconds(lambda: few_threads.http.get("/healthz")) < SILENT_SECONDS + 3
+        assert few_threads.http.get("/healthz").status_code == 200
+        assert select.select(clients[:2], [], [], 0)[0]  # it waited until one of them was given up
         cause = {"type": "status_exception", "reason": "the request body did not arrive in time"}
         for client in clients[:2]:
             status, body = answered(client)
@@ -124,5 +120,5 @@ def test_who_stops_late_costs_a_thread_for_a_while(few_threads) -> None:
             taken += len(part)
         assert 0 < taken < 5_000_000
         thread.join(30)
-    assert statuses == [200]
+    assert statuses in ([200], [201])
     assert "Traceback" not in few_threads.log()

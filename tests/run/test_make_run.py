@@ -7,14 +7,30 @@ import os
 import re
 import signal
 import socket
+import stat
 import time
+from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
 from unittest.mock import ANY
 
 import pytest
 
-from tests.make_run import READY, SUPERVISOR, assert_gone
+from app import settings
+from tests.make_run import READY, SUPERVISOR, Run, assert_gone, new_home
 from tests.service import Http
+
+CONNECTOR = {"name": "Kept", "index_name": "search-kept", "service_type": "mysql"}
+
+
+class First(NamedTuple):
+    """A run that has ended, all that it had started, its data, and the id of a job in it."""
+
+    make: Run
+    family: dict[int, str]
+    home: Path
+    job: str
 
 
 def half_a_request(port: int) -> http.client.HTTPConnection:
@@ -37,7 +53,7 @@ def test_ctrl_c_answers_the_request_under_way_and_then_ends_service_and_node(run
     assert any("org.elasticsearch.bootstrap" in command for command in family.values())
     with closing(half_a_request(make.port)) as connection:
         os.killpg(make.process.pid, signal.SIGINT)  # to the whole group, as a terminal does it
-        make.wait_for("Stopping", seconds=5)
+        make.wait_for("Stopping")
         time.sleep(1)
         connection.send(b'Mine"    }')
         answer = connection.getresponse()
@@ -45,46 +61,74 @@ def test_ctrl_c_answers_the_request_under_way_and_then_ends_service_and_node(run
     make.end()
     assert make.said.rstrip().splitlines()[-1].startswith(("Stopped.", "make: ***"))
     assert "Stopped." in make.said
-    assert_gone(family, seconds=1)
+    assert_gone(family)
+
+
+@pytest.fixture(scope="module")
+def first() -> Iterator[First]:
+    """A `make run` that was given some documents, and ended with SIGTERM."""
+    with new_home() as home:
+        make = Run(["make", "run"], home, SECRETS_KEYS="")
+        make.wait_for(READY)
+        http = Http(f"http://127.0.0.1:{make.port}")
+        assert http.put("/_connector/kept", json=CONNECTOR).status_code == 201
+        job = http.post("/_connector/_sync_job", json={"id": "kept"}).json()["id"]
+        assert http.put("/_connector/_secret/kept", json={"value": "v"}).status_code == 201
+        assert http.get("/_connector/_secret/kept").json()["value"] == "v"
+        http.close()
+        family = make.family()
+        make.process.terminate()
+        make.end()
+        yield First(make, family, home, job)
+
+
+@pytest.mark.timeout(300)
+def test_sigterm_ends_everything(first):
+    # Its start takes longer than the pause between two signs of life.
+    assert re.search(
+        r"Starting Elasticsearch \S+; its data stays in \S+\n(  starting, \d+ s\n)+Elasticsearch",
+        first.make.said,
+    )
+    assert "Stopped." in first.make.said
+    assert_gone(first.family)
+
+
+@pytest.mark.timeout(300)
+def test_its_own_elasticsearch_gets_a_key_for_secrets_that_is_kept(first, monkeypatch):
+    [file] = first.home.rglob("secrets.key")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert first.make.said.count(f"Secrets are encrypted with the key in {file}\n") == 1
+    assert file.read_text() not in first.make.said
+    monkeypatch.setenv("SECRETS_KEYS", file.read_text())
+    assert len(settings.load().secrets_keys) == 1
+
+
+def test_a_named_cluster_gets_no_key(run, node_url):
+    supervisor = run(SUPERVISOR, SECRETS_KEYS="", ELASTICSEARCH_URL=node_url)
+    supervisor.wait_for(READY)
+    http = Http(f"http://127.0.0.1:{supervisor.port}")
+    assert http.get("/_connector/_secret/a").status_code == 501
+    http.close()
+    supervisor.process.terminate()
+    supervisor.end()
+    assert "Secrets" not in supervisor.said
+    assert not list(supervisor.home.rglob("*.key"))
 
 
 @pytest.mark.timeout(300)  # two starts of a node
-def test_sigterm_ends_everything_and_the_next_run_has_the_data(run):
-    connector = {"name": "Kept", "index_name": "search-kept", "service_type": "mysql"}
-    first = run(["make", "run"])
-    first.wait_for(READY)
-    # Its start takes longer than the pause between two signs of life.
-    assert re.search(
-        r"Starting Elasticsearch \S+; its data stays in \S+\n(  starting, \d+ s\n)+Elasticsearch", first.said
-    )
-    http = Http(f"http://127.0.0.1:{first.port}")
-    assert http.put("/_connector/kept", json=connector).status_code == 201
-    job = http.post("/_connector/_sync_job", json={"id": "kept"}).json()["id"]
-    http.close()
-    family = first.family()
-
-    first.process.terminate()
-
-    first.end()
-    assert "Stopped." in first.said
-    assert_gone(family, seconds=1)
-
-    second = run(["make", "run"])
-    second.wait_for(READY)
-    http = Http(f"http://127.0.0.1:{second.port}")
-    found = http.get("/_connector/kept").json()
-    assert {name: found[name] for name in connector} == connector
-    assert http.get(f"/_connector/_sync_job/{job}").json()["status"] == "pending"
-    http.close()
-
-
-def test_nothing_is_left_when_make_is_killed(run):
-    make = run(["make", "run"])
-    make.wait_for(READY)
-    family = make.family()
-
-    make.process.kill()
-
+def test_the_next_run_has_the_data_and_nothing_is_left_when_make_is_killed(first):
+    make = Run(["make", "run"], first.home)
+    try:
+        make.wait_for(READY)
+        http = Http(f"http://127.0.0.1:{make.port}")
+        found = http.get("/_connector/kept").json()
+        assert {name: found[name] for name in CONNECTOR} == CONNECTOR
+        assert http.get(f"/_connector/_sync_job/{first.job}").json()["status"] == "pending"
+        assert http.get("/_connector/_secret/kept").json()["value"] == "v"
+        http.close()
+    finally:
+        family = make.family()
+        make.process.kill()
     assert_gone(family)
     make.end()
 
@@ -111,13 +155,13 @@ def test_a_node_that_dies_ends_the_service(run):
 
     assert supervisor.end() == 1
     assert "The service ends, since the embedded Elasticsearch ended with status" in supervisor.said
-    assert_gone(family, seconds=1)
+    assert_gone(family)
 
 
 def test_a_port_that_is_taken_is_told_before_anything_is_started(run):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         supervisor = run(SUPERVISOR, PORT=str(taken.getsockname()[1]))
-        assert supervisor.end(5) == 1
+        assert supervisor.end() == 1
     assert supervisor.said.startswith("Cannot listen at 127.0.0.1:")
     assert len(supervisor.said.splitlines()) == 1
 
@@ -130,14 +174,14 @@ def test_a_service_that_ends_by_itself_ends_all_with_its_status(run):
 
 def test_a_setting_that_cannot_be_is_one_sentence(run):
     supervisor = run(SUPERVISOR, WORKERS="many")
-    assert supervisor.end(5) == 1
+    assert supervisor.end() == 1
     assert "WORKERS" in supervisor.said
     assert len(supervisor.said.splitlines()) == 1
 
 
 def test_a_named_cluster_is_the_only_one_tried(run):
     supervisor = run(SUPERVISOR, ELASTICSEARCH_URL="http://127.0.0.1:9")
-    supervisor.wait_for("Not ready yet", seconds=30)
+    supervisor.wait_for("Not ready yet")
     assert not any("org.elasticsearch" in command for command in supervisor.family().values())
 
     supervisor.process.terminate()

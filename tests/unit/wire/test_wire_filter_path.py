@@ -134,13 +134,13 @@ def test_a_backslash_makes_a_dot_part_of_a_key() -> None:
 
 
 def test_wildcards_cost_no_more_than_the_key_is_long() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     FilterPath.parse("*a" * 2000 + "*b").apply({"a" * 20_000: 1})
     deep: Any = 1
     for _ in range(40):
         deep = {"a": deep}
     FilterPath.parse(".".join(["**"] * 30 + ["b"])).apply(deep)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 10  # and not forever
 
 
 @pytest.mark.parametrize("path", ["**.a{}", "-**.a{}", "**.*a{}*", "-**.x.*.a{}", "**.*.**.*{}"])
@@ -154,10 +154,14 @@ def test_many_paths_cost_little_more_than_one(path: str, mark: str) -> None:
         }
         for job in range(400)
     ]
-    paths = FilterPath.parse(",".join(path.format(number) for number in range(500)))
-    started = time.perf_counter()
-    paths.apply({"results": jobs})
-    assert time.perf_counter() - started < 2
+
+    def spent(number: int) -> float:
+        paths = FilterPath.parse(",".join(path.format(each) for each in range(number)))
+        started = time.process_time()
+        paths.apply({"results": jobs})
+        return time.process_time() - started
+
+    assert spent(500) < 50 * spent(1)
 
 
 def test_pieces_of_a_pattern_do_not_overlap() -> None:
