@@ -6,14 +6,18 @@ from datetime import UTC, datetime
 
 
 def now() -> str:
-    """This instant as ISO-8601 in UTC with `Z`, to the microsecond, trailing groups of zeros left out."""
+    """Now, as ISO-8601 in UTC with `Z`, to the microsecond, trailing groups of zeros left out."""
     return iso(datetime.now(UTC))
 
 
-def iso(moment: datetime) -> str:
-    """`moment` (with a time zone) in the form of `now`."""
-    moment = moment.astimezone(UTC).replace(tzinfo=None)
+def iso(timestamp: datetime) -> str:
+    """`timestamp` (with a time zone) in the form of `now`."""
+    timestamp = timestamp.astimezone(UTC).replace(tzinfo=None)
     timespec = (
-        "microseconds" if moment.microsecond % 1000 else "milliseconds" if moment.microsecond else "seconds"
+        "microseconds"
+        if timestamp.microsecond % 1000
+        else "milliseconds"
+        if timestamp.microsecond
+        else "seconds"
     )
-    return moment.isoformat(timespec=timespec) + "Z"
+    return timestamp.isoformat(timespec=timespec) + "Z"

@@ -2,7 +2,7 @@
 
 Each carries what Elasticsearch's error envelope shows: a status, a type and a reason, and a chain of causes. Nothing here
 knows of HTTP libraries or of the Elasticsearch client: the store raises these, operations raise these, and `app.wire`
-turns them into answers.
+turns them into responses.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One link in a chain of causes: `type` is Elasticsearch's underscore name, `reason` its sentence.
+    """One link in a chain of causes: `type` is Elasticsearch's underscore name, `reason` its text.
 
     `details` are further keys of the same JSON object (for example `index`), shown after the reason.
     """
@@ -26,10 +26,10 @@ class Cause:
 
 
 class ApiError(Exception):
-    """An answer in Elasticsearch's error envelope.
+    """A response in Elasticsearch's error envelope.
 
     `cause` is the outermost error; `root_cause` is what `root_cause[0]` shows and is the same as `cause` unless given.
-    `headers` go out with the answer; a name may come several times.
+    `headers` go out with the response; a name may come several times.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class ApiError(Exception):
 
 
 class PlainError(Exception):
-    """An answer whose `error` is a bare string: what Elasticsearch's HTTP layer says before any endpoint is reached.
+    """A response whose `error` is a bare string: what Elasticsearch's HTTP layer says before any endpoint is reached.
 
-    `show_status` is False for the one answer without a `status` key (an unknown path).
+    `show_status` is False for the one response without a `status` key (an unknown path).
     """
 
     def __init__(
@@ -96,5 +96,5 @@ def index_not_found(index: str) -> ApiError:
 
 
 def unavailable(reason: str) -> ApiError:
-    """503: Elasticsearch cannot be reached, or cannot answer now. Clients may send the request again."""
+    """503: Elasticsearch cannot be reached, or cannot respond now. Clients may send the request again."""
     return status_error(503, reason)

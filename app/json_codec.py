@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-# Elasticsearch takes documents of 1000 levels, and answers wrap some more around them. The standard library reads and
+# Elasticsearch takes documents of 1000 levels, and responses wrap some more around them. The standard library reads and
 # writes a level a call, and so do `filter_path` and others who look through documents; Python's own limit is 1000 calls.
 # 3000 calls of the standard library's C take half a megabyte of a thread's stack, of which there are usually 8.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 3000))

@@ -85,7 +85,7 @@ def _or_none(text: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the service was told by its environment: each field is a variable of the same name in capitals."""
+    """The settings of the service, from its environment: each field is a variable of the same name in capitals."""
 
     host: str = _setting("str", "127.0.0.1", "The address to listen on.", check=validate.Length(min=1))
     port: int = _setting("int", 9280, "The port to listen on.", check=validate.Range(0, 65535))

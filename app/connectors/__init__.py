@@ -1,1 +1,1 @@
-"""Connectors: what is synced, whence and whither, and when."""
+"""Connectors: what is synced, from where to where, and when."""

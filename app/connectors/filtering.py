@@ -13,7 +13,7 @@ _DEFAULT_RULE = {"field": "_", "id": "DEFAULT", "policy": "include", "rule": "re
 
 
 def default_rule(now: str, order: int = 0) -> dict[str, Any]:
-    """The rule that ends every list of rules: it includes all that no other rule has decided. `now` is an ISO instant."""
+    """The last rule of every list: it includes all documents that no other rule decides about. `now` is an ISO timestamp."""
     return {**_DEFAULT_RULE, "created_at": now, "order": order, "updated_at": now}
 
 
@@ -23,12 +23,12 @@ def default_filtering(now: str) -> list[dict[str, Any]]:
 
 
 def dated(part: Mapping[str, Any], now: str) -> dict[str, Any]:
-    """A rule or a snippet with its two instants; those that were not sent are `now`."""
+    """A rule or a snippet with its two timestamps; those that were not sent are `now`."""
     return {"created_at": now, "updated_at": now, **part}
 
 
 def entry(sent: Mapping[str, Any], now: str) -> dict[str, Any]:
-    """An entry as it is stored: what was sent, with its instants and the one domain there is."""
+    """An entry as it is stored: what was sent, with its timestamps and the one domain there is."""
     return {"active": _half(sent["active"], now), "domain": _DOMAIN, "draft": _half(sent["draft"], now)}
 
 

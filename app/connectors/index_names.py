@@ -20,7 +20,7 @@ def violation(name: str) -> str | None:
 
 
 def unmanageable(name: str) -> str:
-    """The sentence for an Elastic-managed connector whose index lacks the prefix."""
+    """The error message for an Elastic-managed connector whose index lacks the prefix."""
     return (
         f"Index [{name}] is invalid. "
         f"Index attached to an Elastic-managed connector must start with the prefix: [{MANAGED_PREFIX}]"

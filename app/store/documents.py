@@ -79,7 +79,7 @@ class Documents:
                         require_alias=True,
                     )
             except DocumentExists:
-                # Nobody else knows the id: an earlier sending of this request was carried out, its answer lost.
+                # Nobody else knows the id: an earlier sending of this request was carried out, its response lost.
                 return
 
         self._with_index(lambda: self._send(request))
@@ -176,7 +176,7 @@ class Documents:
     def _batch_deleted(self, filters: Sequence[Mapping[str, Any]]) -> bool:
         self._refresh()
         try:
-            answer = self._client.delete_by_query(
+            response = self._client.delete_by_query(
                 index=self._alias,
                 query={"bool": {"filter": list(filters)}},
                 max_docs=DELETION_BATCH,
@@ -185,7 +185,7 @@ class Documents:
             )
         except ElasticsearchError as error:
             raise _first_failure(error) or error from None
-        return bool(answer["version_conflicts"]) or answer["total"] >= DELETION_BATCH
+        return bool(response["version_conflicts"]) or response["total"] >= DELETION_BATCH
 
     def _update(
         self,
@@ -234,7 +234,7 @@ class Documents:
         try:
             return write()
         except IndexMissing:
-            # It cannot be made, for instance because an index bears the alias's name.
+            # It cannot be made, for instance because an index has the alias's name.
             raise unavailable(" ".join(self._indices.readiness()) or UNREACHABLE) from None
 
 

@@ -45,7 +45,7 @@ class DocumentExists(Exception):
 
 
 class TransientFailure(Exception):
-    """Elasticsearch did not answer, or could not: the write may have happened all the same."""
+    """Elasticsearch did not respond, or could not: the write may have happened all the same."""
 
     def __init__(self, error: ApiError) -> None:
         super().__init__(str(error))

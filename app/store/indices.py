@@ -115,17 +115,17 @@ class Indices:
 
     def _component_templates(self) -> set[str]:
         try:
-            answer = self._client.cluster.get_component_template(name="elastic-connectors*")
+            response = self._client.cluster.get_component_template(name="elastic-connectors*")
         except NotFoundError:
             return set()
-        return {template["name"] for template in answer["component_templates"]}
+        return {template["name"] for template in response["component_templates"]}
 
     def _index_templates(self) -> set[str]:
         try:
-            answer = self._client.indices.get_index_template(name="elastic-connectors*")
+            response = self._client.indices.get_index_template(name="elastic-connectors*")
         except NotFoundError:
             return set()
-        return {template["name"] for template in answer["index_templates"]}
+        return {template["name"] for template in response["index_templates"]}
 
     def _put_component_template(self, name: str, template: dict[str, Any], meta: dict[str, Any]) -> None:
         try:

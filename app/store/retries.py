@@ -12,12 +12,12 @@ from app.store.failures import Conflict, TransientFailure, translated
 
 T = TypeVar("T")
 
-# Enough to pass over a connection that died idle, one node of several, or an index that was made this moment; that a
-# cluster is absent is known within a second.
+# Enough to pass over a connection that died idle, one node of several, or an index that was just created; an
+# absent cluster is noticed within a second.
 TRANSIENT_ATTEMPTS = 4
 # Colliding updates of one document go on trying this long; each round lets one of them through.
 CONFLICT_TIMEOUT_SECONDS = 10.0
-# The longest pause before one more try; pauses are random so that rivals don't meet again.
+# The longest pause before one more try; pauses are random so that colliding requests don't meet again.
 MAX_BACKOFF_SECONDS = 0.25
 
 

@@ -39,7 +39,7 @@ _HAS_PRIVILEGES = "/_security/user/_has_privileges"
 _AUTHENTICATE = "/_security/_authenticate"
 SECURITY_PATHS = (_HAS_PRIVILEGES, _AUTHENTICATE)
 """The paths that Elasticsearch's refusals may name."""
-# The exact answers by which a cluster says that it has no security, and that it does not know the connector privileges.
+# The exact responses by which a cluster says that it has no security, and that it does not know the connector privileges.
 _NO_HANDLER = f"no handler found for uri [{_HAS_PRIVILEGES}] and method [POST]"
 _UNKNOWN_PRIVILEGE = "unknown cluster privilege"
 
@@ -61,10 +61,10 @@ class _Remembered:
 class Security:
     """Asks for callers' privileges. Only good news is remembered, by digest, for `seconds`; 0 remembers nothing.
 
-    An answer that takes longer than `timeout` seconds is a 503.
+    A response that takes longer than `timeout` seconds is a 503.
 
-    An interruption ends what is remembered, and that there is no security is remembered for a moment only: whoever
-    answers afterwards may be the same cluster with security switched on.
+    An interruption ends what is remembered, and that there is no security is remembered only briefly: the
+    same cluster may come back with security switched on.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Security:
     def caller(self, credentials: Credentials, needed: frozenset[str]) -> Caller:
         """The caller of these credentials. Remembered news is enough if it grants one of the `needed` privileges.
 
-        Raises `ApiError`: 401 as Elasticsearch words it, 400 for headers that are too long, 503 where it gives no clear answer.
+        Raises `ApiError`: 401 as Elasticsearch words it, 400 for headers that are too long, 503 where its response is not clear.
         """
         digest, generation = self._digest(credentials), self._transport.generation
         with self._lock:
@@ -165,10 +165,10 @@ class Security:
     ) -> tuple[int, Mapping[str, Any]]:
         headers = {"accept": "application/json", "content-type": "application/json", **credentials.headers()}
         with translated():
-            answer = self._transport.perform_request(
+            response = self._transport.perform_request(
                 method, path, headers=headers, body=body, request_timeout=self._timeout
             )
-        return answer.meta.status, answer.body if isinstance(answer.body, Mapping) else {}
+        return response.meta.status, response.body if isinstance(response.body, Mapping) else {}
 
     def _digest(self, credentials: Credentials) -> bytes:
         text = json.dumps([credentials.authorization, credentials.run_as])

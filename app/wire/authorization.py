@@ -38,7 +38,7 @@ class CallerLookup(Protocol):
     """Who asks for callers' privileges: `app.store.security.Security`."""
 
     def caller(self, credentials: Credentials, needed: frozenset[str]) -> Caller:
-        """The caller of these credentials. Raises `ApiError` where there is none, or it cannot be told."""
+        """The caller of these credentials. Raises `ApiError` where there is none, or that is not known."""
 
     def subject(self, credentials: Credentials) -> str:
         """The caller as an error message names them."""

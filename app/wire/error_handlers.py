@@ -1,4 +1,4 @@
-"""Every exception that leaves a view, turned into an answer."""
+"""Every exception that leaves a view, turned into a response."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    """A defect of ours: logged whole, told to the client without any detail."""
+    """A defect of ours: logged whole, shown to the client without any detail."""
     _log.exception("request failed unexpectedly", method=request.method, path=request.path, exc_info=error)
     return error_response(
         ApiError(500, Cause("exception", "The request failed because of an internal error."))

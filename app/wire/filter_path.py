@@ -1,4 +1,4 @@
-"""The `filter_path` parameter: which parts of an answer are wanted.
+"""The `filter_path` parameter: which parts of a response are wanted.
 
 A path names keys from the outside in, separated by dots; `*` stands for any characters of one key, `**` for one or more
 whole keys, a leading `-` takes away. Arrays are looked through: they add no step.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-# For each key the texts between its wildcards, None for `**`. Not a regular expression: callers could make one explode.
+# For each key the texts between its wildcards, None for `**`. Not a regular expression: callers could make one take forever.
 _Path = tuple[tuple[str, ...] | None, ...]
 _NOTHING = object()
 _DOT = re.compile(r"(?<!\\)\.")
@@ -69,7 +69,7 @@ def _matches(pattern: tuple[str, ...], key: str) -> bool:
 
 
 class _Steps:
-    """What a key makes of some paths, worked out once for each key: answers repeat theirs in every document.
+    """What a key makes of some paths, worked out once for each key: responses repeat theirs in every document.
 
     `met` has all sets of paths that came up so far.
     """

@@ -1,4 +1,4 @@
-"""Content negotiation: which media types are spoken, and which one an answer is in."""
+"""Content negotiation: which media types are spoken, and which one a response is in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ JSON = "application/json"
 VERSIONS = (9, 8)
 
 _VENDOR_JSON = "application/vnd.elasticsearch+json"
-# What is asked for, and the type it is answered in. Lines of JSON are JSON when there is one.
+# What is asked for, and the type of the response. Lines of JSON are JSON when there is one.
 _SPOKEN = {
     "application/*": JSON,
     "application/json": JSON,
@@ -19,7 +19,7 @@ _SPOKEN = {
     "application/vnd.elasticsearch+json": _VENDOR_JSON,
     "application/vnd.elasticsearch+x-ndjson": _VENDOR_JSON,
 }
-# Elasticsearch speaks these too; this service does not, and says so rather than answer in another.
+# Elasticsearch speaks these too; this service does not, and says so rather than respond in another.
 _FORMATS_NOT_SPOKEN = frozenset({"yaml", "cbor", "smile"})
 _NOT_SPOKEN = frozenset(
     f"application/{prefix}{name}" for prefix in ("", "vnd.elasticsearch+") for name in _FORMATS_NOT_SPOKEN
@@ -88,7 +88,7 @@ def check_versions(accept: MediaType | None, content_type: MediaType | None, *, 
 
 
 def response_type(accept: MediaType | None, content_type: MediaType | None, format_: str) -> str:
-    """The content type of the answer: what was asked for by `format`, by Accept, or else what was sent."""
+    """The content type of the response: what was asked for by `format`, by Accept, or else what was sent."""
     asked = _SPOKEN.get(accept.name) if accept else None
     sent = _SPOKEN.get(content_type.name) if content_type else None
     name = JSON if format_.lower() == "json" else asked or sent or JSON
@@ -100,7 +100,7 @@ def response_type(accept: MediaType | None, content_type: MediaType | None, form
 
 
 def check_spoken(accept: MediaType | None, format_: str) -> None:
-    """Raises `PlainError` 406 when the answer is wanted in a format of Elasticsearch's that is not served here."""
+    """Raises `PlainError` 406 when the response is wanted in a format of Elasticsearch's that is not served here."""
     if format_.lower() in _FORMATS_NOT_SPOKEN:
         raise PlainError(406, f"format parameter [{format_}] is not supported")
     if accept is not None and accept.name in _NOT_SPOKEN and format_.lower() != "json":

@@ -13,7 +13,7 @@ from werkzeug.routing import BaseConverter, Rule
 from app.errors import PlainError
 from app.wire.uri import RESERVED_NAMES, decode
 
-# In the order in which an answer lists them.
+# In the order in which a response lists them.
 METHODS = ("GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE", "CONNECT")
 
 
@@ -35,7 +35,7 @@ class ConnectorConverter(SegmentConverter):
 
 
 class ExactRule(Rule):
-    """A route that answers the methods it was given, and not HEAD whenever it answers GET."""
+    """A route for the methods it was given: GET does not imply HEAD."""
 
     def __init__(self, string: str, *, methods: Iterable[str] | None = None, **options: Any) -> None:
         super().__init__(string, methods=methods, **options)
