@@ -16,7 +16,7 @@ export ELASTICSEARCH_MAJOR
 
 VENV := .venv/$(ELASTICSEARCH_MAJOR)
 PYTHON := $(VENV)/bin/python
-PIP_INSTALL = $(PYTHON) -m pip install --quiet --disable-pip-version-check
+PIP_INSTALL = $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile
 
 .DEFAULT_GOAL := help
 
@@ -84,7 +84,7 @@ test-image-python: base-image ## Run the unit tests with the Python of the servi
 	@tar --create --exclude='./.*' . | docker run --rm --interactive connector-sync-service/builder sh -ec ' \
 	    cat >/checkout.tar; python3 -m tarfile --filter=data --extract /checkout.tar /checkout; cd /checkout; \
 	    python3 -m venv .venv; \
-	    .venv/bin/pip install --quiet --require-hashes --requirement requirements/dev-$(ELASTICSEARCH_MAJOR).txt; \
+	    .venv/bin/pip install --quiet --no-compile --require-hashes --requirement requirements/dev-$(ELASTICSEARCH_MAJOR).txt; \
 	    exec .venv/bin/python -m pytest tests/unit $(ARGS)'
 
 .PHONY: clean

@@ -60,7 +60,7 @@ done
 exec nginx -c /nginx.conf -g 'daemon off;'
 """
 
-# Beside the base's own Python: the wheels of all requirements, those of the tests too, and no other place to look for them.
+# Beside the base's own Python: the wheels of all requirements, and no other place to look for them.
 _BUILDER = f"""
 FROM {BASE}
 COPY wheels /wheels
