@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from elasticsearch import Elasticsearch, NotFoundError
 
 from app import settings
 from app.store import Store
-from app.store.index_definitions import DEFINITIONS
+from app.store.index_definitions import CONNECTORS, DEFINITIONS, SYNC_JOBS
 from scripts.elasticsearch import Source, for_tests
+from tests.documents import ID, Stored
 from tests.groups import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401
 from tests.secured import admin, callers, guarded, secured, set_up, start_service  # noqa: F401
 from tests.service import SECRETS_KEY, Http, Service
@@ -74,6 +75,31 @@ def service(running_service: Service, elasticsearch: Elasticsearch) -> Service:
 def http(service: Service) -> Http:
     """Requests to the service, paths from its root."""
     return service.http
+
+
+@pytest.fixture
+def jobs(service: Service, elasticsearch: Elasticsearch) -> Stored:
+    """The documents of jobs, past the service."""
+    return Stored(elasticsearch, SYNC_JOBS)
+
+
+@pytest.fixture
+def connectors(service: Service, elasticsearch: Elasticsearch) -> Stored:
+    """The documents of connectors, past the service."""
+    return Stored(elasticsearch, CONNECTORS)
+
+
+@pytest.fixture
+def put_jobs(elasticsearch: Elasticsearch) -> Callable[..., list[str]]:
+    """Write so many jobs of a connector, as other programs do; their ids."""
+
+    def put(count: int, status: str = "pending", connector_id: str = ID, **fields: Any) -> list[str]:
+        job = {"status": status, "connector": {"id": connector_id}, "created_at": "2024-01-01T00:00:00Z"}
+        ids = [f"{connector_id}-{number}" for number in range(count)]
+        Stored(elasticsearch, SYNC_JOBS).put_all(dict.fromkeys(ids, job | fields))
+        return ids
+
+    return put
 
 
 @pytest.fixture(scope="session")

@@ -4,42 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
-from tests.api.conftest import (
-    JOBS,
-    SECRET,
-    Stored,
-    a_connector,
-    a_job,
-    a_running_job,
-    illegal,
-    named,
-    told,
-    unreadable,
-)
+from tests.cases import named
 from tests.conftest import empty
+from tests.documents import SECRET, Stored, a_connector, a_job, a_running_job
+from tests.endpoints import COUNTERS, ENDPOINTS, JOBS, Endpoint
+from tests.responses import illegal, told, unreadable
 from tests.service import Http, Service
 
 JSON = {"Content-Type": "application/json"}
-COUNTERS = ["deleted_document_count", "indexed_document_count", "indexed_document_volume"]
 
 
 @dataclass(frozen=True)
 class Taker:
-    """An endpoint that takes a body, a body that it takes, and the kind of each of its fields."""
+    """An endpoint that takes a body, what Elasticsearch calls that body, and the kind of each of its fields."""
 
-    name: str
-    method: str
-    path: str
+    endpoint: Endpoint
     parser: str
-    good: dict[str, Any]
-    kinds: dict[str, str] = field(default_factory=dict)
+    kinds: dict[str, str]
+
+    @property
+    def good(self) -> dict[str, Any]:
+        """A body that it takes."""
+        return dict(self.endpoint.body)
 
     @property
     def first(self) -> str:
@@ -52,7 +45,7 @@ class Taker:
 
     def send(self, http: Http, body: bytes | str) -> Any:
         data = body.encode() if isinstance(body, str) else body
-        return http.request(self.method, self.path, data=data, headers=JSON)
+        return http.request(self.endpoint.method, self.endpoint.path, data=data, headers=JSON)
 
 
 CONNECTOR_KINDS = {
@@ -60,51 +53,41 @@ CONNECTOR_KINDS = {
     "index_name": "string or null",
     "is_native": "boolean",
 }
+CLAIM = Taker(
+    ENDPOINTS["sync_job/claim"].of("pending"),
+    "claim_connector_sync_job",
+    {"worker_hostname": "string", "sync_cursor": "object"},
+)
+STATS = Taker(
+    ENDPOINTS["sync_job/update_stats"].of("running"),
+    "connector_sync_job_update_ingestion_stats",
+    {
+        **dict.fromkeys([*COUNTERS, "total_document_count"], "long"),
+        "last_seen": "instant",
+        "metadata": "object",
+    },
+)
 TAKERS = [
     Taker(
-        "create",
-        "POST",
-        JOBS,
+        ENDPOINTS["sync_job/post"],
         "connector_sync_job_post_request",
-        {"id": "c1"},
         dict.fromkeys(["id", "job_type", "trigger_method"], "string"),
     ),
+    CLAIM,
     Taker(
-        "claim",
-        "PUT",
-        f"{JOBS}/pending/_claim",
-        "claim_connector_sync_job",
-        {"worker_hostname": "w"},
-        {"worker_hostname": "string", "sync_cursor": "object"},
-    ),
-    Taker(
-        "error",
-        "PUT",
-        f"{JOBS}/running/_error",
+        ENDPOINTS["sync_job/update_error"].of("running"),
         "connector_sync_job_error_request",
-        {"error": "x"},
         {"error": "string"},
     ),
-    Taker(
-        "stats",
-        "PUT",
-        f"{JOBS}/running/_stats",
-        "connector_sync_job_update_ingestion_stats",
-        dict.fromkeys(COUNTERS, 9),
-        {
-            **dict.fromkeys([*COUNTERS, "total_document_count"], "long"),
-            "last_seen": "instant",
-            "metadata": "object",
-        },
-    ),
-    Taker("put connector", "PUT", "/_connector/c1", "connector_put_request", {"name": "n"}, CONNECTOR_KINDS),
-    Taker("post connector", "POST", "/_connector", "connector_put_request", {"name": "n"}, CONNECTOR_KINDS),
+    STATS,
+    Taker(ENDPOINTS["put"].of("c1"), "connector_put_request", CONNECTOR_KINDS),
+    Taker(ENDPOINTS["post"], "connector_put_request", CONNECTOR_KINDS),
 ]
-EVERYWHERE = pytest.mark.parametrize("taker", TAKERS, ids=lambda taker: taker.name)
+EVERYWHERE = pytest.mark.parametrize("taker", TAKERS, ids=lambda taker: taker.endpoint.action)
 # Where a body holds an object of the caller's own.
 WITH_OBJECTS = pytest.mark.parametrize(
     ("taker", "key"),
-    [(TAKERS[1], "sync_cursor"), (TAKERS[3], "metadata")],
+    [(CLAIM, "sync_cursor"), (STATS, "metadata")],
     ids=["sync_cursor", "metadata"],
 )
 
@@ -223,7 +206,11 @@ def test_values_that_are_no_object(http: Http, taker: Taker) -> None:
 
 @pytest.mark.parametrize(
     ("taker", "name"),
-    [pytest.param(taker, name, id=f"{taker.name}-{name}") for taker in TAKERS for name in taker.kinds],
+    [
+        pytest.param(taker, name, id=f"{taker.endpoint.action}-{name}")
+        for taker in TAKERS
+        for name in taker.kinds
+    ],
 )
 def test_fields_of_a_wrong_type_and_null(http: Http, taker: Taker, name: str) -> None:
     for token, text in TOKENS.items():
@@ -305,7 +292,9 @@ def test_a_body_that_nobody_asked_for(http: Http, method: str, path: str, body: 
 def test_a_body_of_an_unknown_type(http: Http, taker: Taker) -> None:
     body = json.dumps(taker.good).encode()
     for kind in ("text/plain", "application/x-www-form-urlencoded", "nonsense"):
-        answer = http.request(taker.method, taker.path, data=body, headers={"Content-Type": kind})
+        answer = http.request(
+            taker.endpoint.method, taker.endpoint.path, data=body, headers={"Content-Type": kind}
+        )
         assert 400 <= answer.status_code < 500
-    answer = http.request(taker.method, taker.path, data=body)
+    answer = http.request(taker.endpoint.method, taker.endpoint.path, data=body)
     assert answer.json() == {"error": "Content-Type header [] is not supported", "status": 406}

@@ -6,16 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.api.conftest import (
-    JOBS,
-    Stored,
-    a_job,
-    a_running_job,
-    is_now,
-    no_such_transition,
-    only_changes,
-    told,
-)
+from tests.documents import Stored, a_job, a_running_job, only_changes
+from tests.endpoints import JOBS
+from tests.responses import is_now, no_such_transition, told
 from tests.service import Http
 
 CANCEL = f"{JOBS}/j1/_cancel"

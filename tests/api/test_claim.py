@@ -8,21 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import (
-    JOBS,
-    SECRET,
-    Stored,
-    a_connector,
-    a_job,
-    a_running_job,
-    bad_transition,
-    illegal,
-    is_now,
-    only_changes,
-    refused,
-    told,
-    unreadable,
-)
+from tests.documents import SECRET, Stored, a_connector, a_job, a_running_job, only_changes
+from tests.endpoints import JOBS
+from tests.responses import bad_transition, envelope, illegal, is_now, told, unreadable
 from tests.service import Http, Service
 
 CLAIM = f"{JOBS}/j1/_claim"
@@ -34,7 +22,7 @@ def not_yours(status: str, holder: str = "") -> dict[str, Any]:
     """The 409 for a job that cannot be claimed."""
     reason = bad_transition(status, "in_progress")
     cause = "connector_sync_job_invalid_status_transition_exception"
-    return refused(409, "status_exception", reason + holder, (cause, reason))
+    return envelope(409, "status_exception", reason + holder, (cause, reason))
 
 
 HELD_BY_WORKER_1 = " Sync job [j1] was claimed by [worker-1] at [2024-01-01T12:00:00.000001Z]."

@@ -10,21 +10,10 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
-from tests.api.conftest import (
-    JOBS,
-    OWN_ID,
-    SECRET,
-    Stored,
-    a_connector,
-    illegal,
-    invalid,
-    is_now,
-    missing,
-    named,
-    refused,
-    told,
-    unreadable,
-)
+from tests.cases import named
+from tests.documents import SECRET, Stored, a_connector
+from tests.endpoints import JOBS
+from tests.responses import OWN_ID, envelope, illegal, invalid, is_now, not_found, told, unreadable
 from tests.service import Http
 
 PARSER = "connector_sync_job_post_request"
@@ -311,13 +300,13 @@ def test_a_connector_that_cannot_be_read_is_a_bad_request(
     assert jobs.ids() == set()
 
 
-NO_INDEX = refused(
+NO_INDEX = envelope(
     400,
     "status_exception",
     "Cannot start a sync for connector [c1] with no index attached. "
     "Set the [index_name] property for the connector to enable syncing data.",
 )
-NO_SERVICE_TYPE = refused(
+NO_SERVICE_TYPE = envelope(
     400,
     "status_exception",
     "Cannot start a sync for connector [c1] with [service_type] not defined. "
@@ -362,7 +351,7 @@ def test_the_status_of_the_connector_does_not_matter(
 
 
 def test_a_missing_connector(http: Http, jobs: Stored) -> None:
-    assert told(http.post(JOBS, json={"id": "c1"})) == missing("Connector with id 'c1' does not exist.")
+    assert told(http.post(JOBS, json={"id": "c1"})) == not_found("Connector with id 'c1' does not exist.")
     assert jobs.ids() == set()
 
 
@@ -371,7 +360,7 @@ def test_decision_18_a_soft_deleted_connector_is_a_missing_one(
     http: Http, connectors: Stored, jobs: Stored, deleted: object
 ) -> None:
     connectors.put("c1", deepcopy(EVERYTHING) | {"deleted": deleted})
-    assert told(http.post(JOBS, json={"id": "c1"})) == missing("Connector with id 'c1' does not exist.")
+    assert told(http.post(JOBS, json={"id": "c1"})) == not_found("Connector with id 'c1' does not exist.")
     assert jobs.ids() == set()
 
 
@@ -457,7 +446,7 @@ def test_unknown_parameters_come_after_the_body_and_before_validation(http: Http
 )
 def test_a_connector_may_have_any_id(http: Http, connectors: Stored, jobs: Stored, connector: str) -> None:
     reason = f"Connector with id '{connector}' does not exist."
-    assert told(http.post(JOBS, json={"id": connector})) == missing(reason)
+    assert told(http.post(JOBS, json={"id": connector})) == not_found(reason)
     if len(connector) <= 512:
         connectors.put(connector, a_connector())
         assert created(http, jobs, connector)["connector"]["id"] == connector

@@ -6,19 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.api.conftest import (
-    JOBS,
-    Stored,
-    a_running_job,
-    ids_of,
-    illegal,
-    invalid,
-    is_now,
-    no_such_transition,
-    only_changes,
-    told,
-    unreadable,
-)
+from tests.documents import Stored, a_running_job, only_changes
+from tests.endpoints import JOBS
+from tests.responses import ids_of, illegal, invalid, is_now, no_such_transition, told, unreadable
 from tests.service import Http
 
 ERROR = f"{JOBS}/j1/_error"

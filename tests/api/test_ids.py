@@ -7,7 +7,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.api.conftest import JOBS, Stored, a_job, ids_of, invalid, missing, told
+from tests.documents import Stored, a_job
+from tests.endpoints import JOBS
+from tests.responses import ids_of, invalid, not_found, told
 from tests.service import Http
 
 STATS = dict.fromkeys(["deleted_document_count", "indexed_document_count", "indexed_document_volume"], 9)
@@ -60,8 +62,8 @@ def test_an_id_that_is_too_long(http: Http, segment: str, writes: Callable[[], i
     decoded = unquote(segment)
     size = len(decoded.encode())
     before = writes()
-    assert told(http.get(f"{JOBS}/{segment}")) == missing(decoded)
-    assert told(http.get(f"/_connector/{segment}")) == missing(f"connector [{decoded}] not found")
+    assert told(http.get(f"{JOBS}/{segment}")) == not_found(decoded)
+    assert told(http.get(f"/_connector/{segment}")) == not_found(f"connector [{decoded}] not found")
     for method, path, body in WRITES:
         answer = http.request(method, f"{JOBS}/{segment}{path}", **({"json": body} if body else {}))
         assert told(answer) == invalid(

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import JOBS, SECRET, STATUSES, Stored, a_job, ids_of, illegal, named, told
+from tests.cases import named
+from tests.documents import SECRET, STATUSES, Stored, a_job
+from tests.endpoints import JOBS
+from tests.responses import ids_of, illegal, told
 from tests.service import Http
 
 BAD_NUMBER = "number_format_exception"

@@ -11,7 +11,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.api.conftest import JOBS, Stored, ids_of, illegal, told
+from tests.documents import Stored
+from tests.endpoints import JOBS
+from tests.responses import ids_of, illegal, told
 from tests.service import Http
 
 EQUAL = "2024-01-01T00:00:00.123Z"

@@ -10,22 +10,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import SYNC_JOBS
-from tests.api.conftest import (
-    COUNTERS,
-    FINISHED,
-    JOBS,
-    SECRET,
-    STATUSES,
-    Stored,
-    a_running_job,
-    illegal,
-    invalid,
-    is_now,
-    only_changes,
-    refused,
-    told,
-    unreadable,
-)
+from tests.documents import FINISHED, SECRET, STATUSES, Stored, a_running_job, only_changes
+from tests.endpoints import COUNTERS, JOBS
+from tests.responses import envelope, illegal, invalid, is_now, told, unreadable
 from tests.service import Http, Service
 
 STATS = f"{JOBS}/j1/_stats"
@@ -50,7 +37,7 @@ def test_counters_are_overwritten_and_the_worker_is_seen(http: Http, jobs: Store
 def test_decision_5_a_finished_job_takes_no_more_stats(http: Http, jobs: Stored, status: str) -> None:
     jobs.put("j1", a_running_job(status))
     before = jobs.version("j1")
-    assert told(http.put(STATS, json=COUNTERS)) == refused(
+    assert told(http.put(STATS, json=COUNTERS)) == envelope(
         409,
         "status_exception",
         f"Sync job [j1] is finished with status [{status}] and takes no more heartbeats or stats.",

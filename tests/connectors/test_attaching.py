@@ -11,7 +11,7 @@ import pytest
 from app.connectors import attaching, operations
 from app.connectors.attaching import MARK, Attachment
 from app.errors import ApiError, unavailable
-from tests.connectors.conftest import ID
+from tests.documents import ID
 
 
 @pytest.fixture

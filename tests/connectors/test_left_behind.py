@@ -19,7 +19,7 @@ from app.connectors.attaching import MARK
 from app.errors import ApiError
 from app.store import Store
 from app.store.index_definitions import CONNECTORS
-from tests.connectors.conftest import ROOT
+from tests.endpoints import ROOT
 from tests.service import Http, Service
 from tests.wiretap import Wiretap
 

@@ -10,20 +10,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS
-from tests.api.conftest import (
-    OWN_ID,
-    Stored,
-    a_connector,
-    illegal,
-    invalid,
-    is_now,
-    missing,
-    named,
-    only_changes,
-    refused,
-    told,
-    unreadable,
-)
+from tests.cases import named
+from tests.documents import Stored, a_connector, only_changes
+from tests.responses import OWN_ID, envelope, illegal, invalid, is_now, not_found, told, unreadable
 from tests.service import Http
 
 ROOT = "/_connector"
@@ -207,7 +196,7 @@ def test_decision_21_a_soft_deleted_connector_starts_afresh(http: Http, connecto
 @pytest.mark.parametrize(("method", "path"), [("PUT", f"{ROOT}/c2"), ("POST", ROOT), ("PUT", ROOT)])
 def test_an_index_has_one_connector(http: Http, connectors: Stored, method: str, path: str) -> None:
     connectors.put("c1", a_connector())
-    used = refused(400, "status_exception", "Index name [search-x] is used by another connector.")
+    used = envelope(400, "status_exception", "Index name [search-x] is used by another connector.")
     assert told(http.request(method, path, json={"index_name": "search-x"})) == used
     assert connectors.ids() == {"c1"}
 
@@ -215,7 +204,7 @@ def test_an_index_has_one_connector(http: Http, connectors: Stored, method: str,
 def test_an_index_belongs_to_one_connector(http: Http, connectors: Stored) -> None:
     connectors.put("c1", a_connector())
     connectors.put("c2", a_connector(index_name="search-y"))
-    used = refused(400, "status_exception", "Index name [search-x] is used by another connector.")
+    used = envelope(400, "status_exception", "Index name [search-x] is used by another connector.")
     assert http.put(C1, json={"index_name": "search-x"}).status_code == 200
     # Before it is known whether there is such a connector.
     for path in ("c2", "c2/_index_name", "none/_index_name"):
@@ -328,7 +317,7 @@ def test_the_longest_id(http: Http, connectors: Stored) -> None:
     assert http.get(f"{ROOT}/{'%C3%BC' * 256}").json()["id"] == longest
     reason = f"id [{too_long}] is too long, must be no longer than 512 bytes but was: 513"
     assert told(http.put(f"{ROOT}/{'%C3%BC' * 256}x")) == invalid(reason)
-    assert told(http.get(f"{ROOT}/{'%C3%BC' * 256}x")) == missing(f"connector [{too_long}] not found")
+    assert told(http.get(f"{ROOT}/{'%C3%BC' * 256}x")) == not_found(f"connector [{too_long}] not found")
     assert connectors.ids() == {longest}
 
 

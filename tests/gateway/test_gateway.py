@@ -245,7 +245,11 @@ ANSWERS = [
     ("502 Bad Gateway", b'{"error":"from below"}', ["Content-Type: application/json"]),
     ("503 Service Unavailable", b'{"error":"from below"}', ["Content-Type: application/json"]),
     ("504 Gateway Timeout", b'{"error":"from below"}', ["Content-Type: application/json"]),
-    ("200 OK", gzip.compress(b"{}"), ["Content-Encoding: gzip", "Content-Type: application/json"]),
+    (
+        "200 OK",
+        gzip.compress(mtime=0, data=b"{}"),
+        ["Content-Encoding: gzip", "Content-Type: application/json"],
+    ),
     ("200 OK", b"<p>text</p>" * 1000, ["Content-Type: text/html"]),
     ("200 OK", b"{}", [f'Warning: 299 Elasticsearch-9.4.3 "{number:0900}"' for number in range(40)]),
     ("200 OK", b"{}", ["X-Opaque-Id: id-1", "Cache-Control: no-cache", "Expires: 0", "with_underscore: 1"]),

@@ -259,7 +259,13 @@ def test_any_value_is_accepted_or_refused(name: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["1" * 200_000 + "x", "1." * 100_000, "." + "1" * 200_000 + "e", "0" * 200_000 + "-", "1e" + "1" * 200_000],
+    [
+        "1" * 200_000 + "x",
+        "1." * 100_000,
+        "." + "1" * 200_000 + "e",
+        "0" * 200_000 + "-",
+        "1e" + "1" * 200_000,
+    ],
 )
 @pytest.mark.parametrize("name", ["count", "order", "at"])
 def test_a_long_text_is_no_number_at_once(name: str, text: str) -> None:
