@@ -19,7 +19,7 @@ _LOCATION = re.compile(r"^\[(?:\d+:\d+|-1:-1)] ")
 # --- Whole errors ---
 
 
-def told(response: requests.Response) -> dict[str, Any]:
+def error_body(response: requests.Response) -> dict[str, Any]:
     """The error that an answer carries, with `[l:c]` where a reason names a place in the body."""
     body = response.json()
     assert body.get("status") == response.status_code

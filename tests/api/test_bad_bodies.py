@@ -15,7 +15,7 @@ from tests.cases import named
 from tests.conftest import empty
 from tests.documents import SECRET, Stored, a_connector, a_job, a_running_job
 from tests.endpoints import COUNTERS, ENDPOINTS, JOBS, Endpoint
-from tests.responses import illegal, told, unreadable
+from tests.responses import error_body, illegal, unreadable
 from tests.service import Http, Service
 
 JSON = {"Content-Type": "application/json"}
@@ -171,7 +171,7 @@ def test_texts(http: Http, taker: Taker, body: str, kind: str) -> None:
     escaped = f"{ord(taker.first[0]):02x}{taker.first[1:]}"
     body = body.replace("FIRST", taker.first).replace("MEMBERS", taker.members).replace("ESCAPED", escaped)
     answer = taker.send(http, body)
-    error = told(answer)["error"]
+    error = error_body(answer)["error"]
     assert answer.status_code == 400
     assert error["type"] == kind
     assert error["root_cause"][0].keys() >= {"type", "reason"}
@@ -189,17 +189,17 @@ def test_bytes_that_are_no_utf_8(http: Http, taker: Taker, sequence: bytes) -> N
         answer = taker.send(http, body)
         assert answer.status_code == 400
         kinds = ("x_content_parse_exception", "x_content_e_o_f_exception")
-        assert told(answer)["error"]["type"] in kinds
+        assert error_body(answer)["error"]["type"] in kinds
 
 
 @EVERYWHERE
 def test_values_that_are_no_object(http: Http, taker: Taker) -> None:
     for token, text in TOKENS.items():
         if token != "START_OBJECT":
-            assert told(taker.send(http, text)) == unreadable(
+            assert error_body(taker.send(http, text)) == unreadable(
                 f"[l:c] [{taker.parser}] Expected START_OBJECT but was: {token}"
             )
-    assert told(taker.send(http, " \n")) == unreadable(
+    assert error_body(taker.send(http, " \n")) == unreadable(
         f"[l:c] [{taker.parser}] Expected START_OBJECT but was: null"
     )
 
@@ -215,7 +215,7 @@ def test_values_that_are_no_object(http: Http, taker: Taker) -> None:
 def test_fields_of_a_wrong_type_and_null(http: Http, taker: Taker, name: str) -> None:
     for token, text in TOKENS.items():
         if token not in ACCEPTED[taker.kinds[name]]:
-            assert told(taker.send(http, f'{{"{name}":{text}}}')) == unreadable(
+            assert error_body(taker.send(http, f'{{"{name}":{text}}}')) == unreadable(
                 f"[l:c] [{taker.parser}] {name} doesn't support values of type: {token}"
             )
 
@@ -223,7 +223,7 @@ def test_fields_of_a_wrong_type_and_null(http: Http, taker: Taker, name: str) ->
 @EVERYWHERE
 def test_unknown_fields(http: Http, taker: Taker) -> None:
     for name in ("zzz", "refresh", "error_trace", "_id", "verdict", taker.first.upper()):
-        reason = told(taker.send(http, f'{{{taker.members},"{name}":1}}'))["error"]["reason"]
+        reason = error_body(taker.send(http, f'{{{taker.members},"{name}":1}}'))["error"]["reason"]
         assert reason.startswith(f"[l:c] [{taker.parser}] unknown field [{name}]")
 
 
@@ -253,7 +253,7 @@ def test_unknown_fields(http: Http, taker: Taker) -> None:
 def test_objects_of_the_callers(http: Http, taker: Taker, key: str, inner: str) -> None:
     answer = taker.send(http, f'{{{taker.members},"{key}":{inner}}}')
     assert answer.status_code == 400
-    assert told(answer)["error"]["reason"]
+    assert error_body(answer)["error"]["reason"]
     assert SECRET not in answer.text
 
 
@@ -267,7 +267,7 @@ def test_counters_beyond_64_bits(http: Http, number: str) -> None:
         for text in (number, f'"{number}"'):
             answer = stats.send(http, f'{{"{name}":{text}{others}}}')
             assert answer.status_code == 400
-            assert told(answer)["error"]["type"] == "x_content_parse_exception"
+            assert error_body(answer)["error"]["type"] == "x_content_parse_exception"
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_counters_beyond_64_bits(http: Http, number: str) -> None:
 )
 @pytest.mark.parametrize("body", ["{}", "[]", "garbage", '{"a":'])
 def test_a_body_that_nobody_asked_for(http: Http, method: str, path: str, body: str) -> None:
-    assert told(http.request(method, path, data=body, headers=JSON)) == illegal(
+    assert error_body(http.request(method, path, data=body, headers=JSON)) == illegal(
         f"request [{method} {path}] does not support having a body"
     )
 

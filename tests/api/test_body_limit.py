@@ -10,7 +10,7 @@ import pytest
 
 from tests.documents import Stored, a_connector, a_job, a_running_job
 from tests.endpoints import ENDPOINTS, OF_JOBS, Endpoint
-from tests.responses import envelope, told
+from tests.responses import envelope, error_body
 from tests.service import Service
 
 LIMIT = 2048
@@ -40,10 +40,10 @@ def test_a_body_beyond_the_limit(
     for body, encoding in ((larger, {}), (gzip.compress(larger), {"Content-Encoding": "gzip"})):
         headers = {"Content-Type": "application/json", **encoding}
         answer = strict.http.request(endpoint.method, endpoint.path, data=body, headers=headers)
-        assert told(answer) == TOO_LONG
+        assert error_body(answer) == TOO_LONG
         pieces = iter([body[:9], body[9:]])  # without a Content-Length
         answer = strict.http.request(endpoint.method, endpoint.path, data=pieces, headers=headers)
-        assert told(answer) == TOO_LONG
+        assert error_body(answer) == TOO_LONG
     assert writes() == before
     headers = {"Content-Type": "application/json"}
     answer = strict.http.request(endpoint.method, endpoint.path, data=largest, headers=headers)

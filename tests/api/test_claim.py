@@ -10,7 +10,7 @@ import pytest
 
 from tests.documents import SECRET, Stored, a_connector, a_job, a_running_job, only_changes
 from tests.endpoints import JOBS
-from tests.responses import bad_transition, envelope, illegal, is_now, told, unreadable
+from tests.responses import bad_transition, envelope, error_body, illegal, is_now, unreadable
 from tests.service import Http, Service
 
 CLAIM = f"{JOBS}/j1/_claim"
@@ -67,7 +67,7 @@ def test_decision_2_a_held_job_is_refused_and_its_holder_named(
 ) -> None:
     jobs.put("j1", a_running_job(status))
     before = jobs.version("j1")
-    assert told(http.put(CLAIM, json={"worker_hostname": "worker-2"})) == not_yours(status, holder)
+    assert error_body(http.put(CLAIM, json={"worker_hostname": "worker-2"})) == not_yours(status, holder)
     assert jobs.version("j1") == before
 
 
@@ -75,7 +75,7 @@ def test_decision_2_a_held_job_is_refused_and_its_holder_named(
 def test_decision_2_a_job_without_a_holder_is_refused(http: Http, jobs: Stored, status: str) -> None:
     jobs.put("j1", a_job(status))
     before = jobs.version("j1")
-    assert told(http.put(CLAIM, json=WORKER)) == not_yours(status)
+    assert error_body(http.put(CLAIM, json=WORKER)) == not_yours(status)
     assert jobs.version("j1") == before
 
 
@@ -236,7 +236,7 @@ def test_any_text_is_a_worker(http: Http, jobs: Stored, hostname: str) -> None:
 def test_bad_bodies(http: Http, jobs: Stored, body: object, answer: object) -> None:
     jobs.put("j1", a_job())
     before = jobs.version("j1")
-    assert told(http.put(CLAIM, json=body)) == answer
+    assert error_body(http.put(CLAIM, json=body)) == answer
     assert jobs.version("j1") == before
 
 

@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS, IndexDefinition
 from tests.documents import Stored, a_connector, a_job, a_running_job
 from tests.endpoints import ENDPOINTS, JOBS, OF_JOBS, Endpoint
-from tests.responses import told
+from tests.responses import error_body
 from tests.service import Http
 
 SECOND = "unusable-index-second"
@@ -47,7 +47,7 @@ def doubled(client: Elasticsearch, definition: IndexDefinition) -> Iterator[None
 
 
 def assert_tells_the_operator(answer: requests.Response, cure: str) -> None:
-    error = told(answer)["error"]
+    error = error_body(answer)["error"]
     assert (answer.status_code, error["type"]) == (503, "status_exception"), answer.text
     assert cure in error["reason"]
 
