@@ -229,8 +229,9 @@ def ask(tap: Wiretap, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_good_news_is_remembered_no_longer_than_the_setting(ask) -> None:
-    asked = ask(1)
-    assert [asked("admin"), asked("admin")] == [1, 0]
+    lasting, asked = ask(3600), ask(1)
+    assert [lasting("admin"), lasting("admin")] == [1, 0]
+    assert asked("admin") == 1
     time.sleep(1.01)
     assert asked("admin") == 1
 
@@ -246,7 +247,8 @@ def test_what_is_remembered_is_bounded(ask, monkeypatch) -> None:
 
 
 def test_that_there_is_no_security_is_asked_again(node_url, monkeypatch) -> None:
-    """After an interruption that only document work met, and a second later at any rate."""
+    """After an interruption that only document work met, and some time later at any rate."""
+    monkeypatch.setattr(security, "_NO_SECURITY", 3600.0)
     with Wiretap(node_url) as tap:
         monkeypatch.setenv("ELASTICSEARCH_URL", tap.url)
         monkeypatch.setenv("AUTHORIZATION_CACHE_SECONDS", "3600")
@@ -266,7 +268,11 @@ def test_that_there_is_no_security_is_asked_again(node_url, monkeypatch) -> None
         with tap.losing(to("_doc/")), pytest.raises(ApiError):
             store.connectors.get("none")
         assert [asked(), asked()] == [1, 0]
-        time.sleep(1.01)
+        monkeypatch.setattr(security, "_NO_SECURITY", 0.5)
+        with tap.losing(to("_doc/")), pytest.raises(ApiError):
+            store.connectors.get("none")
+        assert asked() == 1
+        time.sleep(0.51)
         assert asked() == 1
 
 
