@@ -7,8 +7,9 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from app.store.index_definitions import IndexDefinition
+from app.store.index_definitions import DEFINITIONS, IndexDefinition
 
+ALIASES = [definition.alias for definition in DEFINITIONS]
 ID = "c1"  # of the connector that most tests are about
 SECRET = "hunter2-the-secret"  # stands in every configuration here, and must stand in no error
 STATUSES = ("pending", "in_progress", "suspended", "canceling", "canceled", "completed", "error")
@@ -96,3 +97,27 @@ def only_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[st
     """What `after` has other than `before`, when nothing of `before` is gone."""
     assert before.keys() <= after.keys()
     return {key: value for key, value in after.items() if key not in before or before[key] != value}
+
+
+def empty(client: Elasticsearch) -> None:
+    """Remove every connector and every job. The service's searches will know at once, raw ones once somebody refreshes."""
+    client.indices.refresh(index=ALIASES)  # deletes only what searches see
+    found = client.search(index=ALIASES, size=1000, source=False)["hits"]
+    if found["total"]["value"] > len(found["hits"]):
+        client.delete_by_query(index=ALIASES, query={"match_all": {}}, refresh=True, conflicts="proceed")
+    elif found["hits"]:
+        client.bulk(
+            operations=[{"delete": {"_index": hit["_index"], "_id": hit["_id"]}} for hit in found["hits"]]
+        )
+
+
+def written(client: Elasticsearch, aliases: list[str]) -> int:
+    """How many writes these indices have ever seen."""
+    answer = client.indices.stats(
+        index=aliases,
+        level="shards",
+        metric="indexing",
+        filter_path="indices.*.shards.*.seq_no.max_seq_no",
+    )
+    shards = [shard for index in answer["indices"].values() for shard in index["shards"].values()]
+    return sum(copy["seq_no"]["max_seq_no"] for copies in shards for copy in copies)

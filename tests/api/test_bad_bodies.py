@@ -12,8 +12,7 @@ from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from tests.cases import named
-from tests.conftest import empty
-from tests.documents import SECRET, Stored, a_connector, a_job, a_running_job
+from tests.documents import SECRET, Stored, a_connector, a_job, a_running_job, empty
 from tests.endpoints import COUNTERS, ENDPOINTS, JOBS, Endpoint
 from tests.responses import error_body, illegal, unreadable
 from tests.service import Http, Service

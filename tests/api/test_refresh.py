@@ -10,8 +10,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
-from tests.conftest import ALIASES
-from tests.documents import Stored, a_connector, a_job
+from tests.documents import ALIASES, Stored, a_connector, a_job
 from tests.endpoints import JOBS
 from tests.responses import ids_of
 from tests.service import Http, Service

@@ -11,8 +11,7 @@ from elasticsearch import Elasticsearch
 
 from app.store import Store
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
-from tests.conftest import empty
-from tests.documents import ID
+from tests.documents import ID, empty
 from tests.endpoints import ROOT
 from tests.service import Http, Service
 

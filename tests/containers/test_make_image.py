@@ -6,8 +6,8 @@ import os
 import subprocess
 
 from scripts.base_image import BASE, BUILDER
-from tests.conftest import lacking
 from tests.containers.conftest import MAJOR
+from tests.environment import lacking
 from tests.make_run import OUR_VARIABLES
 from tests.service import REPOSITORY
 

@@ -10,7 +10,7 @@ import requests
 
 from app.secrets.encryption import CannotOpen, Keyring, new_key
 from app.store.index_definitions import CONNECTORS, SECRETS, SYNC_JOBS
-from tests.conftest import empty
+from tests.documents import empty
 from tests.endpoints import SECRETS_PATH
 from tests.nowhere import JSON, MARKER, assert_nowhere, failing_bodies
 from tests.service import SECRETS_KEY

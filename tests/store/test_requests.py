@@ -10,7 +10,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
-from tests.conftest import empty
+from tests.documents import empty
 from tests.service import Http, Service
 from tests.wiretap import Request, Wiretap, nth, to
 
