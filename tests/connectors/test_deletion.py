@@ -81,11 +81,11 @@ def test_a_connector_that_cannot_be_deleted(http, connector, put_jobs, job_ids, 
 
 
 @pytest.fixture(scope="module")
-def tapped(tap: Wiretap) -> Iterator[Http]:
-    """Requests to a service that reaches Elasticsearch through the tap."""
+def tapped(tap: Wiretap) -> Iterator[Service]:
+    """A service that reaches Elasticsearch through the tap."""
     with Service(tap.url, WORKERS="1") as service:
         service.wait_until_ready()
-        yield service.http
+        yield service
 
 
 def from_the(number: int, which: Which) -> Which:
@@ -118,7 +118,7 @@ def test_an_outage_on_the_way(
     put_jobs(jobs)
     put_jobs(1, connector_id="other")
     with tap.losing(from_the(number, which), answers=answers):
-        answer = tapped.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")
+        answer = tapped.http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")
         assert error(answer) == (
             503,
             "status_exception",
@@ -131,7 +131,7 @@ def test_an_outage_on_the_way(
         there = there and which is not own_write
     assert http.get(f"{ROOT}/{ID}").status_code == (200 if there else 404)
     put_jobs(2)
-    assert delete(tapped, hard) == (200 if there else 404)
+    assert delete(tapped.http, hard) == (200 if there else 404)
     assert job_ids() == {"other-0"}
     assert http.get(f"{ROOT}/{ID}").status_code == 404
 

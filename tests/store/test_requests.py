@@ -55,8 +55,8 @@ def put(http: Http, path: str, body: Any) -> tuple[int, Any]:
 
 
 def of_the_request(heard: list[Request]) -> list[Request]:
-    """All but what a service asks by itself: whether there is still no security, and when it starts for its pipeline."""
-    return [each for each in heard if not to("/_security/", "/_ingest/")(each)]
+    """All but the question whether there is still no security, and what a service that has just started does by itself."""
+    return [each for each in heard if "x-opaque-id" in each.headers and not to("/_security/")(each)]
 
 
 @EACH
