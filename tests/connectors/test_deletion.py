@@ -15,7 +15,7 @@ from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from tests.documents import ID
 from tests.endpoints import ROOT
 from tests.responses import error, no_connector
-from tests.service import Http, Service
+from tests.service import Service
 from tests.wiretap import Request, Which, Wiretap, to
 
 BOTH_WAYS = pytest.mark.parametrize("hard", ["true", "false"])
