@@ -27,6 +27,7 @@ from scripts.gateway import TEMPLATE, Gateway, GatewayError, render
 from tests.certificates import Certificate
 from tests.gateway.recorder import Arrived, Recorder, an_answer
 from tests.make_run import READY, SUPERVISOR, Run, assert_gone
+from tests.responses import envelope
 from tests.service import REPOSITORY, Http, free_port
 
 MIB = 1024 * 1024
@@ -309,12 +310,7 @@ def test_an_answer_is_passed_on_while_it_comes(raw, behind, header, parts, end) 
 # What the gateway says itself
 
 
-def envelope(kind: str, reason: str, status: int) -> dict[str, Any]:
-    cause = {"type": kind, "reason": reason}
-    return {"error": {"root_cause": [cause], **cause}, "status": status}
-
-
-UNREADABLE = envelope("illegal_argument_exception", "The gateway cannot read the request.", 400)
+UNREADABLE = envelope(400, "illegal_argument_exception", "The gateway cannot read the request.")
 
 
 @pytest.mark.parametrize(
@@ -355,11 +351,12 @@ SILENT = [("/_connector/c", "The connector service"), ("/_search", "Elasticsearc
 def test_one_that_is_away_is_a_503_that_clients_can_read(nginx, target, who, method) -> None:
     port = free_port()
     with Gateway("127.0.0.1", port, f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"):
-        answer = Http(f"http://127.0.0.1:{port}").request(method, target, data=b"{}")
+        with closing(Http(f"http://127.0.0.1:{port}")) as http:  # nginx would wait for it
+            answer = http.request(method, target, data=b"{}")
     assert answer.status_code == 503
     assert answer.headers["X-Elastic-Product"] == "Elasticsearch"
     assert answer.headers["Content-Type"] == "application/json"
-    expected = envelope("status_exception", f"{who} does not answer.", 503)
+    expected = envelope(503, "status_exception", f"{who} does not answer.")
     assert (json.loads(answer.content) if method != "HEAD" else expected) == expected
 
 
