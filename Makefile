@@ -35,6 +35,13 @@ TEST_WORKERS ?= $(if $(ARGS)$(TEST_ELASTICSEARCH_URL),0,2)
 test: $(VENV)/.dev ## Run all tests against a real Elasticsearch (ARGS='-k name' goes to pytest; TEST_WORKERS)
 	@exec $(PYTHON) -m pytest -n $(TEST_WORKERS) $(ARGS)
 
+.PHONY: coverage
+coverage: $(VENV)/.dev ## Run all tests and report which lines of app/ no process ran; fails under 95 % (ARGS, TEST_WORKERS)
+	@$(PYTHON) -m coverage erase
+	@$(PYTHON) -m coverage run -m pytest -n $(TEST_WORKERS) $(ARGS)
+	@$(PYTHON) -m coverage combine --quiet
+	@$(PYTHON) -m coverage report
+
 .PHONY: check
 check: $(VENV)/.dev ## Check format, lint, types and the arrows between modules
 	@$(VENV)/bin/ruff format --check
@@ -89,7 +96,7 @@ test-image-python: base-image ## Run the unit tests with the Python of the servi
 
 .PHONY: clean
 clean: ## Remove the environments and every cache (not the data of `make run`)
-	rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --universal: one file for every supported Python and platform. Never an index's address: each machine has its own.

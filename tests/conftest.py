@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import NoReturn
+from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch, NotFoundError
 
 from app import settings
 from app.store import Store
-from app.store.index_definitions import DEFINITIONS
+from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from scripts.elasticsearch import Source, for_tests
+from tests.documents import ALIASES, ID, Stored, empty, written
 from tests.groups import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401
 from tests.secured import admin, callers, guarded, secured, set_up, start_service  # noqa: F401
 from tests.service import SECRETS_KEY, Http, Service
 from tests.wiretap import Wiretap
-
-ALIASES = [definition.alias for definition in DEFINITIONS]
-
-
-# What the ingest pipeline needs of the module ingest-common. The embedded Elasticsearch 8.14.1 comes without it.
-PROCESSORS = {"append", "gsub", "remove", "set", "trim"}
-
-
-def lacking(what: str) -> NoReturn:
-    """Skip the test for want of something outside this project; fail it where REQUIRE_ALL says that all must be there."""
-    if os.environ.get("REQUIRE_ALL"):
-        pytest.fail(what, pytrace=False)
-    pytest.skip(what)
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +63,31 @@ def http(service: Service) -> Http:
     return service.http
 
 
+@pytest.fixture
+def jobs(service: Service, elasticsearch: Elasticsearch) -> Stored:
+    """The documents of jobs, past the service."""
+    return Stored(elasticsearch, SYNC_JOBS)
+
+
+@pytest.fixture
+def connectors(service: Service, elasticsearch: Elasticsearch) -> Stored:
+    """The documents of connectors, past the service."""
+    return Stored(elasticsearch, CONNECTORS)
+
+
+@pytest.fixture
+def put_jobs(elasticsearch: Elasticsearch) -> Callable[..., list[str]]:
+    """Write so many jobs of a connector, as other programs do; their ids."""
+
+    def put(count: int, status: str = "pending", connector_id: str = ID, **fields: Any) -> list[str]:
+        job = {"status": status, "connector": {"id": connector_id}, "created_at": "2024-01-01T00:00:00Z"}
+        ids = [f"{connector_id}-{number}" for number in range(count)]
+        Stored(elasticsearch, SYNC_JOBS).put_all(dict.fromkeys(ids, job | fields))
+        return ids
+
+    return put
+
+
 @pytest.fixture(scope="session")
 def running_services(node_url: str) -> Iterator[list[Service]]:
     """Three services: six processes in all."""
@@ -109,37 +121,7 @@ def store(node_url: str) -> Store:
     return store
 
 
-def empty(client: Elasticsearch) -> None:
-    """Remove every connector and every job. The service's searches will know at once, raw ones once somebody refreshes."""
-    client.indices.refresh(index=ALIASES)  # deletes only what searches see
-    found = client.search(index=ALIASES, size=1000, source=False)["hits"]
-    if found["total"]["value"] > len(found["hits"]):
-        client.delete_by_query(index=ALIASES, query={"match_all": {}}, refresh=True, conflicts="proceed")
-    elif found["hits"]:
-        client.bulk(
-            operations=[{"delete": {"_index": hit["_index"], "_id": hit["_id"]}} for hit in found["hits"]]
-        )
-
-
-def written(client: Elasticsearch, aliases: list[str]) -> int:
-    """How many writes these indices have ever seen."""
-    answer = client.indices.stats(
-        index=aliases,
-        level="shards",
-        metric="indexing",
-        filter_path="indices.*.shards.*.seq_no.max_seq_no",
-    )
-    shards = [shard for index in answer["indices"].values() for shard in index["shards"].values()]
-    return sum(copy["seq_no"]["max_seq_no"] for copies in shards for copy in copies)
-
-
 @pytest.fixture
 def writes(elasticsearch: Elasticsearch) -> Callable[[], int]:
     """How many writes both indices have ever seen: the same number before and after means that nothing was written."""
     return lambda: written(elasticsearch, ALIASES)
-
-
-def has_processors(client: Elasticsearch) -> bool:
-    """Whether the nodes have what the ingest pipeline needs, attachments left out."""
-    nodes = client.nodes.info(metric="ingest")["nodes"].values()
-    return all({each["type"] for each in node["ingest"]["processors"]} >= PROCESSORS for node in nodes)

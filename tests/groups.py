@@ -18,6 +18,7 @@ GROUPS = {
         "tests/store/test_privileges.py",
         "tests/clients/test_credentials.py",
     ),
+    "containers": ("tests/containers/",),
     "make run": ("tests/run/test_make_run.py",),
     "a mortal node": ("tests/faults/",),
     "three services": (
@@ -25,7 +26,6 @@ GROUPS = {
         "tests/connectors/test_attaching.py",
         "tests/connectors/test_races.py",
     ),
-    "containers": ("tests/containers/",),
     "clients": ("tests/clients/",),
     "commands": ("tests/run/",),
 }

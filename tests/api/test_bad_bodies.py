@@ -4,42 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
-from tests.api.conftest import (
-    JOBS,
-    SECRET,
-    Stored,
-    a_connector,
-    a_job,
-    a_running_job,
-    illegal,
-    named,
-    told,
-    unreadable,
-)
-from tests.conftest import empty
+from tests.cases import named
+from tests.documents import SECRET, Stored, a_connector, a_job, a_running_job, empty
+from tests.endpoints import COUNTERS, ENDPOINTS, JOBS, Endpoint
+from tests.responses import error_body, illegal, unreadable
 from tests.service import Http, Service
 
 JSON = {"Content-Type": "application/json"}
-COUNTERS = ["deleted_document_count", "indexed_document_count", "indexed_document_volume"]
 
 
 @dataclass(frozen=True)
 class Taker:
-    """An endpoint that takes a body, a body that it takes, and the kind of each of its fields."""
+    """An endpoint that takes a body, what Elasticsearch calls that body, and the kind of each of its fields."""
 
-    name: str
-    method: str
-    path: str
+    endpoint: Endpoint
     parser: str
-    good: dict[str, Any]
-    kinds: dict[str, str] = field(default_factory=dict)
+    kinds: dict[str, str]
+
+    @property
+    def good(self) -> dict[str, Any]:
+        """A body that it takes."""
+        return dict(self.endpoint.body)
 
     @property
     def first(self) -> str:
@@ -52,7 +44,7 @@ class Taker:
 
     def send(self, http: Http, body: bytes | str) -> Any:
         data = body.encode() if isinstance(body, str) else body
-        return http.request(self.method, self.path, data=data, headers=JSON)
+        return http.request(self.endpoint.method, self.endpoint.path, data=data, headers=JSON)
 
 
 CONNECTOR_KINDS = {
@@ -60,51 +52,41 @@ CONNECTOR_KINDS = {
     "index_name": "string or null",
     "is_native": "boolean",
 }
+CLAIM = Taker(
+    ENDPOINTS["sync_job/claim"].of("pending"),
+    "claim_connector_sync_job",
+    {"worker_hostname": "string", "sync_cursor": "object"},
+)
+STATS = Taker(
+    ENDPOINTS["sync_job/update_stats"].of("running"),
+    "connector_sync_job_update_ingestion_stats",
+    {
+        **dict.fromkeys([*COUNTERS, "total_document_count"], "long"),
+        "last_seen": "instant",
+        "metadata": "object",
+    },
+)
 TAKERS = [
     Taker(
-        "create",
-        "POST",
-        JOBS,
+        ENDPOINTS["sync_job/post"],
         "connector_sync_job_post_request",
-        {"id": "c1"},
         dict.fromkeys(["id", "job_type", "trigger_method"], "string"),
     ),
+    CLAIM,
     Taker(
-        "claim",
-        "PUT",
-        f"{JOBS}/pending/_claim",
-        "claim_connector_sync_job",
-        {"worker_hostname": "w"},
-        {"worker_hostname": "string", "sync_cursor": "object"},
-    ),
-    Taker(
-        "error",
-        "PUT",
-        f"{JOBS}/running/_error",
+        ENDPOINTS["sync_job/update_error"].of("running"),
         "connector_sync_job_error_request",
-        {"error": "x"},
         {"error": "string"},
     ),
-    Taker(
-        "stats",
-        "PUT",
-        f"{JOBS}/running/_stats",
-        "connector_sync_job_update_ingestion_stats",
-        dict.fromkeys(COUNTERS, 9),
-        {
-            **dict.fromkeys([*COUNTERS, "total_document_count"], "long"),
-            "last_seen": "instant",
-            "metadata": "object",
-        },
-    ),
-    Taker("put connector", "PUT", "/_connector/c1", "connector_put_request", {"name": "n"}, CONNECTOR_KINDS),
-    Taker("post connector", "POST", "/_connector", "connector_put_request", {"name": "n"}, CONNECTOR_KINDS),
+    STATS,
+    Taker(ENDPOINTS["put"].of("c1"), "connector_put_request", CONNECTOR_KINDS),
+    Taker(ENDPOINTS["post"], "connector_put_request", CONNECTOR_KINDS),
 ]
-EVERYWHERE = pytest.mark.parametrize("taker", TAKERS, ids=lambda taker: taker.name)
+EVERYWHERE = pytest.mark.parametrize("taker", TAKERS, ids=lambda taker: taker.endpoint.action)
 # Where a body holds an object of the caller's own.
 WITH_OBJECTS = pytest.mark.parametrize(
     ("taker", "key"),
-    [(TAKERS[1], "sync_cursor"), (TAKERS[3], "metadata")],
+    [(CLAIM, "sync_cursor"), (STATS, "metadata")],
     ids=["sync_cursor", "metadata"],
 )
 
@@ -188,7 +170,7 @@ def test_texts(http: Http, taker: Taker, body: str, kind: str) -> None:
     escaped = f"{ord(taker.first[0]):02x}{taker.first[1:]}"
     body = body.replace("FIRST", taker.first).replace("MEMBERS", taker.members).replace("ESCAPED", escaped)
     answer = taker.send(http, body)
-    error = told(answer)["error"]
+    error = error_body(answer)["error"]
     assert answer.status_code == 400
     assert error["type"] == kind
     assert error["root_cause"][0].keys() >= {"type", "reason"}
@@ -206,29 +188,33 @@ def test_bytes_that_are_no_utf_8(http: Http, taker: Taker, sequence: bytes) -> N
         answer = taker.send(http, body)
         assert answer.status_code == 400
         kinds = ("x_content_parse_exception", "x_content_e_o_f_exception")
-        assert told(answer)["error"]["type"] in kinds
+        assert error_body(answer)["error"]["type"] in kinds
 
 
 @EVERYWHERE
 def test_values_that_are_no_object(http: Http, taker: Taker) -> None:
     for token, text in TOKENS.items():
         if token != "START_OBJECT":
-            assert told(taker.send(http, text)) == unreadable(
+            assert error_body(taker.send(http, text)) == unreadable(
                 f"[l:c] [{taker.parser}] Expected START_OBJECT but was: {token}"
             )
-    assert told(taker.send(http, " \n")) == unreadable(
+    assert error_body(taker.send(http, " \n")) == unreadable(
         f"[l:c] [{taker.parser}] Expected START_OBJECT but was: null"
     )
 
 
 @pytest.mark.parametrize(
     ("taker", "name"),
-    [pytest.param(taker, name, id=f"{taker.name}-{name}") for taker in TAKERS for name in taker.kinds],
+    [
+        pytest.param(taker, name, id=f"{taker.endpoint.action}-{name}")
+        for taker in TAKERS
+        for name in taker.kinds
+    ],
 )
 def test_fields_of_a_wrong_type_and_null(http: Http, taker: Taker, name: str) -> None:
     for token, text in TOKENS.items():
         if token not in ACCEPTED[taker.kinds[name]]:
-            assert told(taker.send(http, f'{{"{name}":{text}}}')) == unreadable(
+            assert error_body(taker.send(http, f'{{"{name}":{text}}}')) == unreadable(
                 f"[l:c] [{taker.parser}] {name} doesn't support values of type: {token}"
             )
 
@@ -236,7 +222,7 @@ def test_fields_of_a_wrong_type_and_null(http: Http, taker: Taker, name: str) ->
 @EVERYWHERE
 def test_unknown_fields(http: Http, taker: Taker) -> None:
     for name in ("zzz", "refresh", "error_trace", "_id", "verdict", taker.first.upper()):
-        reason = told(taker.send(http, f'{{{taker.members},"{name}":1}}'))["error"]["reason"]
+        reason = error_body(taker.send(http, f'{{{taker.members},"{name}":1}}'))["error"]["reason"]
         assert reason.startswith(f"[l:c] [{taker.parser}] unknown field [{name}]")
 
 
@@ -266,7 +252,7 @@ def test_unknown_fields(http: Http, taker: Taker) -> None:
 def test_objects_of_the_callers(http: Http, taker: Taker, key: str, inner: str) -> None:
     answer = taker.send(http, f'{{{taker.members},"{key}":{inner}}}')
     assert answer.status_code == 400
-    assert told(answer)["error"]["reason"]
+    assert error_body(answer)["error"]["reason"]
     assert SECRET not in answer.text
 
 
@@ -280,7 +266,7 @@ def test_counters_beyond_64_bits(http: Http, number: str) -> None:
         for text in (number, f'"{number}"'):
             answer = stats.send(http, f'{{"{name}":{text}{others}}}')
             assert answer.status_code == 400
-            assert told(answer)["error"]["type"] == "x_content_parse_exception"
+            assert error_body(answer)["error"]["type"] == "x_content_parse_exception"
 
 
 @pytest.mark.parametrize(
@@ -296,7 +282,7 @@ def test_counters_beyond_64_bits(http: Http, number: str) -> None:
 )
 @pytest.mark.parametrize("body", ["{}", "[]", "garbage", '{"a":'])
 def test_a_body_that_nobody_asked_for(http: Http, method: str, path: str, body: str) -> None:
-    assert told(http.request(method, path, data=body, headers=JSON)) == illegal(
+    assert error_body(http.request(method, path, data=body, headers=JSON)) == illegal(
         f"request [{method} {path}] does not support having a body"
     )
 
@@ -305,7 +291,9 @@ def test_a_body_that_nobody_asked_for(http: Http, method: str, path: str, body: 
 def test_a_body_of_an_unknown_type(http: Http, taker: Taker) -> None:
     body = json.dumps(taker.good).encode()
     for kind in ("text/plain", "application/x-www-form-urlencoded", "nonsense"):
-        answer = http.request(taker.method, taker.path, data=body, headers={"Content-Type": kind})
+        answer = http.request(
+            taker.endpoint.method, taker.endpoint.path, data=body, headers={"Content-Type": kind}
+        )
         assert 400 <= answer.status_code < 500
-    answer = http.request(taker.method, taker.path, data=body)
+    answer = http.request(taker.endpoint.method, taker.endpoint.path, data=body)
     assert answer.json() == {"error": "Content-Type header [] is not supported", "status": 406}

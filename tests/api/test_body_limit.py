@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.api.conftest import ENDPOINTS, Endpoint, Stored, a_connector, a_job, a_running_job, refused, told
+from tests.documents import Stored, a_connector, a_job, a_running_job
+from tests.endpoints import ENDPOINTS, OF_JOBS, Endpoint
+from tests.responses import envelope, error_body
 from tests.service import Service
 
 LIMIT = 2048
-TOO_LONG = refused(413, "too_long_http_content_exception", f"Content length exceeded [{LIMIT}] bytes.")
+TOO_LONG = envelope(413, "too_long_http_content_exception", f"Content length exceeded [{LIMIT}] bytes.")
 TAKERS = [
-    *(endpoint for endpoint in ENDPOINTS if endpoint.body is not None),
-    Endpoint("put connector", "PUT", "/_connector/c1", {"name": "n"}),
+    *(endpoint.of("j1") for endpoint in OF_JOBS if endpoint.body is not None),
+    ENDPOINTS["put"].of("c1"),
 ]
 
 
@@ -26,22 +28,22 @@ def strict(node_url: str) -> Iterator[Service]:
         yield service
 
 
-@pytest.mark.parametrize("endpoint", TAKERS, ids=lambda endpoint: endpoint.name)
+@pytest.mark.parametrize("endpoint", TAKERS, ids=lambda endpoint: endpoint.action)
 def test_a_body_beyond_the_limit(
     strict: Service, jobs: Stored, connectors: Stored, writes: Callable[[], int], endpoint: Endpoint
 ) -> None:
     connectors.put("c1", a_connector())
-    jobs.put("j1", a_job() if endpoint.name == "claim" else a_running_job())
+    jobs.put("j1", a_job() if endpoint.action == "sync_job/claim" else a_running_job())
     before = writes()
     sent = json.dumps(endpoint.body).encode()
     largest, larger = sent.ljust(LIMIT), sent.ljust(LIMIT + 1)
     for body, encoding in ((larger, {}), (gzip.compress(larger), {"Content-Encoding": "gzip"})):
         headers = {"Content-Type": "application/json", **encoding}
         answer = strict.http.request(endpoint.method, endpoint.path, data=body, headers=headers)
-        assert told(answer) == TOO_LONG
+        assert error_body(answer) == TOO_LONG
         pieces = iter([body[:9], body[9:]])  # without a Content-Length
         answer = strict.http.request(endpoint.method, endpoint.path, data=pieces, headers=headers)
-        assert told(answer) == TOO_LONG
+        assert error_body(answer) == TOO_LONG
     assert writes() == before
     headers = {"Content-Type": "application/json"}
     answer = strict.http.request(endpoint.method, endpoint.path, data=largest, headers=headers)

@@ -6,16 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.api.conftest import (
-    JOBS,
-    Stored,
-    a_job,
-    a_running_job,
-    is_now,
-    no_such_transition,
-    only_changes,
-    told,
-)
+from tests.documents import Stored, a_job, a_running_job, only_changes
+from tests.endpoints import JOBS
+from tests.responses import error_body, is_now, no_such_transition
 from tests.service import Http
 
 CANCEL = f"{JOBS}/j1/_cancel"
@@ -55,7 +48,7 @@ def test_the_worker_of_a_running_job_is_asked_to_stop(http: Http, jobs: Stored) 
 def test_every_other_status_is_refused(http: Http, jobs: Stored, status: str) -> None:
     jobs.put("j1", a_running_job(status))
     before = jobs.version("j1")
-    assert told(http.put(CANCEL)) == no_such_transition(status, "canceling")
+    assert error_body(http.put(CANCEL)) == no_such_transition(status, "canceling")
     assert jobs.version("j1") == before
 
 
@@ -66,5 +59,5 @@ def test_decision_3_a_client_that_cancels_twice_is_refused(
     jobs.put("j1", a_job(status))
     assert http.put(CANCEL).status_code == 200
     before = jobs.version("j1")
-    assert told(http.put(CANCEL)) == no_such_transition(then, "canceling")
+    assert error_body(http.put(CANCEL)) == no_such_transition(then, "canceling")
     assert jobs.version("j1") == before

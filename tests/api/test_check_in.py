@@ -6,18 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.api.conftest import (
-    FINISHED,
-    JOBS,
-    STATUSES,
-    Stored,
-    a_job,
-    a_running_job,
-    is_now,
-    only_changes,
-    refused,
-    told,
-)
+from tests.documents import FINISHED, STATUSES, Stored, a_job, a_running_job, only_changes
+from tests.endpoints import JOBS
+from tests.responses import envelope, error_body, is_now
 from tests.service import Http
 
 CHECK_IN = f"{JOBS}/j1/_check_in"
@@ -38,7 +29,7 @@ def test_moves_last_seen_and_nothing_else(http: Http, jobs: Stored, status: str)
 def test_decision_5_a_finished_job_takes_no_more_heartbeats(http: Http, jobs: Stored, status: str) -> None:
     jobs.put("j1", a_running_job(status))
     before = jobs.version("j1")
-    assert told(http.put(CHECK_IN)) == refused(
+    assert error_body(http.put(CHECK_IN)) == envelope(
         409,
         "status_exception",
         f"Sync job [j1] is finished with status [{status}] and takes no more heartbeats or stats.",

@@ -8,21 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import (
-    JOBS,
-    SECRET,
-    Stored,
-    a_connector,
-    a_job,
-    a_running_job,
-    bad_transition,
-    illegal,
-    is_now,
-    only_changes,
-    refused,
-    told,
-    unreadable,
-)
+from tests.documents import SECRET, Stored, a_connector, a_job, a_running_job, only_changes
+from tests.endpoints import JOBS
+from tests.responses import bad_transition, envelope, error_body, illegal, is_now, unreadable
 from tests.service import Http, Service
 
 CLAIM = f"{JOBS}/j1/_claim"
@@ -34,7 +22,7 @@ def not_yours(status: str, holder: str = "") -> dict[str, Any]:
     """The 409 for a job that cannot be claimed."""
     reason = bad_transition(status, "in_progress")
     cause = "connector_sync_job_invalid_status_transition_exception"
-    return refused(409, "status_exception", reason + holder, (cause, reason))
+    return envelope(409, "status_exception", reason + holder, (cause, reason))
 
 
 HELD_BY_WORKER_1 = " Sync job [j1] was claimed by [worker-1] at [2024-01-01T12:00:00.000001Z]."
@@ -79,7 +67,7 @@ def test_decision_2_a_held_job_is_refused_and_its_holder_named(
 ) -> None:
     jobs.put("j1", a_running_job(status))
     before = jobs.version("j1")
-    assert told(http.put(CLAIM, json={"worker_hostname": "worker-2"})) == not_yours(status, holder)
+    assert error_body(http.put(CLAIM, json={"worker_hostname": "worker-2"})) == not_yours(status, holder)
     assert jobs.version("j1") == before
 
 
@@ -87,7 +75,7 @@ def test_decision_2_a_held_job_is_refused_and_its_holder_named(
 def test_decision_2_a_job_without_a_holder_is_refused(http: Http, jobs: Stored, status: str) -> None:
     jobs.put("j1", a_job(status))
     before = jobs.version("j1")
-    assert told(http.put(CLAIM, json=WORKER)) == not_yours(status)
+    assert error_body(http.put(CLAIM, json=WORKER)) == not_yours(status)
     assert jobs.version("j1") == before
 
 
@@ -248,7 +236,7 @@ def test_any_text_is_a_worker(http: Http, jobs: Stored, hostname: str) -> None:
 def test_bad_bodies(http: Http, jobs: Stored, body: object, answer: object) -> None:
     jobs.put("j1", a_job())
     before = jobs.version("j1")
-    assert told(http.put(CLAIM, json=body)) == answer
+    assert error_body(http.put(CLAIM, json=body)) == answer
     assert jobs.version("j1") == before
 
 

@@ -10,21 +10,10 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
-from tests.api.conftest import (
-    JOBS,
-    OWN_ID,
-    SECRET,
-    Stored,
-    a_connector,
-    illegal,
-    invalid,
-    is_now,
-    missing,
-    named,
-    refused,
-    told,
-    unreadable,
-)
+from tests.cases import named
+from tests.documents import SECRET, Stored, a_connector
+from tests.endpoints import JOBS
+from tests.responses import OWN_ID, envelope, error_body, illegal, invalid, is_now, not_found, unreadable
 from tests.service import Http
 
 PARSER = "connector_sync_job_post_request"
@@ -57,7 +46,7 @@ PIPELINE = {
     "run_ml_inference": True,
 }
 ITEM = {"label": "Host", "required": True, "sensitive": False, "default_value": "localhost", "value": "h"}
-UNRESTRICTED = {
+EVERYTHING = {
     "api_key_id": "k",
     "api_key_secret_id": "s",
     "configuration": {"host": ITEM, "password": ITEM | {"sensitive": True, "value": SECRET}},
@@ -103,14 +92,14 @@ def test_the_answer_is_an_id_of_ours(http: Http, connectors: Stored) -> None:
 
 
 def test_the_new_document_is_exactly_that(http: Http, connectors: Stored, jobs: Stored) -> None:
-    connectors.put("c1", UNRESTRICTED)
+    connectors.put("c1", EVERYTHING)
     before = connectors.version("c1")
     since = datetime.now(UTC)
     document = created(http, jobs)
     assert is_now(document["created_at"], since)
     assert document == {
         "connector": {
-            "configuration": UNRESTRICTED["configuration"],
+            "configuration": EVERYTHING["configuration"],
             "filtering": half([{"query": {}}]),
             "id": "c1",
             "index_name": "search-x",
@@ -133,7 +122,7 @@ def test_the_new_document_is_exactly_that(http: Http, connectors: Stored, jobs: 
 
 
 def test_the_new_job_is_in_get_and_list_at_once(http: Http, connectors: Stored, jobs: Stored) -> None:
-    connectors.put("c1", UNRESTRICTED)
+    connectors.put("c1", EVERYTHING)
     job_id = http.post(JOBS, json={"id": "c1"}).json()["id"]
     shown = {"id": job_id, **jobs.source(job_id)}
     assert http.get(f"{JOBS}/{job_id}").json() == shown
@@ -306,18 +295,18 @@ def test_a_connector_that_cannot_be_read_is_a_bad_request(
     for job_type in ("full", "access_control"):
         answer = http.post(JOBS, json={"id": "c1", "job_type": job_type})
         assert answer.status_code == 400
-        assert told(answer)["error"]["type"] == "x_content_parse_exception"
+        assert error_body(answer)["error"]["type"] == "x_content_parse_exception"
         assert SECRET not in answer.text
     assert jobs.ids() == set()
 
 
-NO_INDEX = refused(
+NO_INDEX = envelope(
     400,
     "status_exception",
     "Cannot start a sync for connector [c1] with no index attached. "
     "Set the [index_name] property for the connector to enable syncing data.",
 )
-NO_SERVICE_TYPE = refused(
+NO_SERVICE_TYPE = envelope(
     400,
     "status_exception",
     "Cannot start a sync for connector [c1] with [service_type] not defined. "
@@ -333,7 +322,7 @@ def test_decision_17_no_job_of_any_type_without_an_index(
     http: Http, connectors: Stored, jobs: Stored, job_type: str, lack: dict[str, Any]
 ) -> None:
     connectors.put("c1", {"service_type": "mysql", "configuration": {}, **lack})
-    assert told(http.post(JOBS, json={"id": "c1", "job_type": job_type})) == NO_INDEX
+    assert error_body(http.post(JOBS, json={"id": "c1", "job_type": job_type})) == NO_INDEX
     assert jobs.ids() == set()
 
 
@@ -344,13 +333,13 @@ def test_no_job_without_a_service_type(
     http: Http, connectors: Stored, jobs: Stored, lack: dict[str, Any]
 ) -> None:
     connectors.put("c1", {"index_name": "search-x", "configuration": {}, **lack})
-    assert told(http.post(JOBS, json={"id": "c1"})) == NO_SERVICE_TYPE
+    assert error_body(http.post(JOBS, json={"id": "c1"})) == NO_SERVICE_TYPE
     assert jobs.ids() == set()
 
 
 def test_the_index_is_asked_for_first(http: Http, connectors: Stored) -> None:
     connectors.put("c1", {"configuration": {}})
-    assert told(http.post(JOBS, json={"id": "c1"})) == NO_INDEX
+    assert error_body(http.post(JOBS, json={"id": "c1"})) == NO_INDEX
 
 
 @pytest.mark.parametrize("status", ["created", "needs_configuration", "error", "resting", None])
@@ -362,7 +351,9 @@ def test_the_status_of_the_connector_does_not_matter(
 
 
 def test_a_missing_connector(http: Http, jobs: Stored) -> None:
-    assert told(http.post(JOBS, json={"id": "c1"})) == missing("Connector with id 'c1' does not exist.")
+    assert error_body(http.post(JOBS, json={"id": "c1"})) == not_found(
+        "Connector with id 'c1' does not exist."
+    )
     assert jobs.ids() == set()
 
 
@@ -370,15 +361,17 @@ def test_a_missing_connector(http: Http, jobs: Stored) -> None:
 def test_decision_18_a_soft_deleted_connector_is_a_missing_one(
     http: Http, connectors: Stored, jobs: Stored, deleted: object
 ) -> None:
-    connectors.put("c1", deepcopy(UNRESTRICTED) | {"deleted": deleted})
-    assert told(http.post(JOBS, json={"id": "c1"})) == missing("Connector with id 'c1' does not exist.")
+    connectors.put("c1", deepcopy(EVERYTHING) | {"deleted": deleted})
+    assert error_body(http.post(JOBS, json={"id": "c1"})) == not_found(
+        "Connector with id 'c1' does not exist."
+    )
     assert jobs.ids() == set()
 
 
 def test_a_missing_index_of_connectors(http: Http, elasticsearch: Elasticsearch) -> None:
     elasticsearch.indices.delete(index=CONNECTORS.name)
     answer = http.post(JOBS, json={"id": "c1"})
-    error = told(answer)["error"]
+    error = error_body(answer)["error"]
     assert answer.status_code == 404
     assert error["type"] == error["root_cause"][0]["type"] == "index_not_found_exception"
     assert error["reason"] == error["root_cause"][0]["reason"] == f"no such index [{CONNECTORS.name}]"
@@ -442,14 +435,14 @@ def wrong_type(field: str, token: str) -> dict[str, Any]:
 )
 def test_bad_bodies(http: Http, connectors: Stored, jobs: Stored, body: object, answer: object) -> None:
     connectors.put("c1", a_connector())
-    assert told(http.post(JOBS, json=body)) == answer
+    assert error_body(http.post(JOBS, json=body)) == answer
     assert jobs.ids() == set()
 
 
 def test_unknown_parameters_come_after_the_body_and_before_validation(http: Http) -> None:
     unknown = illegal(f"request [{JOBS}] contains unrecognized parameters: [refresh], [timeout]")
-    assert told(http.post(f"{JOBS}?timeout=1s&refresh=true", json={"id": ""})) == unknown
-    assert told(http.post(f"{JOBS}?timeout=1s", json={})) == illegal("Required [id]")
+    assert error_body(http.post(f"{JOBS}?timeout=1s&refresh=true", json={"id": ""})) == unknown
+    assert error_body(http.post(f"{JOBS}?timeout=1s", json={})) == illegal("Required [id]")
 
 
 @pytest.mark.parametrize(
@@ -457,7 +450,7 @@ def test_unknown_parameters_come_after_the_body_and_before_validation(http: Http
 )
 def test_a_connector_may_have_any_id(http: Http, connectors: Stored, jobs: Stored, connector: str) -> None:
     reason = f"Connector with id '{connector}' does not exist."
-    assert told(http.post(JOBS, json={"id": connector})) == missing(reason)
+    assert error_body(http.post(JOBS, json={"id": connector})) == not_found(reason)
     if len(connector) <= 512:
         connectors.put(connector, a_connector())
         assert created(http, jobs, connector)["connector"]["id"] == connector

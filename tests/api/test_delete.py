@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.api.conftest import JOBS, STATUSES, Stored, a_connector, a_job, missing, told
+from tests.documents import STATUSES, Stored, a_connector, a_job
+from tests.endpoints import JOBS
+from tests.responses import error_body, not_found
 from tests.service import Http
 
 
@@ -32,4 +34,4 @@ def test_the_list_knows_at_once(http: Http, jobs: Stored) -> None:
 def test_decision_15_a_missing_job_is_named_by_its_bare_id(http: Http, jobs: Stored) -> None:
     jobs.put("j1", a_job())
     assert http.delete(f"{JOBS}/j1").status_code == 200
-    assert told(http.delete(f"{JOBS}/j1")) == missing("j1")
+    assert error_body(http.delete(f"{JOBS}/j1")) == not_found("j1")

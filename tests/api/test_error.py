@@ -6,19 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.api.conftest import (
-    JOBS,
-    Stored,
-    a_running_job,
-    ids_of,
-    illegal,
-    invalid,
-    is_now,
-    no_such_transition,
-    only_changes,
-    told,
-    unreadable,
-)
+from tests.documents import Stored, a_running_job, only_changes
+from tests.endpoints import JOBS
+from tests.responses import error_body, ids_of, illegal, invalid, is_now, no_such_transition, unreadable
 from tests.service import Http
 
 ERROR = f"{JOBS}/j1/_error"
@@ -50,7 +40,7 @@ def test_decision_6_a_running_job_ends_with_the_error_and_an_end_time(
 def test_every_other_status_is_refused(http: Http, jobs: Stored, status: str) -> None:
     jobs.put("j1", a_running_job(status))
     before = jobs.version("j1")
-    assert told(http.put(ERROR, json={"error": "it broke"})) == no_such_transition(status, "error")
+    assert error_body(http.put(ERROR, json={"error": "it broke"})) == no_such_transition(status, "error")
     assert jobs.version("j1") == before
 
 
@@ -58,7 +48,7 @@ def test_decision_3_a_client_that_fails_a_job_twice_is_refused(http: Http, jobs:
     jobs.put("j1", a_running_job())
     assert http.put(ERROR, json={"error": "it broke"}).status_code == 200
     before = jobs.version("j1")
-    assert told(http.put(ERROR, json={"error": "it broke"})) == no_such_transition("error", "error")
+    assert error_body(http.put(ERROR, json={"error": "it broke"})) == no_such_transition("error", "error")
     assert jobs.version("j1") == before
 
 
@@ -89,12 +79,12 @@ def test_decision_14_any_text_is_stored_whole(http: Http, jobs: Stored, text: st
 def test_bad_bodies(http: Http, jobs: Stored, body: object, answer: object) -> None:
     jobs.put("j1", a_running_job())
     before = jobs.version("j1")
-    assert told(http.put(ERROR, json=body)) == answer
+    assert error_body(http.put(ERROR, json=body)) == answer
     assert jobs.version("j1") == before
 
 
 def test_validation_comes_before_the_job_is_looked_for(http: Http) -> None:
     assert http.put(ERROR, json={"error": ""}).status_code == 400
-    assert told(http.put(f"{ERROR}?refresh=true", json={"error": ""})) == illegal(
+    assert error_body(http.put(f"{ERROR}?refresh=true", json={"error": ""})) == illegal(
         f"request [{ERROR}] contains unrecognized parameter: [refresh]"
     )

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import SYNC_JOBS
-from tests.api.conftest import ENDPOINTS, JOBS, Endpoint, Stored, a_job, illegal, missing, refused, told
+from tests.documents import Stored, a_job
+from tests.endpoints import JOBS, OF_JOBS, Endpoint
+from tests.responses import envelope, error_body, illegal, not_found
 from tests.service import Http
 
-EVERY = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
-OF_A_JOB = pytest.mark.parametrize("endpoint", ENDPOINTS[2:], ids=lambda endpoint: endpoint.name)
-WITH_BODY = pytest.mark.parametrize(
-    "endpoint", [each for each in ENDPOINTS if each.body is not None], ids=lambda endpoint: endpoint.name
-)
-WITHOUT_BODY = pytest.mark.parametrize(
-    "endpoint", [each for each in ENDPOINTS if each.body is None], ids=lambda endpoint: endpoint.name
-)
-SENTENCE = missing("connector sync job [j1] not found")
+ENDPOINTS = [endpoint.of("j1") for endpoint in OF_JOBS]
+
+
+def each(endpoints: Iterable[Endpoint]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("endpoint", list(endpoints), ids=lambda endpoint: endpoint.action)
+
+
+EVERY = each(ENDPOINTS)
+OF_A_JOB = each(endpoint.of("j1") for endpoint in OF_JOBS if endpoint.of_one)
+WITH_BODY = each(endpoint for endpoint in ENDPOINTS if endpoint.body is not None)
+WITHOUT_BODY = each(endpoint for endpoint in ENDPOINTS if endpoint.body is None)
+SENTENCE = not_found("connector sync job [j1] not found")
 
 
 @OF_A_JOB
 def test_decision_15_a_missing_job(http: Http, endpoint: Endpoint) -> None:
     """Heartbeats are told in a sentence, everybody else with the bare id."""
-    assert told(endpoint.send(http)) == (
-        SENTENCE if endpoint.name in ("check in", "stats") else missing("j1")
+    assert error_body(endpoint.send(http)) == (
+        SENTENCE if endpoint.action in ("sync_job/check_in", "sync_job/update_stats") else not_found("j1")
     )
 
 
@@ -35,7 +40,7 @@ def test_decision_15_a_missing_job(http: Http, endpoint: Endpoint) -> None:
 def test_decision_15_a_missing_index(http: Http, elasticsearch: Elasticsearch, endpoint: Endpoint) -> None:
     """Told in a sentence; no index is made, neither the right one nor a stray one of the alias's name."""
     elasticsearch.indices.delete(index=SYNC_JOBS.name)
-    assert told(endpoint.send(http)) == SENTENCE
+    assert error_body(endpoint.send(http)) == SENTENCE
     assert not elasticsearch.indices.exists(index=[SYNC_JOBS.alias])
     assert not elasticsearch.indices.exists(index=[SYNC_JOBS.name])
 
@@ -58,10 +63,10 @@ def test_unknown_parameters_change_nothing(
 ) -> None:
     """They are refused also where there is no such job."""
     refusal = illegal(f"request [{endpoint.path}] contains unrecognized parameter: [{name}]")
-    assert told(endpoint.send(http, f"?{name}=true")) == refusal
+    assert error_body(endpoint.send(http, f"?{name}=true")) == refusal
     jobs.put("j1", a_job())
     before = writes()
-    assert told(endpoint.send(http, f"?{name}=true")) == refusal
+    assert error_body(endpoint.send(http, f"?{name}=true")) == refusal
     assert writes() == before
 
 
@@ -72,7 +77,7 @@ def test_a_body_that_nobody_asked_for_changes_nothing(
 ) -> None:
     jobs.put("j1", a_job())
     before = writes()
-    assert told(endpoint.send(http, json=body)) == illegal(
+    assert error_body(endpoint.send(http, json=body)) == illegal(
         f"request [{endpoint.method} {endpoint.path}] does not support having a body"
     )
     assert writes() == before
@@ -85,5 +90,5 @@ def test_a_body_that_is_missing_changes_nothing(
     jobs.put("j1", a_job())
     before = writes()
     answer = http.request(endpoint.method, endpoint.path)
-    assert told(answer) == refused(400, "parse_exception", "request body is required")
+    assert error_body(answer) == envelope(400, "parse_exception", "request body is required")
     assert writes() == before

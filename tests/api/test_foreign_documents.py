@@ -8,7 +8,10 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import SYNC_JOBS
-from tests.api.conftest import COUNTERS, JOBS, Stored, bad_transition, ids_of, named, refused, told
+from tests.cases import named
+from tests.documents import Stored
+from tests.endpoints import COUNTERS, JOBS
+from tests.responses import bad_transition, envelope, error_body, ids_of
 from tests.service import Http
 
 WORKER = {"worker_hostname": "w", "sync_cursor": {"a": 1}}
@@ -142,7 +145,7 @@ def test_a_status_that_is_none_has_no_transition(
     jobs.put("j1", {"status": status})
     before = jobs.version("j1")
     answer = http.put(f"{JOBS}/j1/{path}", **({"json": body} if body else {}))
-    assert told(answer) == refused(
+    assert error_body(answer) == envelope(
         400, "illegal_argument_exception", f"Unknown ConnectorSyncStatus [{shown}]."
     )
     assert jobs.version("j1") == before
@@ -155,7 +158,7 @@ def test_decision_2_a_status_that_is_none_cannot_be_claimed(
     jobs.put("j1", {"status": status})
     before = jobs.version("j1")
     reason = bad_transition(shown, "in_progress")
-    assert told(http.put(f"{JOBS}/j1/_claim", json=WORKER)) == refused(
+    assert error_body(http.put(f"{JOBS}/j1/_claim", json=WORKER)) == envelope(
         409, "status_exception", reason, (NO_TRANSITION, reason)
     )
     assert jobs.version("j1") == before

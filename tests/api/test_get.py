@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.api.conftest import JOBS, SECRET, Stored, a_job, missing, told
+from tests.documents import SECRET, Stored, a_job
+from tests.endpoints import JOBS
+from tests.responses import error_body, not_found
 from tests.service import Http
 
 
@@ -64,4 +66,4 @@ def test_parameters_that_every_endpoint_takes(http: Http, jobs: Stored, query: s
     assert http.get(f"{JOBS}/j1?{query}").json() == {"id": "j1", **document}
     assert http.put(f"{JOBS}/j1/_check_in?{query}").json() == {"result": "updated"}
     assert http.get(f"{JOBS}?{query}").json()["count"] == 1
-    assert told(http.get(f"{JOBS}/j2?{query}")) == missing("j2")
+    assert error_body(http.get(f"{JOBS}/j2?{query}")) == not_found("j2")

@@ -7,7 +7,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.api.conftest import JOBS, Stored, a_job, ids_of, invalid, missing, told
+from tests.documents import Stored, a_job
+from tests.endpoints import JOBS
+from tests.responses import error_body, ids_of, invalid, not_found
 from tests.service import Http
 
 STATS = dict.fromkeys(["deleted_document_count", "indexed_document_count", "indexed_document_volume"], 9)
@@ -60,11 +62,11 @@ def test_an_id_that_is_too_long(http: Http, segment: str, writes: Callable[[], i
     decoded = unquote(segment)
     size = len(decoded.encode())
     before = writes()
-    assert told(http.get(f"{JOBS}/{segment}")) == missing(decoded)
-    assert told(http.get(f"/_connector/{segment}")) == missing(f"connector [{decoded}] not found")
+    assert error_body(http.get(f"{JOBS}/{segment}")) == not_found(decoded)
+    assert error_body(http.get(f"/_connector/{segment}")) == not_found(f"connector [{decoded}] not found")
     for method, path, body in WRITES:
         answer = http.request(method, f"{JOBS}/{segment}{path}", **({"json": body} if body else {}))
-        assert told(answer) == invalid(
+        assert error_body(answer) == invalid(
             f"id [{decoded}] is too long, must be no longer than 512 bytes but was: {size}"
         )
     assert writes() == before
@@ -74,7 +76,7 @@ def test_an_id_that_is_too_long(http: Http, segment: str, writes: Callable[[], i
 def test_an_empty_id(http: Http, method: str, path: str, body: object) -> None:
     answer = http.request(method, f"{JOBS}/{path}", **({"json": body} if body else {}))
     reason = "[connector_sync_job_id] of the connector sync job cannot be null or empty."
-    assert told(answer) == invalid(reason)
+    assert error_body(answer) == invalid(reason)
 
 
 def test_a_slash_at_the_end_makes_no_difference(http: Http, jobs: Stored) -> None:

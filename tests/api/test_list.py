@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import JOBS, SECRET, STATUSES, Stored, a_job, ids_of, illegal, named, told
+from tests.cases import named
+from tests.documents import SECRET, STATUSES, Stored, a_job
+from tests.endpoints import JOBS
+from tests.responses import error_body, ids_of, illegal
 from tests.service import Http
 
 BAD_NUMBER = "number_format_exception"
@@ -191,7 +194,7 @@ def test_decision_9_the_window_ends_at_10_000(http: Http, start: int, size: int)
         "See the scroll api for a more efficient way to request large data sets. "
         "This limit can be set by changing the [index.max_result_window] index level setting."
     )
-    error = told(answer)["error"]
+    error = error_body(answer)["error"]
     assert answer.status_code == 400
     assert (error["type"], error["reason"]) == ("search_phase_execution_exception", "all shards failed")
     [root] = error["root_cause"]
@@ -257,13 +260,13 @@ NEGATIVE_SIZE = illegal("Parameter [size] cannot be < 0")
     ),
 )
 def test_bad_parameters(http: Http, query: str, answer: object) -> None:
-    assert told(http.get(f"{JOBS}?{query}")) == answer
+    assert error_body(http.get(f"{JOBS}?{query}")) == answer
 
 
 @pytest.mark.parametrize("order", ["", "up", "ascending"])
 def test_decision_7_an_unknown_order_is_refused(http: Http, order: str) -> None:
     answer = http.get(f"{JOBS}?order={order}")
-    error = told(answer)["error"]
+    error = error_body(answer)["error"]
     assert answer.status_code == 400
     assert error["type"] == "illegal_argument_exception"
     assert "[order]" in error["reason"]
@@ -279,7 +282,9 @@ def test_decision_7_an_unknown_order_is_refused(http: Http, order: str) -> None:
     ],
 )
 def test_unknown_parameters(http: Http, query: str, listed: str) -> None:
-    assert told(http.get(f"{JOBS}?{query}")) == illegal(f"request [{JOBS}] contains unrecognized {listed}")
+    assert error_body(http.get(f"{JOBS}?{query}")) == illegal(
+        f"request [{JOBS}] contains unrecognized {listed}"
+    )
 
 
 def test_nothing_is_written(http: Http, filtered: None, writes: Callable[[], int]) -> None:

@@ -10,8 +10,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
-from tests.api.conftest import JOBS, Stored, a_connector, a_job, ids_of
-from tests.conftest import ALIASES
+from tests.documents import ALIASES, Stored, a_connector, a_job
+from tests.endpoints import JOBS
+from tests.responses import ids_of
 from tests.service import Http, Service
 
 STATS = dict.fromkeys(["deleted_document_count", "indexed_document_count", "indexed_document_volume"], 9)

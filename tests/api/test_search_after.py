@@ -11,7 +11,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.api.conftest import JOBS, Stored, ids_of, illegal, told
+from tests.documents import Stored
+from tests.endpoints import JOBS
+from tests.responses import error_body, ids_of, illegal
 from tests.service import Http
 
 EQUAL = "2024-01-01T00:00:00.123Z"
@@ -173,7 +175,7 @@ BAD = {
 def test_decision_9_a_bad_token_is_a_bad_request(http: Http, jobs: Stored, token: str) -> None:
     jobs.put("j1", {"created_at": EQUAL})
     answer = http.get(f"{JOBS}?search_after={quote(token, safe='%')}")
-    error = told(answer)["error"]
+    error = error_body(answer)["error"]
     assert answer.status_code == 400
     assert error["type"] == "illegal_argument_exception"
     assert "[search_after]" in error["reason"]
@@ -196,17 +198,17 @@ def test_decision_9_a_walk_has_no_from(http: Http, jobs: Stored) -> None:
     jobs.put_all(one_instant())
     token = http.get(f"{JOBS}?size=5&search_after=").json()["search_after"]
     for start in ("", token):
-        assert told(http.get(f"{JOBS}?from=1&search_after={start}"))["error"]["type"] == (
+        assert error_body(http.get(f"{JOBS}?from=1&search_after={start}"))["error"]["type"] == (
             "illegal_argument_exception"
         )
         assert http.get(f"{JOBS}?from=0&size=5&search_after={start}").status_code == 200
-    assert told(http.get(f"{JOBS}?from=-1&search_after=")) == illegal("Parameter [from] cannot be < 0")
+    assert error_body(http.get(f"{JOBS}?from=-1&search_after=")) == illegal("Parameter [from] cannot be < 0")
 
 
 def test_decision_9_a_walk_without_steps_is_refused(http: Http) -> None:
     answer = http.get(f"{JOBS}?size=0&search_after=")
     assert answer.status_code == 400
-    assert "[size]" in told(answer)["error"]["reason"]
+    assert "[size]" in error_body(answer)["error"]["reason"]
 
 
 def test_decision_9_a_page_of_more_than_10_000_is_refused(http: Http) -> None:

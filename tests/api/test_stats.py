@@ -10,22 +10,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import SYNC_JOBS
-from tests.api.conftest import (
-    COUNTERS,
-    FINISHED,
-    JOBS,
-    SECRET,
-    STATUSES,
-    Stored,
-    a_running_job,
-    illegal,
-    invalid,
-    is_now,
-    only_changes,
-    refused,
-    told,
-    unreadable,
-)
+from tests.documents import FINISHED, SECRET, STATUSES, Stored, a_running_job, only_changes
+from tests.endpoints import COUNTERS, JOBS
+from tests.responses import envelope, error_body, illegal, invalid, is_now, unreadable
 from tests.service import Http, Service
 
 STATS = f"{JOBS}/j1/_stats"
@@ -50,7 +37,7 @@ def test_counters_are_overwritten_and_the_worker_is_seen(http: Http, jobs: Store
 def test_decision_5_a_finished_job_takes_no_more_stats(http: Http, jobs: Stored, status: str) -> None:
     jobs.put("j1", a_running_job(status))
     before = jobs.version("j1")
-    assert told(http.put(STATS, json=COUNTERS)) == refused(
+    assert error_body(http.put(STATS, json=COUNTERS)) == envelope(
         409,
         "status_exception",
         f"Sync job [j1] is finished with status [{status}] and takes no more heartbeats or stats.",
@@ -205,7 +192,7 @@ def wrong_type(field: str, token: str) -> dict[str, Any]:
 def test_bad_bodies(http: Http, jobs: Stored, body: object, answer: object) -> None:
     jobs.put("j1", a_running_job())
     before = jobs.version("j1")
-    assert told(http.put(STATS, json=body)) == answer
+    assert error_body(http.put(STATS, json=body)) == answer
     assert jobs.version("j1") == before
 
 
@@ -227,7 +214,7 @@ def test_bad_bodies(http: Http, jobs: Stored, body: object, answer: object) -> N
 def test_a_value_that_cannot_be_read(http: Http, jobs: Stored, field: str, value: object) -> None:
     jobs.put("j1", a_running_job())
     before = jobs.version("j1")
-    error = told(http.put(STATS, json=COUNTERS | {field: value}))["error"]
+    error = error_body(http.put(STATS, json=COUNTERS | {field: value}))["error"]
     assert (error["type"], error["reason"]) == (
         "x_content_parse_exception",
         f"[l:c] [{PARSER}] failed to parse field [{field}]",
@@ -258,7 +245,7 @@ def test_decision_12_what_does_not_fit_an_index_made_elsewhere_is_refused_clearl
     for name in NAMES:
         for value in (2**31, LONG_MAX):
             answer = http.put(STATS, json=COUNTERS | {name: value})
-            error = told(answer)["error"]
+            error = error_body(answer)["error"]
             assert answer.status_code == 400
             assert f"[{name}]" in error["reason"]
             assert "[integer]" in error["reason"]

@@ -10,18 +10,21 @@ import requests
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS, IndexDefinition
-from tests.api.conftest import ENDPOINTS, JOBS, Endpoint, Stored, a_connector, a_job, a_running_job, told
+from tests.documents import Stored, a_connector, a_job, a_running_job
+from tests.endpoints import ENDPOINTS, JOBS, OF_JOBS, Endpoint
+from tests.responses import error_body
 from tests.service import Http
 
 SECOND = "unusable-index-second"
-CONNECTOR = [
-    Endpoint("get connector", "GET", "/_connector/c1"),
-    Endpoint("list connectors", "GET", "/_connector"),
-    Endpoint("put connector", "PUT", "/_connector/c1", {"name": "n"}),
-    Endpoint("attach an index", "PUT", "/_connector/c1/_index_name", {"index_name": "search-z"}),
-    Endpoint("check in connector", "PUT", "/_connector/c1/_check_in"),
-    Endpoint("delete connector", "DELETE", "/_connector/c1"),
+USE_JOBS = [endpoint.of("j1") for endpoint in OF_JOBS]
+USE_CONNECTORS = [
+    *(
+        ENDPOINTS[action].of("c1")
+        for action in ("get", "list", "put", "update_index_name", "update_last_seen", "delete")
+    ),
+    ENDPOINTS["sync_job/post"],
 ]
+WITH_JOBS = Endpoint("delete", "DELETE", "/_connector/c1?delete_sync_jobs=true")
 
 
 @contextmanager
@@ -44,17 +47,16 @@ def doubled(client: Elasticsearch, definition: IndexDefinition) -> Iterator[None
 
 
 def assert_tells_the_operator(answer: requests.Response, cure: str) -> None:
-    error = told(answer)["error"]
+    error = error_body(answer)["error"]
     assert (answer.status_code, error["type"]) == (503, "status_exception"), answer.text
     assert cure in error["reason"]
 
 
 @pytest.mark.parametrize(
     ("definition", "endpoints"),
-    [(SYNC_JOBS, [*ENDPOINTS, Endpoint("with jobs", "DELETE", "/_connector/c1?delete_sync_jobs=true")]),
-     (CONNECTORS, [*CONNECTOR, ENDPOINTS[0]])],
+    [(SYNC_JOBS, [*USE_JOBS, WITH_JOBS]), (CONNECTORS, USE_CONNECTORS)],
     ids=["jobs", "connectors"],
-)  # fmt: skip
+)
 def test_a_closed_index(
     http: Http,
     jobs: Stored,
@@ -76,10 +78,12 @@ def test_a_closed_index(
 
 @pytest.mark.parametrize(
     ("definition", "endpoints"),
-    [(SYNC_JOBS, [each for each in ENDPOINTS if each.name != "list"]),
-     (CONNECTORS, [*(each for each in CONNECTOR if "list" not in each.name), ENDPOINTS[0]])],
+    [
+        (SYNC_JOBS, [each for each in USE_JOBS if each.action != "sync_job/list"]),
+        (CONNECTORS, [each for each in USE_CONNECTORS if each.action != "list"]),
+    ],
     ids=["jobs", "connectors"],
-)  # fmt: skip
+)
 def test_an_alias_on_two_indices(
     http: Http,
     jobs: Stored,

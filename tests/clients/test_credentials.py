@@ -13,7 +13,7 @@ from elasticsearch import Elasticsearch
 from tests.clients import test_life
 from tests.clients.official import JavaScriptClient, Official, PythonClient
 from tests.clients.test_life import Worker
-from tests.conftest import empty
+from tests.documents import empty
 from tests.secured import password
 from tests.service import Service
 

@@ -79,7 +79,7 @@ def test_what_is_missing_is_not_found(official: Official, service: Service) -> N
             reason = f"connector sync job [{GONE}] not found"
         else:
             reason = GONE
-        told(official, raised.value, 404, "resource_not_found_exception", reason)
+        assert_told(official, raised.value, 404, "resource_not_found_exception", reason)
 
 
 @pytest.mark.parametrize(
@@ -183,10 +183,10 @@ def test_a_refusal(
 ) -> None:
     with pytest.raises(Refused) as raised:
         official.call(method, **arguments)
-    told(official, raised.value, status, kind, reason)
+    assert_told(official, raised.value, status, kind, reason)
 
 
-def told(client: Official, refused: Refused, status: int, kind: str, reason: str | None) -> None:
+def assert_told(client: Official, refused: Refused, status: int, kind: str, reason: str | None) -> None:
     """The client raised what it raises for Elasticsearch's answers of that status, and got the whole envelope."""
     assert (refused.status, refused.exception) == (status, client.exceptions[status])
     assert refused.message.splitlines()[0] == kind

@@ -11,12 +11,9 @@ from elasticsearch import Elasticsearch
 
 from app.store import Store
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
-from tests.api.conftest import Stored
-from tests.conftest import empty
+from tests.documents import ID, empty
+from tests.endpoints import ROOT
 from tests.service import Http, Service
-
-ROOT = "/_connector"
-ID = "c1"
 
 Call = Callable[..., requests.Response]
 
@@ -65,26 +62,6 @@ def stored(elasticsearch: Elasticsearch) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def connectors(service: Service, elasticsearch: Elasticsearch) -> Stored:
-    """The documents of connectors, past the service."""
-    return Stored(elasticsearch, CONNECTORS)
-
-
-@pytest.fixture
-def put_jobs(elasticsearch: Elasticsearch) -> Callable[..., None]:
-    """Write so many jobs of a connector, as other programs do."""
-
-    def index(count: int, connector_id: str = ID) -> None:
-        job = {"status": "pending", "connector": {"id": connector_id}}
-        lines: list[dict[str, Any]] = []
-        for number in range(count):
-            lines += [{"index": {"_id": f"{connector_id}-{number}"}}, job]
-        assert not elasticsearch.bulk(index=SYNC_JOBS.alias, operations=lines)["errors"]
-
-    return index
-
-
-@pytest.fixture
 def job_ids(elasticsearch: Elasticsearch) -> Callable[[], set[str]]:
     def ids() -> set[str]:
         elasticsearch.indices.refresh(index=SYNC_JOBS.alias)
@@ -92,33 +69,6 @@ def job_ids(elasticsearch: Elasticsearch) -> Callable[[], set[str]]:
         return {hit["_id"] for hit in found["hits"]["hits"]}
 
     return ids
-
-
-def error(answer: requests.Response) -> tuple[int, str, str]:
-    """Status, type and reason, the location in a body left out."""
-    told = answer.json()["error"]
-    return answer.status_code, told["type"], told["reason"]
-
-
-def chain(answer: requests.Response) -> list[tuple[str, str | None]]:
-    """Types and reasons, from the outermost cause to the innermost; `[1:2] ` is left out."""
-    links = []
-    link = answer.json()["error"]
-    while link:
-        reason = link["reason"]
-        if reason and reason.startswith("[") and "] " in reason and reason[1].isdigit():
-            reason = reason.split("] ", 1)[1]
-        links.append((link["type"], reason))
-        link = link.get("caused_by")
-    return links
-
-
-def refused(message: str) -> tuple[int, str, str]:
-    return 400, "action_request_validation_exception", f"Validation Failed: 1: {message};"
-
-
-def missing(connector_id: str = ID) -> tuple[int, str, str]:
-    return 404, "resource_not_found_exception", f"connector [{connector_id}] not found"
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from app.connectors.schemas import configuration, filtering, properties, scheduling, syncing
 from app.wire.schema import RequestBody, reader
 from tests.bodies import bodies, nearly
-from tests.connectors.conftest import ID, ROOT
 from tests.connectors.test_configuration import FULL
 from tests.connectors.test_filtering import HALF, SNIPPET, VALID, rule
-from tests.connectors.test_updates import FINE, PIPELINE, SCHEDULE
+from tests.connectors.test_updates import FINE
+from tests.documents import ID
+from tests.endpoints import PIPELINE, ROOT, SCHEDULE
 
 BODIES: dict[str, type[RequestBody]] = {
     "": properties.PutBody,

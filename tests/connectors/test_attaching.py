@@ -19,7 +19,8 @@ from app.connectors import attaching, operations
 from app.errors import ApiError
 from app.store import Store, leases
 from app.store.index_definitions import CONNECTORS, LEASES
-from tests.connectors.conftest import ID, ROOT
+from tests.documents import ID
+from tests.endpoints import ROOT
 from tests.service import Http, Service
 from tests.wiretap import Wiretap, to
 

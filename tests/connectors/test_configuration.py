@@ -8,7 +8,9 @@ import pytest
 
 from app.connectors.schemas.configuration import ConfigurationItem
 from app.wire.schema import reader
-from tests.connectors.conftest import ID, ROOT, chain, error
+from tests.documents import ID
+from tests.endpoints import ROOT
+from tests.responses import chain, error
 
 DEFAULTS = {"default_value": None, "required": False, "sensitive": False, "value": None}
 FULL = {

@@ -12,8 +12,10 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
-from tests.connectors.conftest import ID, ROOT, error, missing
-from tests.service import Http, Service
+from tests.documents import ID
+from tests.endpoints import ROOT
+from tests.responses import error, no_connector
+from tests.service import Service
 from tests.wiretap import Request, Which, Wiretap, to
 
 BOTH_WAYS = pytest.mark.parametrize("hard", ["true", "false"])
@@ -35,7 +37,7 @@ def read_only(elasticsearch: Elasticsearch, index: str) -> Iterator[None]:
 @BOTH_WAYS
 def test_only_the_connectors_own_jobs_go(http, connector, put_jobs, job_ids, hard) -> None:
     put_jobs(3)
-    put_jobs(2, "other")
+    put_jobs(2, connector_id="other")
     assert http.delete(f"{ROOT}/{ID}?delete_sync_jobs=maybe").status_code == 400
     assert delete(http, hard) == 200
     assert job_ids() == {"other-0", "other-1"}
@@ -79,11 +81,11 @@ def test_a_connector_that_cannot_be_deleted(http, connector, put_jobs, job_ids, 
 
 
 @pytest.fixture(scope="module")
-def tapped(tap: Wiretap) -> Iterator[Http]:
-    """Requests to a service that reaches Elasticsearch through the tap."""
+def tapped(tap: Wiretap) -> Iterator[Service]:
+    """A service that reaches Elasticsearch through the tap."""
     with Service(tap.url, WORKERS="1") as service:
         service.wait_until_ready()
-        yield service.http
+        yield service
 
 
 def from_the(number: int, which: Which) -> Which:
@@ -114,9 +116,9 @@ def test_an_outage_on_the_way(
     connector, http, tap, tapped, put_jobs, job_ids, hard, answers, number, which, jobs, left, there
 ) -> None:
     put_jobs(jobs)
-    put_jobs(1, "other")
+    put_jobs(1, connector_id="other")
     with tap.losing(from_the(number, which), answers=answers):
-        answer = tapped.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")
+        answer = tapped.http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")
         assert error(answer) == (
             503,
             "status_exception",
@@ -129,7 +131,7 @@ def test_an_outage_on_the_way(
         there = there and which is not own_write
     assert http.get(f"{ROOT}/{ID}").status_code == (200 if there else 404)
     put_jobs(2)
-    assert delete(tapped, hard) == (200 if there else 404)
+    assert delete(tapped.http, hard) == (200 if there else 404)
     assert job_ids() == {"other-0"}
     assert http.get(f"{ROOT}/{ID}").status_code == 404
 
@@ -139,7 +141,7 @@ def test_jobs_left_after_the_connector(http, connector, put_jobs, job_ids, hard)
     """As after a failure between the connector's end and the second look for jobs."""
     http.delete(f"{ROOT}/{ID}?hard={hard}")
     put_jobs(2)
-    assert error(http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")) == missing()
+    assert error(http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")) == no_connector()
     assert job_ids() == set()
 
 

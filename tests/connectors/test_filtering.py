@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.connectors.filtering import default_filtering
-from tests.connectors.conftest import ID, ROOT, chain, error
+from tests.documents import ID
+from tests.endpoints import ROOT
+from tests.responses import chain, error
 
 WHEN = "2024-01-01T00:00:00.000Z"
 EARLIER = "2023-01-01T00:00:00.000Z"

@@ -6,7 +6,9 @@ import pytest
 
 from app.connectors.schemas.ids import deleted_connector_id, existing_connector_id
 from app.store.index_definitions import CONNECTORS
-from tests.connectors.conftest import ID, ROOT, error, missing
+from tests.documents import ID
+from tests.endpoints import ROOT
+from tests.responses import error, no_connector
 
 BAD_INDEX = (
     "[_bad] org.elasticsearch.indices.InvalidIndexNameException: "
@@ -18,10 +20,10 @@ def test_get(http, connector) -> None:
     shown = http.get(f"{ROOT}/{ID}").json()
     assert http.get(f"{ROOT}/{ID}?include_deleted").json() == shown
     for query in ("", "?include_deleted=true"):
-        assert error(http.get(f"{ROOT}/other{query}")) == missing("other")
+        assert error(http.get(f"{ROOT}/other{query}")) == no_connector("other")
     http.delete(f"{ROOT}/{ID}")
     for query in ("", "?include_deleted=false"):
-        assert error(http.get(f"{ROOT}/{ID}{query}")) == missing()
+        assert error(http.get(f"{ROOT}/{ID}{query}")) == no_connector()
     for query in ("?include_deleted", "?include_deleted=", "?include_deleted=true"):
         assert http.get(f"{ROOT}/{ID}{query}").json() == shown | {"deleted": True}
 
@@ -71,9 +73,9 @@ def test_no_index_at_all(http, elasticsearch, running_service) -> None:
     elasticsearch.indices.delete(index=CONNECTORS.name)
     try:
         for query in ("", "?include_deleted=true"):
-            assert error(http.get(f"{ROOT}/{ID}{query}")) == missing()
+            assert error(http.get(f"{ROOT}/{ID}{query}")) == no_connector()
         for query in ("", "?hard=true"):
-            assert error(http.delete(f"{ROOT}/{ID}{query}")) == missing()
+            assert error(http.delete(f"{ROOT}/{ID}{query}")) == no_connector()
         assert http.get(ROOT).json() == {"count": 0, "results": []}
         assert not elasticsearch.indices.exists(index=CONNECTORS.name)
     finally:
@@ -200,14 +202,14 @@ def test_soft_delete(http, connector, stored) -> None:
     before = stored()
     assert http.delete(f"{ROOT}/{ID}").json() == {"acknowledged": True}
     assert stored() == before | {"deleted": True}
-    assert error(http.delete(f"{ROOT}/{ID}")) == missing()
+    assert error(http.delete(f"{ROOT}/{ID}")) == no_connector()
 
 
 def test_hard_delete(http, connector) -> None:
     http.delete(f"{ROOT}/{ID}")
     assert http.delete(f"{ROOT}/{ID}?hard=true").json() == {"acknowledged": True}
-    assert error(http.get(f"{ROOT}/{ID}?include_deleted=true")) == missing()
-    assert error(http.delete(f"{ROOT}/{ID}?hard=true")) == missing()
+    assert error(http.get(f"{ROOT}/{ID}?include_deleted=true")) == no_connector()
+    assert error(http.delete(f"{ROOT}/{ID}?hard=true")) == no_connector()
 
 
 def test_no_body_is_taken(http, connector, put) -> None:

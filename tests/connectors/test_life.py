@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.connectors.conftest import ROOT
+from tests.endpoints import ROOT
 
 
 def test_the_life_of_a_connector(http) -> None:

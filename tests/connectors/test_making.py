@@ -10,20 +10,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS
-from tests.api.conftest import (
-    OWN_ID,
-    Stored,
-    a_connector,
-    illegal,
-    invalid,
-    is_now,
-    missing,
-    named,
-    only_changes,
-    refused,
-    told,
-    unreadable,
-)
+from tests.cases import named
+from tests.documents import Stored, a_connector, only_changes
+from tests.responses import OWN_ID, envelope, error_body, illegal, invalid, is_now, not_found, unreadable
 from tests.service import Http
 
 ROOT = "/_connector"
@@ -173,7 +162,7 @@ def test_decision_21_the_prefix_rule_looks_at_the_merged_document(
 ) -> None:
     connectors.put("c1", CHANGED | stored)
     before = connectors.version("c1")
-    assert told(http.put(C1, json=body)) == invalid(must_be_managed(name))
+    assert error_body(http.put(C1, json=body)) == invalid(must_be_managed(name))
     assert connectors.version("c1") == before
 
 
@@ -207,19 +196,19 @@ def test_decision_21_a_soft_deleted_connector_starts_afresh(http: Http, connecto
 @pytest.mark.parametrize(("method", "path"), [("PUT", f"{ROOT}/c2"), ("POST", ROOT), ("PUT", ROOT)])
 def test_an_index_has_one_connector(http: Http, connectors: Stored, method: str, path: str) -> None:
     connectors.put("c1", a_connector())
-    used = refused(400, "status_exception", "Index name [search-x] is used by another connector.")
-    assert told(http.request(method, path, json={"index_name": "search-x"})) == used
+    used = envelope(400, "status_exception", "Index name [search-x] is used by another connector.")
+    assert error_body(http.request(method, path, json={"index_name": "search-x"})) == used
     assert connectors.ids() == {"c1"}
 
 
 def test_an_index_belongs_to_one_connector(http: Http, connectors: Stored) -> None:
     connectors.put("c1", a_connector())
     connectors.put("c2", a_connector(index_name="search-y"))
-    used = refused(400, "status_exception", "Index name [search-x] is used by another connector.")
+    used = envelope(400, "status_exception", "Index name [search-x] is used by another connector.")
     assert http.put(C1, json={"index_name": "search-x"}).status_code == 200
     # Before it is known whether there is such a connector.
     for path in ("c2", "c2/_index_name", "none/_index_name"):
-        assert told(http.put(f"{ROOT}/{path}", json={"index_name": "search-x"})) == used
+        assert error_body(http.put(f"{ROOT}/{path}", json={"index_name": "search-x"})) == used
     assert connectors.source("c2")["index_name"] == "search-y"
     http.delete(C1)
     assert http.put(f"{ROOT}/c2/_index_name", json={"index_name": "search-x"}).status_code == 200
@@ -268,7 +257,7 @@ START = "must not start with '_', '-', or '+'"
 )
 def test_names_that_no_index_has(http: Http, name: str, rule: str) -> None:
     for answer in (http.put(C1, json={"index_name": name}), http.post(ROOT, json={"index_name": name})):
-        assert told(answer) == invalid(bad_name(name, rule))
+        assert error_body(answer) == invalid(bad_name(name, rule))
     assert http.get(C1).status_code == 404
 
 
@@ -279,7 +268,7 @@ def test_all_that_is_wrong_with_a_name_is_told_at_once(http: Http) -> None:
     ):
         body = {"index_name": name, "is_native": True}
         for answer in (http.put(C1, json=body), http.post(ROOT, json=body)):
-            assert told(answer) == invalid(*messages)
+            assert error_body(answer) == invalid(*messages)
     assert http.get(ROOT).json()["count"] == 0
 
 
@@ -312,8 +301,8 @@ def wrong_type(field: str, token: str) -> dict[str, Any]:
     ids=str,
 )
 def test_bad_bodies(http: Http, body: object, answer: object) -> None:
-    assert told(http.put(C1, json=body)) == answer
-    assert told(http.post(ROOT, json=body)) == answer
+    assert error_body(http.put(C1, json=body)) == answer
+    assert error_body(http.post(ROOT, json=body)) == answer
     assert http.get(C1).status_code == 404
 
 
@@ -327,8 +316,8 @@ def test_the_longest_id(http: Http, connectors: Stored) -> None:
     assert http.put(f"{ROOT}/{'%C3%BC' * 256}").status_code == 201
     assert http.get(f"{ROOT}/{'%C3%BC' * 256}").json()["id"] == longest
     reason = f"id [{too_long}] is too long, must be no longer than 512 bytes but was: 513"
-    assert told(http.put(f"{ROOT}/{'%C3%BC' * 256}x")) == invalid(reason)
-    assert told(http.get(f"{ROOT}/{'%C3%BC' * 256}x")) == missing(f"connector [{too_long}] not found")
+    assert error_body(http.put(f"{ROOT}/{'%C3%BC' * 256}x")) == invalid(reason)
+    assert error_body(http.get(f"{ROOT}/{'%C3%BC' * 256}x")) == not_found(f"connector [{too_long}] not found")
     assert connectors.ids() == {longest}
 
 
@@ -376,10 +365,10 @@ def test_a_missing_index_comes_back_by_itself(
 def test_bad_requests_write_nothing(http: Http, connectors: Stored, writes: Callable[[], int]) -> None:
     connectors.put("c1", a_connector())
     before = writes()
-    assert told(http.put(f"{C1}?refresh=true", json={"name": "n"})) == illegal(
+    assert error_body(http.put(f"{C1}?refresh=true", json={"name": "n"})) == illegal(
         f"request [{C1}] contains unrecognized parameter: [refresh]"
     )
-    assert told(http.request("GET", C1, json={})) == illegal(
+    assert error_body(http.request("GET", C1, json={})) == illegal(
         f"request [GET {C1}] does not support having a body"
     )
     assert http.post(f"{ROOT}?x=1").status_code == 400

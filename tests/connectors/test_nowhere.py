@@ -6,9 +6,11 @@ import pytest
 import requests
 
 from app.store.index_definitions import CONNECTORS
-from tests.connectors.conftest import ID, ROOT, error
 from tests.connectors.test_deletion import read_only
+from tests.documents import ID
+from tests.endpoints import ROOT
 from tests.nowhere import JSON, MARKER, assert_nowhere, failing_bodies
+from tests.responses import error
 from tests.service import Http
 
 PATH = f"{ROOT}/{ID}/_configuration"

@@ -8,7 +8,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.pipelines import DEFAULT_PIPELINE, Pipelines
-from tests.conftest import has_processors
+from tests.environment import has_processors
 from tests.service import Service
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from app.store.index_definitions import CONNECTORS
-from tests.connectors.conftest import ROOT
+from tests.endpoints import ROOT
 from tests.races.crowd import rush
 
 ROUNDS = range(10)

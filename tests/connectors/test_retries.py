@@ -10,7 +10,7 @@ from app.connectors import drafts, operations, updates
 from app.connectors.document import new_connector_defaults
 from app.store import Store, documents
 from app.store.documents import new_id
-from tests.connectors.conftest import ID
+from tests.documents import ID
 
 ITEM = {"a": {"label": "A", "value": 1}}
 VALID = {"errors": [], "state": "valid"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.connectors.states import TRANSITIONS
-from tests.connectors.conftest import error
+from tests.responses import error
 
 NO_STATES = {"absent": {}, "null": {"status": None}, "unknown": {"status": "idle"}, "a number": {"status": 7}}
 

@@ -8,38 +8,16 @@ import pytest
 
 from app.connectors.schemas.syncing import LastSyncBody
 from app.wire.schema import reader
-from tests.connectors.conftest import ID, ROOT, chain, error, missing, refused
+from tests.documents import ID
+from tests.endpoints import OF_CONNECTORS, PIPELINE, ROOT, SCHEDULE
+from tests.responses import chain, error, invalid_request, no_connector
 
-PIPELINE = {
-    "extract_binary_content": True,
-    "name": "p",
-    "reduce_whitespace": False,
-    "run_ml_inference": False,
-}
-SCHEDULE = {"enabled": True, "interval": "0 0 1 * * ?"}
 ON, OFF = {"enabled": True}, {"enabled": False}
-RULES = {"rules": []}
-VALID = {"validation": {"errors": [], "state": "valid"}}
 # Every update: its path and a body that is fine.
 FINE = [
-    ("_api_key_id", {"api_key_id": "k"}),
-    ("_check_in", None),
-    ("_configuration", {"configuration": {}}),
+    *((endpoint.end, endpoint.body) for endpoint in OF_CONNECTORS if endpoint.end),
     ("_configuration", {"values": {}}),
-    ("_error", {"error": "x"}),
-    ("_features", {"features": {}}),
-    ("_filtering", RULES),
     ("_filtering", {"filtering": []}),
-    ("_filtering/_validation", VALID),
-    ("_filtering/_activate", None),
-    ("_index_name", {"index_name": "search-x"}),
-    ("_last_sync", {}),
-    ("_name", {"name": "x"}),
-    ("_native", {"is_native": True}),
-    ("_pipeline", {"pipeline": PIPELINE}),
-    ("_scheduling", {"scheduling": {"full": SCHEDULE}}),
-    ("_service_type", {"service_type": "x"}),
-    ("_status", {"status": "error"}),
 ]
 
 
@@ -47,15 +25,15 @@ FINE = [
 def test_a_path_without_an_id(bare, path) -> None:
     body = dict(FINE)[path]
     answer = bare.put(f"{ROOT}//{path}", json=body)
-    assert error(answer) == refused('[connector_id] cannot be [null] or [""].')
+    assert error(answer) == invalid_request('[connector_id] cannot be [null] or [""].')
 
 
 def test_missing_and_deleted_connectors(http, connector, stored) -> None:
     http.delete(f"{ROOT}/{ID}")
     before = stored()
     for path, body in FINE:
-        assert error(http.put(f"{ROOT}/{ID}/{path}", json=body)) == missing(), path
-        assert error(http.put(f"{ROOT}/other/{path}", json=body)) == missing("other"), path
+        assert error(http.put(f"{ROOT}/{ID}/{path}", json=body)) == no_connector(), path
+        assert error(http.put(f"{ROOT}/other/{path}", json=body)) == no_connector("other"), path
     assert stored() == before
 
 
@@ -71,9 +49,9 @@ def test_deleted_in_the_spellings_of_elasticsearch(http, write, stored, flag) ->
     write(document)
     assert http.get(ROOT).json()["count"] == 0
     for answer in (http.get(f"{ROOT}/{ID}"), http.delete(f"{ROOT}/{ID}")):
-        assert error(answer) == missing()
+        assert error(answer) == no_connector()
     for path, body in FINE:
-        assert error(http.put(f"{ROOT}/{ID}/{path}", json=body)) == missing(), path
+        assert error(http.put(f"{ROOT}/{ID}/{path}", json=body)) == no_connector(), path
     assert stored() == document
     assert http.get(f"{ROOT}/{ID}?include_deleted=true").status_code == 200
     assert http.put(f"{ROOT}/{ID}", json={}).json()["result"] == "updated"
@@ -344,7 +322,7 @@ REFUSED = [
 
 def test_refused_bodies(bare) -> None:
     for path, body, message in REFUSED:
-        assert error(bare.put(f"{ROOT}/{ID}/{path}", json=body)) == refused(message), path
+        assert error(bare.put(f"{ROOT}/{ID}/{path}", json=body)) == invalid_request(message), path
 
 
 REQUIRED = {

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from app.connectors.states import TRANSITIONS
-from tests.connectors.conftest import ID, ROOT, chain
 from tests.connectors.test_filtering import HALF, SNIPPET, rule
+from tests.documents import ID
+from tests.endpoints import ROOT
+from tests.responses import chain
 
 ITEM = {"label": "L"}
 SYNC_STATUSES = ["canceling", "canceled", "completed", "error", "in_progress", "pending", "suspended"]

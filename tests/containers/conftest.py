@@ -11,7 +11,7 @@ import pytest
 
 from scripts.elasticsearch.container import image
 from scripts.offline.base_image import BASE, BUILDER
-from tests.conftest import lacking
+from tests.environment import lacking
 
 # Before testcontainers is imported: a daemon beside us publishes its ports here, also if we are in a container.
 if Path("/.dockerenv").exists():

@@ -15,8 +15,8 @@ import requests
 import yaml
 
 from scripts.offline.base_image import BASE, BUILDER, GATEWAY
-from tests.conftest import lacking
 from tests.containers.conftest import MAJOR
+from tests.environment import lacking
 from tests.service import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]

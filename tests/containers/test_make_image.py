@@ -7,8 +7,8 @@ import re
 import subprocess
 
 from scripts.offline.base_image import BASE, BUILDER
-from tests.conftest import lacking
 from tests.containers.conftest import MAJOR
+from tests.environment import lacking
 from tests.make_run import OUR_VARIABLES
 from tests.service import REPOSITORY
 

@@ -10,7 +10,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from scripts.gateway import Gateway
-from tests.conftest import ALIASES, empty, lacking
+from tests.documents import ALIASES, empty
+from tests.environment import lacking
 from tests.gateway.recorder import Recorder
 from tests.service import Http, Service, free_port
 

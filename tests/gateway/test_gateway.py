@@ -27,6 +27,7 @@ from scripts.gateway import TEMPLATE, Gateway, GatewayError, render
 from tests.certificates import Certificate
 from tests.gateway.recorder import Arrived, Recorder, an_answer
 from tests.make_run import READY, SUPERVISOR, Run, assert_gone
+from tests.responses import envelope
 from tests.service import REPOSITORY, Http, free_port
 
 MIB = 1024 * 1024
@@ -245,7 +246,11 @@ ANSWERS = [
     ("502 Bad Gateway", b'{"error":"from below"}', ["Content-Type: application/json"]),
     ("503 Service Unavailable", b'{"error":"from below"}', ["Content-Type: application/json"]),
     ("504 Gateway Timeout", b'{"error":"from below"}', ["Content-Type: application/json"]),
-    ("200 OK", gzip.compress(b"{}"), ["Content-Encoding: gzip", "Content-Type: application/json"]),
+    (
+        "200 OK",
+        gzip.compress(mtime=0, data=b"{}"),
+        ["Content-Encoding: gzip", "Content-Type: application/json"],
+    ),
     ("200 OK", b"<p>text</p>" * 1000, ["Content-Type: text/html"]),
     ("200 OK", b"{}", [f'Warning: 299 Elasticsearch-9.4.3 "{number:0900}"' for number in range(40)]),
     ("200 OK", b"{}", ["X-Opaque-Id: id-1", "Cache-Control: no-cache", "Expires: 0", "with_underscore: 1"]),
@@ -305,12 +310,7 @@ def test_an_answer_is_passed_on_while_it_comes(raw, behind, header, parts, end) 
 # What the gateway says itself
 
 
-def envelope(kind: str, reason: str, status: int) -> dict[str, Any]:
-    cause = {"type": kind, "reason": reason}
-    return {"error": {"root_cause": [cause], **cause}, "status": status}
-
-
-UNREADABLE = envelope("illegal_argument_exception", "The gateway cannot read the request.", 400)
+UNREADABLE = envelope(400, "illegal_argument_exception", "The gateway cannot read the request.")
 
 
 @pytest.mark.parametrize(
@@ -350,12 +350,16 @@ SILENT = [("/_connector/c", "The connector service"), ("/_search", "Elasticsearc
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "HEAD"])
 def test_one_that_is_away_is_a_503_that_clients_can_read(nginx, target, who, method) -> None:
     port = free_port()
-    with Gateway("127.0.0.1", port, f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"):
-        answer = Http(f"http://127.0.0.1:{port}").request(method, target, data=b"{}")
+    nobody = f"http://127.0.0.1:{free_port()}"
+    with (
+        Gateway("127.0.0.1", port, nobody, nobody),
+        closing(Http(f"http://127.0.0.1:{port}")) as http,  # whom nginx would wait for
+    ):
+        answer = http.request(method, target, data=b"{}")
     assert answer.status_code == 503
     assert answer.headers["X-Elastic-Product"] == "Elasticsearch"
     assert answer.headers["Content-Type"] == "application/json"
-    expected = envelope("status_exception", f"{who} does not answer.", 503)
+    expected = envelope(503, "status_exception", f"{who} does not answer.")
     assert (json.loads(answer.content) if method != "HEAD" else expected) == expected
 
 

@@ -17,7 +17,7 @@ from elasticsearch import Elasticsearch
 
 from app.secrets.encryption import new_key
 from scripts.gateway import Gateway
-from tests.conftest import has_processors
+from tests.environment import has_processors
 from tests.gateway.worker import CONNECTORS, JOBS, RECENT, Conflict, Document, Worker, now
 from tests.races.crowd import rush
 from tests.service import Http, Service, free_port

@@ -26,5 +26,5 @@ def put_job(store: Store, elasticsearch: Elasticsearch) -> Callable[[dict[str, A
 
 
 @pytest.fixture
-def stored(elasticsearch: Elasticsearch) -> Callable[[], dict[str, Any]]:
+def stored_job(elasticsearch: Elasticsearch) -> Callable[[], dict[str, Any]]:
     return lambda: dict(elasticsearch.get(index=SYNC_JOBS.alias, id=JOB)["_source"])

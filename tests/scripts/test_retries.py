@@ -44,18 +44,18 @@ def send(store, elasticsearch, script, params, *, is_retry) -> Outcome:
 
 
 @pytest.mark.parametrize(("script", "params", "start"), [*SENT, *HEARTBEATS])
-def test_the_own_effect_is_success(store, elasticsearch, put_job, stored, script, params, start) -> None:
+def test_the_own_effect_is_success(store, elasticsearch, put_job, stored_job, script, params, start) -> None:
     put_job({"status": start})
     assert send(store, elasticsearch, script, params, is_retry=False).verdict is Verdict.UPDATED
-    before = stored()
+    before = stored_job()
     outcome = send(store, elasticsearch, script, params, is_retry=True)
     assert outcome.verdict is Verdict.DONE
-    assert stored() == before
+    assert stored_job() == before
 
 
 @pytest.mark.parametrize(("script", "params", "start"), SENT)
 def test_a_second_request_is_no_second_sending(
-    store, elasticsearch, put_job, stored, script, params, start
+    store, elasticsearch, put_job, stored_job, script, params, start
 ) -> None:
     """Two requests may carry the same instant; only one that was really sent before may take the effect for its own."""
     put_job({"status": start})
@@ -104,11 +104,11 @@ def claim(store, **changes) -> str:
     return operations.claim(store, JOB, **(values | changes))
 
 
-def test_a_worker_may_send_its_claim_again(store, put_job, stored) -> None:
+def test_a_worker_may_send_its_claim_again(store, put_job, stored_job) -> None:
     document = hold(datetime.now(UTC) - timedelta(seconds=50))
     put_job(document)
     assert claim(store) == "noop"
-    assert stored() == document
+    assert stored_job() == document
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_worker_may_send_its_claim_again(store, put_job, stored) -> None:
         *map(str, ABSURD),
     ],
 )
-def test_a_claim_that_is_not_the_winners_is_refused(store, put_job, stored, document, changes) -> None:
+def test_a_claim_that_is_not_the_winners_is_refused(store, put_job, stored_job, document, changes) -> None:
     put_job({key: value for key, value in document.items() if value != "soon"})
     with pytest.raises(operations.ApiError) as refused:
         claim(store, **changes)

@@ -53,7 +53,7 @@ MOVES = [
 LEGAL = [(act, start, target) for act, target, starts, _ in MOVES for start in starts]
 REFUSED = [
     (act, start, status)
-    for act, status in {(act, status) for act, _, _, status in MOVES}
+    for act, status in dict.fromkeys((act, status) for act, _, _, status in MOVES)
     for start in TRANSITIONS
     if (act, start) not in {(a, s) for a, s, _ in LEGAL}
 ]
@@ -64,10 +64,10 @@ def test_the_cases_cover_every_transition_and_state() -> None:
 
 
 @pytest.mark.parametrize(("act", "start", "target"), LEGAL, ids=lambda v: getattr(v, "__name__", v))
-def test_legal_transition(store, put_job, stored, act, start, target) -> None:
+def test_legal_transition(store, put_job, stored_job, act, start, target) -> None:
     put_job({"status": start, "kept": [1, {"a": None}], "metadata": {"kept": True}})
     assert act(store) == "updated"
-    job = stored()
+    job = stored_job()
     assert job["status"] == target
     assert job["kept"] == [1, {"a": None}]
     assert job["metadata"] == {"kept": True}
@@ -75,7 +75,7 @@ def test_legal_transition(store, put_job, stored, act, start, target) -> None:
 
 
 @pytest.mark.parametrize(("act", "start", "status"), REFUSED, ids=lambda v: getattr(v, "__name__", v))
-def test_illegal_transition_changes_nothing(store, put_job, stored, act, start, status) -> None:
+def test_illegal_transition_changes_nothing(store, put_job, stored_job, act, start, status) -> None:
     before = {"status": start, "kept": 1}
     put_job(before)
     with pytest.raises(ApiError) as refused:
@@ -83,22 +83,22 @@ def test_illegal_transition_changes_nothing(store, put_job, stored, act, start, 
     assert refused.value.status == status
     assert refused.value.cause.type == "status_exception"
     assert f"Invalid transition attempt from [{start}] to [" in (refused.value.cause.reason or "")
-    assert stored() == before
+    assert stored_job() == before
 
 
 @pytest.mark.parametrize("document", NO_STATES.values(), ids=NO_STATES.keys())
 @pytest.mark.parametrize(("act", "status"), [(cancel, 400), (claim, 409), (fail, 400)])
-def test_what_is_no_state_is_refused(store, put_job, stored, act, status, document) -> None:
+def test_what_is_no_state_is_refused(store, put_job, stored_job, act, status, document) -> None:
     put_job(document)
     with pytest.raises(ApiError) as refused:
         act(store)
     assert refused.value.status == status
-    assert stored() == document
+    assert stored_job() == document
 
 
 @pytest.mark.parametrize("act", [check_in, stats])
 @pytest.mark.parametrize("start", TRANSITIONS)
-def test_heartbeats_end_with_the_job(store, put_job, stored, act, start) -> None:
+def test_heartbeats_end_with_the_job(store, put_job, stored_job, act, start) -> None:
     before = {"status": start, "last_seen": "2024-01-01T00:00:00+00:00"}
     put_job(before)
     if start in FINISHED:
@@ -108,19 +108,19 @@ def test_heartbeats_end_with_the_job(store, put_job, stored, act, start) -> None
         assert refused.value.cause.reason == (
             f"Sync job [{JOB}] is finished with status [{start}] and takes no more heartbeats or stats."
         )
-        assert stored() == before
+        assert stored_job() == before
     else:
         assert act(store) == "updated"
-        assert stored()["status"] == start
-        assert stored()["last_seen"].endswith("Z")
+        assert stored_job()["status"] == start
+        assert stored_job()["last_seen"].endswith("Z")
 
 
 @pytest.mark.parametrize("act", [check_in, stats])
 @pytest.mark.parametrize("document", NO_STATES.values(), ids=NO_STATES.keys())
-def test_heartbeats_of_what_is_no_state_are_taken(store, put_job, stored, act, document) -> None:
+def test_heartbeats_of_what_is_no_state_are_taken(store, put_job, stored_job, act, document) -> None:
     put_job(document)
     assert act(store) == "updated"
-    assert stored()["last_seen"].endswith("Z")
+    assert stored_job()["last_seen"].endswith("Z")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_heartbeats_of_what_is_no_state_are_taken(store, put_job, stored, act, d
     [{}, {"connector": None}, {"connector": []}, {"connector": {"id": "c", "sync_cursor": {"old": 1}}}],
     ids=["absent", "null", "empty list", "with a cursor"],
 )
-def test_claim_sets_a_cursor_on_any_document(store, put_job, stored, document) -> None:
+def test_claim_sets_a_cursor_on_any_document(store, put_job, stored_job, document) -> None:
     put_job({"status": "pending"} | document)
     assert claim(store) == "updated"
-    assert stored()["connector"]["sync_cursor"] == {"cursor": 1}
+    assert stored_job()["connector"]["sync_cursor"] == {"cursor": 1}

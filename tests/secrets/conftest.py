@@ -45,7 +45,7 @@ def open_vault(node_url: str) -> Callable[..., Vault]:
 
 
 @pytest.fixture
-def stored(elasticsearch: Elasticsearch) -> Callable[[str], dict[str, Any]]:
+def stored_secret(elasticsearch: Elasticsearch) -> Callable[[str], dict[str, Any]]:
     return lambda secret_id: dict(elasticsearch.get(index=SECRETS.alias, id=secret_id)["_source"])
 
 

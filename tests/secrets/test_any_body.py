@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from app.store.index_definitions import SECRETS
 from tests.bodies import TEXTS, VALUES, bodies
-from tests.conftest import written
-from tests.secrets.test_endpoints import SECRETS_PATH
+from tests.documents import written
+from tests.endpoints import SECRETS_PATH
 
 NEAR = st.fixed_dictionaries({"value": TEXTS | VALUES}, optional={"id": VALUES})
 

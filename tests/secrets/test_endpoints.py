@@ -8,23 +8,13 @@ import pytest
 
 from app.secrets.schemas import deleted_secret_id, existing_secret_id, written_secret_id
 from app.store.index_definitions import CONNECTORS, SECRETS
+from tests.endpoints import SECRETS_PATH
 from tests.races.crowd import rush
+from tests.responses import no_secret, unplaced_error
 from tests.service import Http
 
-SECRETS_PATH = "/_connector/_secret"
 LONG_ID = "é" * 256 + "x"  # 513 bytes
 TOO_LONG = f"Validation Failed: 1: id [{LONG_ID}] is too long, must be no longer than 512 bytes but was: 513;"
-
-
-def told(answer) -> tuple[int, str, str]:
-    body = answer.json()
-    assert body["status"] == answer.status_code
-    reason = re.sub(r"^\[\d+:\d+\] ", "", body["error"]["reason"])
-    return answer.status_code, body["error"]["type"], reason
-
-
-def missing(secret_id: str) -> tuple[int, str, str]:
-    return 404, "resource_not_found_exception", f"No secret with id [{secret_id}]"
 
 
 def test_post_keeps_a_value_under_an_id_of_ours(http):
@@ -55,7 +45,7 @@ def test_delete_forgets(http):
     deleted = http.delete(path)
 
     assert (deleted.status_code, deleted.json()) == (200, {"deleted": True})
-    assert told(http.delete(path)) == told(http.get(path)) == missing("mine")
+    assert unplaced_error(http.delete(path)) == unplaced_error(http.get(path)) == no_secret("mine")
 
 
 def test_one_of_many_puts_at_once_creates(http):
@@ -102,9 +92,13 @@ def test_ids_are_decoded_once(http, elasticsearch, sent, secret_id):
 
 def test_an_id_of_over_512_bytes_is_not_written_but_looked_for(http):
     path = f"{SECRETS_PATH}/{'%C3%A9' * 256}x"
-    assert told(http.put(path, json={"value": "v"})) == (400, "action_request_validation_exception", TOO_LONG)
-    assert told(http.delete(path)) == (400, "action_request_validation_exception", TOO_LONG)
-    assert told(http.get(path)) == missing(LONG_ID)
+    assert unplaced_error(http.put(path, json={"value": "v"})) == (
+        400,
+        "action_request_validation_exception",
+        TOO_LONG,
+    )
+    assert unplaced_error(http.delete(path)) == (400, "action_request_validation_exception", TOO_LONG)
+    assert unplaced_error(http.get(path)) == no_secret(LONG_ID)
 
 
 def test_an_empty_id_is_refused_in_three_wordings():
@@ -158,21 +152,21 @@ POST_PARSER, PUT_PARSER = "[post_secret_request]", "[connector_secret_put_reques
 def test_bodies_that_are_refused(http, elasticsearch, method, body, expected):
     path = SECRETS_PATH if method == "POST" else f"{SECRETS_PATH}/x"
     answer = http.request(method, path, data=body, headers={"Content-Type": "application/json"})
-    assert told(answer) == (400, *expected)
+    assert unplaced_error(answer) == (400, *expected)
     elasticsearch.indices.refresh(index=SECRETS.alias)
     assert elasticsearch.count(index=SECRETS.alias)["count"] == 0
 
 
 def test_a_long_id_and_an_empty_value_are_told_together(http):
     answer = http.put(f"{SECRETS_PATH}/{'x' * 513}", json={"value": ""})
-    assert told(answer)[2].endswith('was: 513;2: [value] cannot be [null] or [""];')
+    assert unplaced_error(answer)[2].endswith('was: 513;2: [value] cannot be [null] or [""];')
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_reading_takes_no_body(http, method):
     answer = http.request(method, f"{SECRETS_PATH}/a%20b", json={"value": "v"})
     expected = f"request [{method} {SECRETS_PATH}/a b] does not support having a body"
-    assert told(answer) == (400, "illegal_argument_exception", expected)
+    assert unplaced_error(answer) == (400, "illegal_argument_exception", expected)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +194,7 @@ def test_the_name_in_escapes_is_no_connector_either(http, elasticsearch):
 def test_filter_path_and_unknown_parameters(http):
     http.put(f"{SECRETS_PATH}/a", json={"value": "v"})
     assert http.get(f"{SECRETS_PATH}/a?filter_path=id").json() == {"id": "a"}
-    assert "unrecognized parameter: [value]" in told(http.get(f"{SECRETS_PATH}/a?value=v"))[2]
+    assert "unrecognized parameter: [value]" in unplaced_error(http.get(f"{SECRETS_PATH}/a?value=v"))[2]
 
 
 def test_a_missing_index_is_a_missing_secret_and_comes_back_with_the_next_write(http, elasticsearch):
@@ -209,8 +203,8 @@ def test_a_missing_index_is_a_missing_secret_and_comes_back_with_the_next_write(
         lambda: http.post(SECRETS_PATH, json={"value": "v"}),
     ):
         elasticsearch.indices.delete(index=SECRETS.name)
-        assert told(http.get(f"{SECRETS_PATH}/a")) == missing("a")
-        assert told(http.delete(f"{SECRETS_PATH}/a")) == missing("a")
+        assert unplaced_error(http.get(f"{SECRETS_PATH}/a")) == no_secret("a")
+        assert unplaced_error(http.delete(f"{SECRETS_PATH}/a")) == no_secret("a")
         assert not elasticsearch.indices.exists(index=SECRETS.name)
         assert write().status_code in (200, 201)
         assert elasticsearch.indices.exists_alias(index=SECRETS.name, name=SECRETS.alias)

@@ -10,9 +10,9 @@ import requests
 
 from app.secrets.encryption import DecryptionError, Keyring, new_key
 from app.store.index_definitions import CONNECTORS, SECRETS, SYNC_JOBS
-from tests.conftest import empty
+from tests.documents import empty
+from tests.endpoints import SECRETS_PATH
 from tests.nowhere import JSON, MARKER, assert_nowhere, failing_bodies
-from tests.secrets.test_endpoints import SECRETS_PATH
 from tests.service import SECRETS_KEY
 
 FAILING_BODIES = [
@@ -79,10 +79,10 @@ def test_a_value_is_in_no_document(service, elasticsearch):
 
 
 def test_neither_value_nor_ciphertext_is_in_the_error_of_a_value_that_stays_closed(
-    service, elasticsearch, stored
+    service, elasticsearch, stored_secret
 ):
     service.http.put(f"{SECRETS_PATH}/a", json={"value": MARKER})
-    document = stored("a")
+    document = stored_secret("a")
     elasticsearch.index(index=SECRETS.alias, id="b", document=document)
     answer = service.http.get(f"{SECRETS_PATH}/b")
     assert answer.status_code == 500

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.secrets.test_endpoints import SECRETS_PATH
+from tests.endpoints import SECRETS_PATH
 from tests.service import SECRETS_KEY, Service
 from tests.wiretap import Which, Wiretap, nth, to
 

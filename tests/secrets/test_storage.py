@@ -9,23 +9,24 @@ import pytest
 from app.secrets.encryption import new_key
 from app.secrets.operations import put
 from app.store.index_definitions import SECRETS
-from tests.secrets.test_endpoints import SECRETS_PATH, told
+from tests.endpoints import SECRETS_PATH
+from tests.responses import unplaced_error
 
 VALUE = "correct-horse-battery-staple"
 
 
-def test_a_document_holds_the_key_s_fingerprint_and_ciphertext(http, stored):
+def test_a_document_holds_the_key_s_fingerprint_and_ciphertext(http, stored_secret):
     http.put(f"{SECRETS_PATH}/a", json={"value": VALUE})
-    document = stored("a")
+    document = stored_secret("a")
     assert set(document) == {"key_id", "value"}
     assert VALUE.encode() not in base64.b64decode(document["value"])
 
 
-def test_the_same_value_never_looks_the_same_twice(http, stored):
+def test_the_same_value_never_looks_the_same_twice(http, stored_secret):
     seen = set()
     for secret_id in ("a", "a", "b"):
         http.put(f"{SECRETS_PATH}/{secret_id}", json={"value": VALUE})
-        seen.add(stored(secret_id)["value"])
+        seen.add(stored_secret(secret_id)["value"])
     assert len(seen) == 3
 
 
@@ -55,13 +56,13 @@ def test_an_alias_that_was_taken_off_comes_back_hidden(service, elasticsearch):
 def cannot_be_decrypted(http, secret_id: str, because: str) -> None:
     answer = http.get(f"{SECRETS_PATH}/{secret_id}")
     reason = f"The secret [{secret_id}] cannot be decrypted: {because}"
-    assert told(answer) == (500, "status_exception", reason)
+    assert unplaced_error(answer) == (500, "status_exception", reason)
 
 
-def test_a_value_copied_from_another_secret_does_not_open(http, elasticsearch, stored):
+def test_a_value_copied_from_another_secret_does_not_open(http, elasticsearch, stored_secret):
     for secret_id in ("public", "private"):
         http.put(f"{SECRETS_PATH}/{secret_id}", json={"value": secret_id})
-    elasticsearch.index(index=SECRETS.alias, id="public", document=stored("private"))
+    elasticsearch.index(index=SECRETS.alias, id="public", document=stored_secret("private"))
     cannot_be_decrypted(http, "public", "its document was changed, or copied from another secret.")
     assert http.get(f"{SECRETS_PATH}/private").json()["value"] == "private"
 
@@ -73,9 +74,9 @@ def flipped(text: str) -> str:
 
 
 @pytest.mark.parametrize("change", [flipped, lambda _: "", lambda _: "no base64!", lambda text: text[:8]])
-def test_a_changed_value_does_not_open(http, elasticsearch, stored, change):
+def test_a_changed_value_does_not_open(http, elasticsearch, stored_secret, change):
     http.put(f"{SECRETS_PATH}/a", json={"value": VALUE})
-    document = stored("a")
+    document = stored_secret("a")
     elasticsearch.index(
         index=SECRETS.alias, id="a", document={**document, "value": change(document["value"])}
     )
@@ -89,7 +90,7 @@ def test_a_document_of_other_programs_does_not_open_and_is_not_shown(http, elast
     cannot_be_decrypted(http, "a", "its document was not written by this service.")
 
 
-def test_a_value_under_a_key_that_is_not_ours_names_the_key(http, open_vault, stored):
+def test_a_value_under_a_key_that_is_not_ours_names_the_key(http, open_vault, stored_secret):
     other = open_vault(new_key())
     put(other, "a", VALUE)
     because = f"it is encrypted with the key [{other.keyring.first}], which is none of SECRETS_KEYS."

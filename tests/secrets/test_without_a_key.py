@@ -6,20 +6,15 @@ import pytest
 
 from app.store import index_problems
 from app.store.index_definitions import SECRETS
-from tests.secrets.test_endpoints import SECRETS_PATH, told
+from tests.endpoints import OF_SECRETS, SECRETS_PATH
+from tests.responses import unplaced_error
 
 REASON = "Secrets are stored encrypted, and this service has no key: its setting SECRETS_KEYS is empty."
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [("POST", ""), ("PUT", "/a"), ("GET", "/a"), ("DELETE", "/a")],
-    ids=lambda part: part or "-",
-)
-def test_every_endpoint_is_501_and_says_which_setting(keyless, method, path):
-    body = {"json": {"value": "v"}} if method in ("POST", "PUT") else {}
-    answer = keyless.http.request(method, SECRETS_PATH + path, **body)
-    assert told(answer) == (501, "status_exception", REASON)
+@pytest.mark.parametrize("endpoint", OF_SECRETS, ids=lambda endpoint: endpoint.action)
+def test_every_endpoint_is_501_and_says_which_setting(keyless, endpoint):
+    assert unplaced_error(endpoint.of("a").send(keyless.http)) == (501, "status_exception", REASON)
 
 
 def test_what_is_wrong_with_a_request_is_told_first(keyless):

@@ -9,8 +9,9 @@ from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import DEFINITIONS, SECRETS
 from app.store.pipelines import DEFAULT_PIPELINE
-from tests.conftest import empty, has_processors
 from tests.connectors import test_life
+from tests.documents import empty
+from tests.environment import has_processors
 from tests.secured import Start, basic
 from tests.service import Http, Service
 

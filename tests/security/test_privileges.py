@@ -5,59 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from flask import Flask
 
-from app.connectors.views import blueprint as connectors
-from app.secrets.views import blueprint as secrets
-from app.sync_jobs.views import blueprint as sync_jobs
-from app.wire import routing
+from tests.endpoints import ALL, MANAGE, READ, SECRET_READ, SECRET_WRITE, Endpoint
 from tests.secured import KNOWS_CONNECTOR_PRIVILEGES, WEAK_SERVICE
 from tests.service import Http
 
-READ, MANAGE, SECRET_READ, SECRET_WRITE = "read", "manage", "secret read", "secret write"
-COUNTERS = {"deleted_document_count": 0, "indexed_document_count": 0, "indexed_document_volume": 0}
-FILTERING_STATE = {"state": "valid", "errors": []}
-PIPELINE = {"name": "p", "extract_binary_content": True, "reduce_whitespace": True, "run_ml_inference": True}
-SCHEDULE = {"full": {"enabled": False, "interval": "0 0 0 * * ?"}}
-
 # Requests that have nothing wrong with them but, perhaps, who sends them: 403 comes after validation.
-ENDPOINTS = [
-    ("POST", "/_connector/_sync_job", {"id": "none"}, MANAGE),
-    ("GET", "/_connector/_sync_job", None, READ),
-    ("GET", "/_connector/_sync_job/none", None, READ),
-    ("DELETE", "/_connector/_sync_job/none", None, MANAGE),
-    ("PUT", "/_connector/_sync_job/none/_cancel", None, MANAGE),
-    ("PUT", "/_connector/_sync_job/none/_check_in", None, MANAGE),
-    ("PUT", "/_connector/_sync_job/none/_claim", {"worker_hostname": "w"}, MANAGE),
-    ("PUT", "/_connector/_sync_job/none/_error", {"error": "e"}, MANAGE),
-    ("PUT", "/_connector/_sync_job/none/_stats", COUNTERS, MANAGE),
-    ("POST", "/_connector", {}, MANAGE),
-    ("PUT", "/_connector", {}, MANAGE),
-    ("GET", "/_connector", None, READ),
-    ("PUT", "/_connector/made", {}, MANAGE),
-    ("GET", "/_connector/none", None, READ),
-    ("DELETE", "/_connector/none", None, MANAGE),
-    ("PUT", "/_connector/none/_check_in", None, MANAGE),
-    ("PUT", "/_connector/none/_api_key_id", {"api_key_id": "k"}, MANAGE),
-    ("PUT", "/_connector/none/_configuration", {"configuration": {}}, MANAGE),
-    ("PUT", "/_connector/none/_error", {"error": None}, MANAGE),
-    ("PUT", "/_connector/none/_features", {"features": {}}, MANAGE),
-    ("PUT", "/_connector/none/_filtering", {"rules": []}, MANAGE),
-    ("PUT", "/_connector/none/_filtering/_validation", {"validation": FILTERING_STATE}, MANAGE),
-    ("PUT", "/_connector/none/_filtering/_activate", None, MANAGE),
-    ("PUT", "/_connector/none/_index_name", {"index_name": None}, MANAGE),
-    ("PUT", "/_connector/none/_last_sync", {}, MANAGE),
-    ("PUT", "/_connector/none/_name", {"name": "n"}, MANAGE),
-    ("PUT", "/_connector/none/_native", {"is_native": False}, MANAGE),
-    ("PUT", "/_connector/none/_pipeline", {"pipeline": PIPELINE}, MANAGE),
-    ("PUT", "/_connector/none/_scheduling", {"scheduling": SCHEDULE}, MANAGE),
-    ("PUT", "/_connector/none/_service_type", {"service_type": "s"}, MANAGE),
-    ("PUT", "/_connector/none/_status", {"status": "error"}, MANAGE),
-    ("POST", "/_connector/_secret", {"value": "v"}, SECRET_WRITE),
-    ("GET", "/_connector/_secret/none", None, SECRET_READ),
-    ("PUT", "/_connector/_secret/none2", {"value": "v"}, SECRET_WRITE),
-    ("DELETE", "/_connector/_secret/none", None, SECRET_WRITE),
-]
+ENDPOINTS = [endpoint.of("any") for endpoint in ALL]
 ALLOWED = {
     "nothing": set(),
     "monitor": {READ},
@@ -75,28 +29,18 @@ STRANGERS = [
 ]  # fmt: skip
 
 
-def test_no_endpoint_is_left_out() -> None:
-    app = Flask(__name__, static_folder=None)
-    routing.install(app)
-    for blueprint in (sync_jobs, connectors, secrets):
-        app.register_blueprint(blueprint)
-    routes = {
-        (method, re.sub("<[^>]+>", "*", rule.rule))
-        for rule in app.url_map.iter_rules()
-        for method in rule.methods
-    }
-    names = r"/(none2?|made)(?=/|$)"
-    assert routes == {(method, re.sub(names, "/*", path)) for method, path, _, _ in ENDPOINTS}
-
-
 @pytest.mark.parametrize("caller", ALLOWED)
 def test_what_a_caller_may(guarded, callers, caller) -> None:
     wrong = []
-    for method, path, body, kind in ENDPOINTS:
-        answer = guarded.http.request(method, path, headers=getattr(callers, caller), json=body)
-        refused = answer.status_code == 403
-        if refused != (kind not in ALLOWED[caller]) or answer.status_code == 401 or answer.status_code >= 500:
-            wrong.append((method, path, answer.status_code, answer.text))
+    for endpoint in ENDPOINTS:
+        answer = endpoint.send(guarded.http, headers=getattr(callers, caller))
+        if endpoint.needs in ALLOWED[caller]:
+            as_it_should_be = answer.status_code < 500 and answer.status_code not in (401, 403)
+        else:
+            action = f"action [cluster:admin/xpack/connector/{endpoint.action}] is unauthorized"
+            as_it_should_be = answer.status_code == 403 and action in answer.text
+        if not as_it_should_be:
+            wrong.append((endpoint, answer.status_code, answer.text))
     assert not wrong
 
 
@@ -104,15 +48,15 @@ def test_what_a_caller_may(guarded, callers, caller) -> None:
 def test_strangers_are_turned_away_first_of_all(guarded, callers, caller) -> None:
     requests = [
         *ENDPOINTS,
-        ("PATCH", "/_connector/x", None, None),
-        ("GET", "/no/such/path", None, None),
-        ("GET", "/_connector/_sync_job?unknown=1", None, None),
-        ("PUT", "/_connector/_sync_job//_claim", None, None),
-        ("HEAD", "/_connector", None, None),
+        Endpoint("", "PATCH", "/_connector/x"),
+        Endpoint("", "GET", "/no/such/path"),
+        Endpoint("", "GET", "/_connector/_sync_job?unknown=1"),
+        Endpoint("", "PUT", "/_connector/_sync_job//_claim"),
+        Endpoint("", "HEAD", "/_connector"),
     ]
-    for method, path, body, _ in requests:
-        answer = guarded.http.request(method, path, headers=getattr(callers, caller), json=body)
-        assert answer.status_code == 401, (method, path, answer.text)
+    for endpoint in requests:
+        answer = endpoint.send(guarded.http, headers=getattr(callers, caller))
+        assert answer.status_code == 401, (endpoint, answer.text)
         assert "Basic realm=" in answer.headers["WWW-Authenticate"]
         assert answer.headers["X-Elastic-Product"] == "Elasticsearch"
 

@@ -142,7 +142,9 @@ def test_what_is_no_clear_answer_closes_the_door(tap, forgetful, callers, status
     with tap.answering(ASKED, status, body), tap.listening() as heard:
         answer = forgetful.http.put("/_connector/unclear", headers=callers.admin, json={})
     assert (answer.status_code, answer.json()["error"]["type"]) == (503, "status_exception")
-    asked = [each for each in heard if "x-opaque-id" in each.headers]  # others are of a service that has just started
+    asked = [
+        each for each in heard if "x-opaque-id" in each.headers
+    ]  # others are of a service that has just started
     assert asked
     assert all(map(ASKED, asked)), "nothing may be done, nor asked otherwise"
 
@@ -230,8 +232,9 @@ def ask(tap: Wiretap, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_good_news_is_remembered_no_longer_than_the_setting(ask) -> None:
-    asked = ask(1)
-    assert [asked("admin"), asked("admin")] == [1, 0]
+    lasting, asked = ask(3600), ask(1)
+    assert [lasting("admin"), lasting("admin")] == [1, 0]
+    assert asked("admin") == 1
     time.sleep(1.01)
     assert asked("admin") == 1
 
@@ -247,7 +250,8 @@ def test_what_is_remembered_is_bounded(ask, monkeypatch) -> None:
 
 
 def test_that_there_is_no_security_is_asked_again(node_url, monkeypatch) -> None:
-    """After an interruption that only document work met, and a second later at any rate."""
+    """After an interruption that only document work met, and some time later at any rate."""
+    monkeypatch.setattr(security, "_NO_SECURITY", 3600.0)
     with Wiretap(node_url) as tap:
         monkeypatch.setenv("ELASTICSEARCH_URL", tap.url)
         monkeypatch.setenv("AUTHORIZATION_CACHE_SECONDS", "3600")
@@ -267,7 +271,11 @@ def test_that_there_is_no_security_is_asked_again(node_url, monkeypatch) -> None
         with tap.losing(to("_doc/")), pytest.raises(ApiError):
             store.connectors.get("none")
         assert [asked(), asked()] == [1, 0]
-        time.sleep(1.01)
+        monkeypatch.setattr(security, "_NO_SECURITY", 0.5)
+        with tap.losing(to("_doc/")), pytest.raises(ApiError):
+            store.connectors.get("none")
+        assert asked() == 1
+        time.sleep(0.51)
         assert asked() == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
-from tests.conftest import empty
+from tests.documents import empty
 from tests.service import Http, Service
 from tests.wiretap import Request, Wiretap, nth, to
 
@@ -55,7 +55,7 @@ def put(http: Http, path: str, body: Any) -> tuple[int, Any]:
 
 
 def of_the_request(heard: list[Request]) -> list[Request]:
-    """All but what a service asks by itself: whether there is still no security, and when it starts for its pipeline."""
+    """All but the question whether there is still no security, and what a service that has just started does by itself."""
     return [each for each in heard if "x-opaque-id" in each.headers and not to("/_security/")(each)]
 
 

@@ -1,0 +1,123 @@
+"""Documents past the service: as other programs leave them, and what has become of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from app.store.index_definitions import DEFINITIONS, IndexDefinition
+
+ALIASES = [definition.alias for definition in DEFINITIONS]
+ID = "c1"  # of the connector that most tests are about
+SECRET = "hunter2-the-secret"  # stands in every configuration here, and must stand in no error
+STATUSES = ("pending", "in_progress", "suspended", "canceling", "canceled", "completed", "error")
+FINISHED = ("canceled", "completed", "error")
+
+
+def a_job(status: Any = "pending", **other: Any) -> dict[str, Any]:
+    """A job as other programs leave it, with values in it that no endpoint may touch by accident."""
+    return {
+        "connector": {
+            "id": "c1",
+            "index_name": "search-x",
+            "service_type": "mysql",
+            "configuration": {"password": {"label": "Password", "sensitive": True, "value": SECRET}},
+        },
+        "created_at": "2024-01-01T00:00:00.123456+00:00",
+        "last_seen": "2024-01-02T00:00:00+00:00",
+        "status": status,
+        "job_type": "incremental",
+        "trigger_method": "scheduled",
+        "deleted_document_count": 1,
+        "indexed_document_count": 2,
+        "indexed_document_volume": 3,
+        "total_document_count": 4,
+        "metadata": {"kept": {"a": [1, None]}},
+        "unknown_to_the_service": [1, {"a": None}],
+        **other,
+    }
+
+
+def a_running_job(status: str = "in_progress", **other: Any) -> dict[str, Any]:
+    """A job that worker-1 holds."""
+    held = {"worker_hostname": "worker-1", "started_at": "2024-01-01T12:00:00.000001Z"}
+    return a_job(status, **(held | other))
+
+
+def a_connector(**other: Any) -> dict[str, Any]:
+    """A connector that a job can be made for."""
+    return {
+        "index_name": "search-x",
+        "service_type": "mysql",
+        "configuration": {},
+        "status": "connected",
+        **other,
+    }
+
+
+class Stored:
+    """The documents of one index, past the service: to write them as other programs do, and to look at them."""
+
+    def __init__(self, client: Elasticsearch, definition: IndexDefinition) -> None:
+        self._client = client
+        self.index = definition.alias
+
+    def put(self, document_id: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Write a document, without a refresh; the document."""
+        self._client.index(index=self.index, id=document_id, document=document)
+        return dict(document)
+
+    def put_all(self, documents: Mapping[str, Mapping[str, Any]]) -> None:
+        lines: list[Mapping[str, Any]] = []
+        for document_id, document in documents.items():
+            lines += [{"index": {"_id": document_id}}, document]
+        answer = self._client.options(request_timeout=60).bulk(index=self.index, operations=lines)
+        assert not answer["errors"]
+
+    def source(self, document_id: str) -> dict[str, Any]:
+        return dict(self._client.get(index=self.index, id=document_id)["_source"])
+
+    def version(self, document_id: str) -> tuple[int, int]:
+        """What grows with each write of the document: its sequence number and version."""
+        found = self._client.get(index=self.index, id=document_id, source=False)
+        return found["_seq_no"], found["_version"]
+
+    def exists(self, document_id: str) -> bool:
+        return bool(self._client.exists(index=self.index, id=document_id))
+
+    def ids(self) -> set[str]:
+        self._client.indices.refresh(index=self.index)
+        found = self._client.search(index=self.index, size=1000, source=False)
+        return {hit["_id"] for hit in found["hits"]["hits"]}
+
+
+def only_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What `after` has other than `before`, when nothing of `before` is gone."""
+    assert before.keys() <= after.keys()
+    return {key: value for key, value in after.items() if key not in before or before[key] != value}
+
+
+def empty(client: Elasticsearch) -> None:
+    """Remove every connector and every job. The service's searches will know at once, raw ones once somebody refreshes."""
+    client.indices.refresh(index=ALIASES)  # deletes only what searches see
+    found = client.search(index=ALIASES, size=1000, source=False)["hits"]
+    if found["total"]["value"] > len(found["hits"]):
+        client.delete_by_query(index=ALIASES, query={"match_all": {}}, refresh=True, conflicts="proceed")
+    elif found["hits"]:
+        client.bulk(
+            operations=[{"delete": {"_index": hit["_index"], "_id": hit["_id"]}} for hit in found["hits"]]
+        )
+
+
+def written(client: Elasticsearch, aliases: list[str]) -> int:
+    """How many writes these indices have ever seen."""
+    answer = client.indices.stats(
+        index=aliases,
+        level="shards",
+        metric="indexing",
+        filter_path="indices.*.shards.*.seq_no.max_seq_no",
+    )
+    shards = [shard for index in answer["indices"].values() for shard in index["shards"].values()]
+    return sum(copy["seq_no"]["max_seq_no"] for copies in shards for copy in copies)
