@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.connectors.schemas.configuration import ITEM_DEFAULTS, ConfigurationItem
-from app.connectors.schemas.filtering import Half
+from app.connectors.schemas.filtering import FilteringState
 from app.connectors.schemas.syncing import Pipeline
 from app.errors import ApiError, Cause
 from app.sync_jobs.states import PENDING
-from app.wire.schema import reader
+from app.wire.schema import schema_instance
 
 ACCESS_CONTROL = "access_control"
 ACCESS_CONTROL_INDEX_PREFIX = ".search-acl-filter-"
 
-_ITEM_KEYS = tuple(reader(ConfigurationItem).fields)
-_PIPELINE_KEYS = tuple(reader(Pipeline).fields)
-_FILTERING_KEYS = tuple(reader(Half).fields)
+_ITEM_KEYS = tuple(schema_instance(ConfigurationItem).fields)
+_PIPELINE_KEYS = tuple(schema_instance(Pipeline).fields)
+_FILTERING_KEYS = tuple(schema_instance(FilteringState).fields)
 
 
 def new_sync_job(

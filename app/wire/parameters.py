@@ -8,66 +8,52 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any, TypeVar
 
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import fields
 
 from app.errors import Cause, illegal_argument
 from app.wire.exchange import flag
+from app.wire.schema import Parsed, RequestSchema, schema_instance
 
 _Value = TypeVar("_Value")
 
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
-# Like Java, any digit that Unicode knows.
-_INTEGER = re.compile(r"([+-]?)0*(\d{1,10})")
+_INTEGER = re.compile(r"([+-]?)0*([0-9]{1,10})")
 
 
-class QueryParameters(Schema):
+class QueryParameters(RequestSchema):
     """The query parameters that one endpoint takes. Those that are not declared are none of its business."""
-
-    class Meta:
-        """Settings of marshmallow."""
-
-        unknown = EXCLUDE
 
     @classmethod
     def names(cls) -> list[str]:
         """The declared parameters."""
-        return [declared.data_key or name for name, declared in reader(cls).load_fields.items()]
+        return [field.parameter for field in schema_instance(cls).load_fields.values()]
 
     @classmethod
-    def parse(cls, parameters: Mapping[str, str]) -> dict[str, Any]:
-        """Read the declared parameters. Raises `ApiError` 400 for the first that cannot be."""
-        schema = reader(cls)
-        values: dict[str, Any] = schema.load(dict(parameters))
+    def parse(cls, parameters: Mapping[str, str]) -> Parsed:
+        """Read the declared parameters, in this order. Raises `ApiError` 400 for the first that cannot be."""
+        schema = schema_instance(cls)
+        values = {name: field.read(parameters) for name, field in schema.load_fields.items()}
         schema.check(values)
-        return values
+        return Parsed(values, schema.violations(values))
 
     def check(self, values: dict[str, Any]) -> None:
         """What can only be said once all parameters are parsed: a hook that raises `ApiError` 400."""
 
-    def violations(self, values: dict[str, Any]) -> list[str]:  # noqa: ARG002
-        """A hook for the sentences of request validation, which comes later than all that cannot be read."""
-        return []
-
-
-@cache
-def reader(schema: type[QueryParameters]) -> QueryParameters:
-    """The one instance of a schema, as with bodies: making one costs more than reading with it, and it keeps nothing."""
-    return schema()
-
 
 class _Parameter(fields.Field[_Value]):
-    """A parameter whose text `_read` turns into a value."""
+    """A parameter that may be left out."""
 
     @property
     def parameter(self) -> str:
         """The name in the query string."""
         return self.data_key or self.name or ""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> _Value:  # noqa: ARG002
-        return self._read(value)
+    def read(self, parameters: Mapping[str, str]) -> Any:
+        """The parameter's value, or its `load_default`. Raises `ApiError` 400 for a text that stands for none."""
+        text = parameters.get(self.parameter)
+        return self.load_default if text is None else self._read(text)
 
     def _read(self, value: str) -> _Value:
         raise NotImplementedError

@@ -30,26 +30,26 @@ _CYCLE_YEARS = 400
 _CYCLE_DAYS = 146_097
 
 
-class NotAnInstant(ValueError):
-    """A text that is no moment: `type` and `reason` of the error, and the reason of the cause below it if any."""
+class InvalidTimestamp(ValueError):
+    """A text that is no timestamp: `type` and `reason` of the error, and the reason of the cause below it if any."""
 
     def __init__(
-        self, reason: str, error_type: str = "illegal_argument_exception", because: str | None = None
+        self, reason: str, error_type: str = "illegal_argument_exception", inner_reason: str | None = None
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.type = error_type
-        self.because = because
+        self.inner_reason = inner_reason
 
 
-def iso_instant(text: str) -> str:
-    """The moment as ISO 8601 in UTC: `2024-03-01T10:11:12.123Z`, with 3, 6 or 9 fractional digits.
+def iso_timestamp(text: str) -> str:
+    """The timestamp as ISO 8601 in UTC: `2024-03-01T10:11:12.123Z`, with 3, 6 or 9 fractional digits.
 
     Raises:
-        NotAnInstant: for any other text.
+        InvalidTimestamp: for any other text.
     """
     if not text:
-        raise NotAnInstant("cannot parse empty datetime")
+        raise InvalidTimestamp("cannot parse empty datetime")
     if match := _ISO.fullmatch(text):
         nanos = _from_iso(text, match)
     elif match := _EPOCH_MILLIS.fullmatch(text):
@@ -59,9 +59,9 @@ def iso_instant(text: str) -> str:
     return _written(nanos)
 
 
-def _unreadable(text: str) -> NotAnInstant:
+def _unreadable(text: str) -> InvalidTimestamp:
     reason = f"failed to parse date field [{text}] with format [{_FORMAT}]"
-    return NotAnInstant(reason, because="Failed to parse with all enclosed parsers")
+    return InvalidTimestamp(reason, inner_reason="Failed to parse with all enclosed parsers")
 
 
 def _from_iso(text: str, match: re.Match[str]) -> int:
@@ -77,7 +77,7 @@ def _from_iso(text: str, match: re.Match[str]) -> int:
     except ValueError:
         name = date(2000, month, 1).strftime("%B").upper()
         leap = f"Invalid date 'February 29' as '{year}' is not a leap year"
-        raise NotAnInstant(
+        raise InvalidTimestamp(
             leap if (month, day) == (2, 29) else f"Invalid date '{name} {day}'", "date_time_exception"
         ) from None
     moment = local.replace(tzinfo=_zone(text, match["zone"])).astimezone(UTC)
