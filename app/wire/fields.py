@@ -70,7 +70,7 @@ class Long(BodyField, fields.Integer):
         def reason(place: Place) -> str:
             return f"Numeric value ({place.raw}) out of range of {self.kind} ({-limit} - {limit - 1})"
 
-        cause = ParseFailure(reason, error_type="input_coercion_exception")
+        cause = ParseFailure(reason, type="input_coercion_exception")
         return ParseFailure(reason, spot=Spot.AFTER, caused_by=cause)
 
 
@@ -172,8 +172,8 @@ class Timestamp(BodyField, fields.String):
         except InvalidTimestamp as error:
             cause = None
             if error.inner_reason:
-                cause = ParseFailure(error.inner_reason, error_type="date_time_parse_exception")
-            raise ParseFailure(error.reason, error_type=error.type, caused_by=cause) from None
+                cause = ParseFailure(error.inner_reason, type="date_time_parse_exception")
+            raise ParseFailure(error.reason, type=error.type, caused_by=cause) from None
 
 
 def _decimal(text: str) -> Decimal | None:

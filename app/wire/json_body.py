@@ -1,6 +1,6 @@
 """Reading a request body as JSON, as strictly as Elasticsearch's parser does.
 
-The standard library does the parsing; its hooks refuse what it would let through. Whatever the bytes are, `parse`
+The standard library does the parsing; its hooks refuse what it would let through. Whatever the bytes are, `read`
 returns a value or raises a 400.
 """
 
@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from app.errors import ApiError, Cause
-from app.wire.json_scanner import (
-    CONSTRAINTS,
+from app.wire.json_errors import (
     MAX_DEPTH,
     UNKNOWN,
     JsonError,
-    first_error,
+    constraint,
+    cut_off,
     number_error,
     position,
     too_deep,
 )
+from app.wire.json_scanner import first_error
 
 # Commas and opening brackets. Elasticsearch doesn't count; here each value costs up to a hundred bytes, so that a small body
 # of empty lists, compressed, could take gigabytes. The largest bodies that workers send, cursors of many MiB, have some
@@ -29,7 +29,7 @@ from app.wire.json_scanner import (
 MAX_VALUES = 2_000_000
 
 BLANK: Final = object()
-"""What `parse` returns for a body with nothing but white space in it."""
+"""What `read` returns for a body with nothing but white space in it."""
 
 _TOO_MANY = f"Number of values exceeds the maximum allowed ({MAX_VALUES})"
 # Up to the next mark outside of strings; possessive, so that nothing is tried twice.
@@ -38,16 +38,8 @@ _NO_SPACE = re.compile(r"[^ \t\n\r]")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A body that could be read: its value (`BLANK` for white space) and the text, for errors that point into it."""
-
-    value: Any
-    text: str
-
-
-def parse(data: bytes) -> Any:
-    """The value of a JSON text; what follows the first value is ignored.
+def read(data: bytes) -> tuple[Any, str]:
+    """The value of a JSON text, and the text, for errors that point into it. What follows the first value is ignored.
 
     Returns:
         dict, list, str, int (exact), float, bool, None, or `BLANK`.
@@ -55,11 +47,6 @@ def parse(data: bytes) -> Any:
     Raises:
         ApiError: 400, `x_content_parse_exception`, or `x_content_e_o_f_exception` for a text that is cut off.
     """
-    return read(data).value
-
-
-def read(data: bytes) -> Document:
-    """As `parse`, with the text kept beside the value."""
     broken = None
     try:
         text = data.decode("utf-8")
@@ -73,7 +60,7 @@ def read(data: bytes) -> Document:
             raise _not_utf8(text, broken)
     except JsonError as error:
         raise _api_error(_not_utf8(text, broken, error) if broken and error.cut_off else error) from None
-    return Document(value, text)
+    return value, text
 
 
 def _parse_text(text: str) -> Any:
@@ -81,7 +68,7 @@ def _parse_text(text: str) -> Any:
     if start is None:
         return BLANK
     if _has_too_many_values(text):
-        raise JsonError(_TOO_MANY, error_type=CONSTRAINTS)
+        raise constraint(_TOO_MANY)
     try:
         value, _ = _DECODER.raw_decode(text, start.start())
     except (ValueError, RecursionError):
@@ -128,17 +115,9 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _read_int(literal: str) -> int:
-    return int(_checked(literal))
-
-
-def _read_float(literal: str) -> float:
-    return float(_checked(literal))
-
-
 def _checked(literal: str) -> str:
     if error := number_error(literal):
-        raise ValueError(error)
+        raise ValueError(error.message)
     return literal
 
 
@@ -146,19 +125,19 @@ def _checked(literal: str) -> str:
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_read_object,
     parse_constant=_refuse_constant,
-    parse_int=_read_int,
-    parse_float=_read_float,
+    parse_int=lambda literal: int(_checked(literal)),
+    parse_float=lambda literal: float(_checked(literal)),
 )
 
 
-def _not_utf8(before: str, error: UnicodeDecodeError, cut_off: JsonError | None = None) -> JsonError:
+def _not_utf8(before: str, error: UnicodeDecodeError, end: JsonError | None = None) -> JsonError:
     """Bytes that are no UTF-8, after the text `before`. The reader stands behind the byte when it notices."""
     if error.reason == "unexpected end of data":
-        return JsonError("Unexpected end-of-input", position(before, len(before)), cut_off=True)
+        return cut_off(before)
     line, column = position(before, len(before)).split(":")
     wrong = error.end if error.reason == "invalid continuation byte" else error.start
     # Keys are read by another routine, which notices one byte later.
-    late = 2 if cut_off and cut_off.in_key else 1
+    late = 2 if end and end.in_key else 1
     which = "start" if wrong == error.start else "middle"
     place = f"{line}:{int(column) + wrong - error.start + late}"
     return JsonError(f"Invalid UTF-8 {which} byte 0x{error.object[wrong]:02x}", place)

@@ -1,65 +1,45 @@
 """A strict JSON scanner that knows where everything stands: it finds syntax errors, and the places of values.
 
 Bodies are read by the standard library's parser (`app.wire.json_body`). Only when that fails, or when an error has to point
-at a value, the text is scanned here, once. Messages are those of Elasticsearch's parser, which often stands one character
-further when it notices.
+at a value, the text is scanned here, once. Elasticsearch's parser often stands one character further when it notices an
+error, and so do the places here.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
+import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from app.wire.json_errors import (
+    MAX_DEPTH,
+    UNKNOWN,
+    VALUE,
+    JsonError,
+    character,
+    cut_off,
+    error_at,
+    number_error,
+    position,
+    too_deep,
+    unexpected,
+)
+
 PathPart = str | int | None
-UNKNOWN = "-1:-1"
-MAX_DIGITS = 1000
-# Elasticsearch takes 1000, and what is read here goes to it inside of other objects, and then into documents.
-MAX_DEPTH = 800
 # No value is looked up in a longer text: its error reads [-1:-1] rather than keep a worker busy.
 MAX_SEARCHED = 250_000
 
-CONSTRAINTS = "stream_constraints_exception"
-_VALUE = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
 _MAX_WORD = 256
-
 # Possessive where repeated, so that nothing is tried twice.
 _SPACE = re.compile(r"[ \t\n\r]*+")
-_STRING = re.compile(
-    r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+(?P<closed>")?'
-)
+_STRING = re.compile(r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+("?)')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)(?P<fraction>\.[0-9]++)?(?P<exponent>[eE][+-]?[0-9]++)?")
-_WORD = re.compile(r"-?(?:[^\W\d]|\$)[\w$]*+")
 _LITERAL = re.compile(r"true|false|null")
 _CONSTANT = re.compile(r"(?:NaN|-?Infinity)(?![\w$])")
-_HEX = re.compile(r"[0-9a-fA-F]*+")
-
-
-class JsonError(Exception):
-    """What is wrong with a JSON text.
-
-    `place` is `line:column`, or None where the message goes without. `type` is the error type of the cause below the
-    parse error. `cut_off`: the text is right as far as it goes; `in_key`: it ends inside of a key.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        place: str | None = None,
-        error_type: str = "json_parse_exception",
-        *,
-        cut_off: bool = False,
-        in_key: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.place = place
-        self.type = error_type
-        self.cut_off = cut_off
-        self.in_key = in_key
+_WORD = re.compile(r"-?(?:[^\W\d]|\$)[\w$]*+")
 
 
 class Token(NamedTuple):
@@ -81,19 +61,6 @@ class Place:
     raw: str = ""
 
 
-class _Container(NamedTuple):
-    close: str
-    start: int
-    keys: set[str]
-
-
-def position(text: str, offset: int) -> str:
-    """`line:column` of a character: lines from 1, columns from 1 and in UTF-8 bytes. Takes time in the text's length."""
-    newlines = text.count("\n", 0, offset) + text.count("\r", 0, offset) - text.count("\r\n", 0, offset)
-    begin = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
-    return f"{newlines + 1}:{len(text[begin:offset].encode('utf-8', 'surrogatepass')) + 1}"
-
-
 def first_error(text: str) -> JsonError:
     """The first thing that is wrong with a text that the parser refused."""
     try:
@@ -101,7 +68,7 @@ def first_error(text: str) -> JsonError:
             pass
     except JsonError as error:
         return error
-    return too_deep()  # for the parser, whose own limits come after ours
+    return too_deep()  # the one thing that the parser may see earlier
 
 
 def find(text: str, path: Sequence[PathPart]) -> Place:
@@ -130,20 +97,11 @@ def find(text: str, path: Sequence[PathPart]) -> Place:
     return Place()
 
 
-def too_deep() -> JsonError:
-    """The error of a text with more than `MAX_DEPTH` brackets inside of each other."""
-    text = f"Document nesting depth ({MAX_DEPTH + 1}) exceeds the maximum allowed ({MAX_DEPTH})"
-    return JsonError(text, error_type=CONSTRAINTS)
-
-
-def number_error(literal: str) -> str | None:
-    """What is wrong with a JSON number: more than `MAX_DIGITS` digits, or no double can hold it."""
-    if len(literal) > MAX_DIGITS and (digits := sum(map(str.isdigit, literal))) > MAX_DIGITS:
-        limit = f"({MAX_DIGITS}, from `StreamReadConstraints.getMaxNumberLength()`)"
-        return f"Number value length ({digits}) exceeds the maximum allowed {limit}"
-    if not literal.lstrip("-").isdigit() and math.isinf(float(literal)):
-        return f"Numeric value ({literal}) out of range of double"
-    return None
+class _Container(NamedTuple):
+    kind: Literal["Object", "Array"]
+    close: str
+    start: int
+    keys: set[str]
 
 
 class Scanner:
@@ -161,13 +119,13 @@ class Scanner:
         text = self._text
         at = self._next(1 if text.startswith("\ufeff") else 0)
         while True:
-            mark = text[at : at + 1]
-            if mark == "{" or mark == "[":
-                yield Token("open", at, at + 1)
-                self._open(mark, at)
+            if text.startswith(("{", "["), at):
+                token = Token("open", at, at + 1)
+                yield token
+                self._open(at)
                 at = self._next(at + 1)
                 if not text.startswith(self._inside[-1].close, at):
-                    if mark == "{":
+                    if self.path[-1] is None:
                         token = self._key(at)
                         yield token
                         at = self._colon(token.end)
@@ -196,168 +154,141 @@ class Scanner:
         match = _SPACE.match(self._text, at)
         return match.end() if match else at
 
-    def _open(self, mark: str, at: int) -> None:
+    def _mark(self, at: int) -> str:
+        """The character of a token's start; the text must not end there."""
+        if at >= len(self._text):
+            raise cut_off(self._text)
+        mark = self._text[at]
+        if mark < " ":
+            rule = "only regular white space (\\r, \\n, \\t) is allowed between tokens"
+            raise error_at(self._text, at + 1, f"Illegal character ({character(mark)}): {rule}")
+        return mark
+
+    def _open(self, at: int) -> None:
         if len(self._inside) == MAX_DEPTH:
             raise too_deep()
-        self._inside.append(_Container("}" if mark == "{" else "]", at, set()))
-        self.path.append(None if mark == "{" else 0)
+        if self._text[at] == "{":
+            self._inside.append(_Container("Object", "}", at, set()))
+            self.path.append(None)
+        else:
+            self._inside.append(_Container("Array", "]", at, set()))
+            self.path.append(0)
 
     def _key(self, at: int, *, after_comma: bool = False) -> Token:
         text = self._text
         if at == len(text) and after_comma:
-            raise self._error("Unexpected end-of-input within/between Object entries", at)
-        self._refuse_control(at)
-        if text[at] == "]":
+            raise error_at(text, at, "Unexpected end-of-input within/between Object entries")
+        mark = self._mark(at)
+        if mark == "]":
             raise self._close_marker(at)
-        if text[at] != '"':
-            raise self._unexpected(at, ": was expecting double-quote to start field name")
+        if mark != '"':
+            raise unexpected(text, at, ": was expecting double-quote to start field name")
         end = self._string(at, in_key=True)
         key = text[at + 1 : end - 1]
         if "\\" in key:
             key = json.loads(f'"{key}"')
         keys = self._inside[-1].keys
         if key in keys:
-            raise self._error(f"Duplicate field '{key}'", end)
+            raise error_at(text, end, f"Duplicate field '{key}'")
         keys.add(key)
         self.path[-1] = key
         return Token("key", at, end)
 
     def _colon(self, at: int) -> int:
         at = self._next(at)
-        self._refuse_control(at)
-        if self._text[at] != ":":
-            raise self._unexpected(at, ": was expecting a colon to separate field name and value")
+        if self._mark(at) != ":":
+            raise unexpected(self._text, at, ": was expecting a colon to separate field name and value")
         return self._next(at + 1)
 
     def _comma(self, at: int, last: Token) -> int:
-        self._refuse_control(at)
-        if self._text[at] != ",":
-            raise self._no_comma(at, last)
-        return self._next(at + 1)
-
-    def _no_comma(self, at: int, last: Token) -> JsonError:
-        text, mark = self._text, self._text[at]
+        mark = self._mark(at)
+        if mark == ",":
+            return self._next(at + 1)
+        text = self._text
         if mark in "}]":
-            return self._close_marker(at)
+            raise self._close_marker(at)
         number = _NUMBER.match(text, last.start)
-        if last.end == at and number and not number["exponent"]:
+        if number and last.end == at and not number["exponent"]:
             if mark in "eE":
                 digit = at + 1 + (text[at + 1 : at + 2] in ("+", "-"))
-                self._refuse_end(digit)
-                return self._unexpected(
-                    digit, " in numeric value: Exponent indicator not followed by a digit"
-                )
+                raise unexpected(text, digit, " in numeric value: Exponent indicator not followed by a digit")
             if mark == "." and not number["fraction"]:
                 digit = min(at + 1, len(text) - 1)
-                return self._unexpected(digit, " in numeric value: Decimal point not followed by a digit")
-            if mark in "0123456789":
-                return self._error("Invalid numeric value: Leading zeroes not allowed", at)
+                raise unexpected(text, digit, " in numeric value: Decimal point not followed by a digit")
+            if mark in string.digits:
+                raise error_at(text, at, "Invalid numeric value: Leading zeroes not allowed")
         word = _WORD.match(text, last.start)
         if word and word.end() > last.end:
-            return self._unrecognized(word)
-        kind = "Object" if self._inside[-1].close == "}" else "Array"
-        return self._unexpected(at, f": was expecting comma to separate {kind} entries")
+            raise self._unrecognized(word)
+        raise unexpected(text, at, f": was expecting comma to separate {self._inside[-1].kind} entries")
 
     def _scalar(self, at: int) -> int:
         """The end of the string, number or word that starts here."""
         text = self._text
-        self._refuse_control(at)
-        if text[at] == '"':
+        if self._mark(at) == '"':
             return self._string(at)
         if number := _NUMBER.match(text, at):
             if error := number_error(number[0]):
-                if error.startswith("Number value length"):
-                    raise JsonError(error, error_type=CONSTRAINTS)
-                raise self._error(error, number.end())
+                raise error if error.place is None else error_at(text, number.end(), error.message)
             return number.end()
         if literal := _LITERAL.match(text, at):
             return literal.end()
         if constant := _CONSTANT.match(text, at):
             advice = "enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow"
-            raise self._error(f"Non-standard token '{constant[0]}': {advice}", constant.end())
+            raise error_at(text, constant.end(), f"Non-standard token '{constant[0]}': {advice}")
         raise self._no_value(at)
 
     def _string(self, at: int, *, in_key: bool = False) -> int:
         text = self._text
         match = _STRING.match(text, at)
         end = match.end() if match else at
-        if match and match["closed"]:
+        if match and match[1]:
             return end
-        if end < len(text) and text[end] < " ":
+        if end == len(text):
+            raise cut_off(text, in_key=in_key)
+        if text[end] != "\\":
             advice = "has to be escaped using backslash to be included in string value"
-            raise self._error(f"Illegal unquoted character ({_name(text[end])}): {advice}", end)
-        escape = end + 1
-        if escape < len(text) and text[escape] != "u":
-            raise self._error(f"Unrecognized character escape {_name(text[escape])}", escape)
-        digits = _HEX.match(text, escape + 1)
-        self._refuse_end(digits.end() if digits else escape, in_key=in_key)
-        raise self._unexpected(
-            digits.end() if digits else escape, ": expected a hex-digit for character escape sequence"
-        )
+            raise error_at(text, end, f"Illegal unquoted character ({character(text[end])}): {advice}")
+        if text[end + 1 : end + 2] not in ("u", ""):
+            raise error_at(text, end + 1, f"Unrecognized character escape {character(text[end + 1])}")
+        end = min(end + 2, len(text))
+        while end < len(text) and text[end] in string.hexdigits:
+            end += 1
+        if end == len(text):
+            raise cut_off(text, in_key=in_key)
+        raise unexpected(text, end, ": expected a hex-digit for character escape sequence")
 
     def _no_value(self, at: int) -> JsonError:
         text, mark = self._text, self._text[at]
-        close = self._inside[-1].close if self._inside else ""
         if mark == "-" and text[at + 1 : at + 2] != "I":
-            self._refuse_end(at + 1)
             rule = "expected digit (0-9) to follow minus sign, for valid numeric value"
-            return self._unexpected(at + 1, f" in numeric value: {rule}")
+            return unexpected(text, at + 1, f" in numeric value: {rule}")
         if mark == "+":
             rule = "JSON spec does not allow numbers to have plus signs"
             flag = "enable `JsonReadFeature.ALLOW_LEADING_PLUS_SIGN_FOR_NUMBERS` to allow"
-            name = _name(mark)
-            return self._error(f"Unexpected character ({name}) in numeric value: {rule}: {flag}", at + 1)
+            where = f"Unexpected character ({character(mark)}) in numeric value"
+            return error_at(text, at + 1, f"{where}: {rule}: {flag}")
         if mark == "}" and text[:at].rstrip(" \t\n\r")[-1:] in ("[", ""):
             return self._close_marker(at)
-        if mark in ",}" or mark == close == "]":
-            return self._unexpected(at, ": expected a value")
+        if mark in ",}" or (mark == "]" and self._inside and self._inside[-1].close == mark):
+            return unexpected(text, at, ": expected a value")
         if word := _WORD.match(text, at):
             return self._unrecognized(word)
-        return self._unexpected(at, f": expected a valid value {_VALUE}")
+        return unexpected(text, at, f": expected a valid value {VALUE}")
 
     def _unrecognized(self, word: re.Match[str]) -> JsonError:
-        """A bare word. The reader has gone past the character that ends it, or past 256 characters."""
-        if len(word[0]) >= _MAX_WORD:
-            shown, end = word[0][:_MAX_WORD] + "...", word.start() + _MAX_WORD
-        else:
-            shown, end = word[0], min(word.end() + 1, len(self._text))
-        return self._error(f"Unrecognized token '{shown}': was expecting {_VALUE}", end)
+        """A bare word. The parser has gone past the character that ends it, or past 256 characters."""
+        shown, end = word[0], min(word.end() + 1, len(self._text))
+        if len(shown) >= _MAX_WORD:
+            shown, end = shown[:_MAX_WORD] + "...", word.start() + _MAX_WORD
+        return error_at(self._text, end, f"Unrecognized token '{shown}': was expecting {VALUE}")
 
     def _close_marker(self, at: int) -> JsonError:
-        mark = self._text[at]
-        around = "root starting at line: 1, column: 0"
+        kind, place = "root", "1:0"
         if self._inside:
-            line, column = position(self._text, self._inside[-1].start).split(":")
-            kind = "Object" if self._inside[-1].close == "}" else "Array"
-            around = f"{kind} starting at line: {line}, column: {column}"
-        expected = "]" if mark == "}" else "}"
-        return self._error(f"Unexpected close marker '{mark}': expected '{expected}' (for {around})", at)
-
-    def _refuse_control(self, at: int) -> None:
-        """Between tokens: neither the end of the text nor a control character."""
-        self._refuse_end(at)
-        if self._text[at] < " ":
-            rule = "only regular white space (\\r, \\n, \\t) is allowed between tokens"
-            raise self._error(f"Illegal character ({_name(self._text[at])}): {rule}", at + 1)
-
-    def _refuse_end(self, at: int, *, in_key: bool = False) -> None:
-        end = len(self._text)
-        if at >= end:
-            place = position(self._text, end)
-            raise JsonError("Unexpected end-of-input", place, cut_off=True, in_key=in_key)
-
-    def _unexpected(self, at: int, expected: str) -> JsonError:
-        # A character of several bytes has been read to its last byte by now.
-        line, column = position(self._text, at).split(":")
-        place = f"{line}:{int(column) + len(self._text[at].encode('utf-8', 'surrogatepass')) - 1}"
-        return JsonError(f"Unexpected character ({_name(self._text[at])}){expected}", place)
-
-    def _error(self, message: str, at: int) -> JsonError:
-        return JsonError(message, position(self._text, at))
-
-
-def _name(character: str) -> str:
-    code = ord(character)
-    if code < ord(" "):
-        return f"(CTRL-CHAR, code {code})"
-    return f"'{character}' (code {code})" if code < 256 else f"'{character}' (code {code} / 0x{code:x})"
+            kind, place = self._inside[-1].kind, position(self._text, self._inside[-1].start)
+        line, column = place.split(":")
+        mark = self._text[at]
+        expected = f"expected '{']' if mark == '}' else '}'}'"
+        around = f"for {kind} starting at line: {line}, column: {column}"
+        return error_at(self._text, at, f"Unexpected close marker '{mark}': {expected} ({around})")

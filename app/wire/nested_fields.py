@@ -102,7 +102,7 @@ def _no_object(schema: type[RequestBody], token: str, path: tuple[PathPart, ...]
 
 def _no_list(index: int) -> ParseFailure:
     text = "expected value but got [START_ARRAY]"
-    return ParseFailure(text, (index,), error_type="illegal_state_exception")
+    return ParseFailure(text, (index,), type="illegal_state_exception")
 
 
 def _text(element: Any, index: int) -> str:
@@ -118,4 +118,4 @@ def _text(element: Any, index: int) -> str:
     def reason(place: Place) -> str:
         return f"Expected text at {place.start} but found {token_name(element)}"
 
-    raise ParseFailure(reason, (index,), error_type="illegal_argument_exception")
+    raise ParseFailure(reason, (index,), type="illegal_argument_exception")

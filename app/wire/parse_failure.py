@@ -7,6 +7,7 @@ carries the way to its value, and gets its `[line:col]` when it is rendered.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
 from app.errors import ApiError, Cause
@@ -24,6 +25,7 @@ class Spot(StrEnum):
     AFTER = "after"
 
 
+@dataclass(eq=False)
 class ParseFailure(Exception):
     """A value that cannot be read, as one link of a chain of errors. Fields raise it for a refused value.
 
@@ -32,23 +34,12 @@ class ParseFailure(Exception):
     parser stood, which is what the links around this one point at.
     """
 
-    def __init__(
-        self,
-        text: str | Callable[[Place], str] | None,
-        path: tuple[PathPart, ...] = (),
-        *,
-        spot: Spot | None = None,
-        parser_position: Spot = Spot.START,
-        error_type: str = PARSE_EXCEPTION,
-        caused_by: ParseFailure | None = None,
-    ) -> None:
-        super().__init__(text)
-        self.text = text
-        self.path = path
-        self.spot = spot
-        self.parser_position = parser_position
-        self.type = error_type
-        self.caused_by = caused_by
+    text: str | Callable[[Place], str] | None
+    path: tuple[PathPart, ...] = ()
+    spot: Spot | None = None
+    parser_position: Spot = Spot.START
+    type: str = PARSE_EXCEPTION
+    caused_by: ParseFailure | None = None
 
     def under(self, *keys: PathPart) -> ParseFailure:
         """The same, seen from further out."""
@@ -82,7 +73,7 @@ class CannotBuild(Exception):
 
 def refused_value(reason: str, error_type: str = "illegal_argument_exception") -> ParseFailure:
     """What a field raises for a value of the right kind that it cannot read: the cause below the parse error."""
-    return ParseFailure(reason, error_type=error_type)
+    return ParseFailure(reason, type=error_type)
 
 
 def token_name(value: object) -> str:

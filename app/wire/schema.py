@@ -100,15 +100,15 @@ class RequestBody(RequestSchema):
         Raises:
             ApiError: 400, for the first thing in the body that cannot be read.
         """
-        document = json_body.read(data)
+        value, text = json_body.read(data)
         schema = schema_instance(cls)
         try:
-            if document.value is json_body.BLANK:
-                text = f"[1:0] [{cls.parser_name}] Expected START_OBJECT but was: null"
-                raise ApiError(400, Cause(PARSE_EXCEPTION, text))
-            values = schema.read(document.value)
+            if value is json_body.BLANK:
+                reason = f"[1:0] [{cls.parser_name}] Expected START_OBJECT but was: null"
+                raise ApiError(400, Cause(PARSE_EXCEPTION, reason))
+            values = schema.read(value)
         except ParseFailure as failure:
-            raise api_error(failure, document.text) from None
+            raise api_error(failure, text) from None
         return Parsed(values, [*schema._field_violations(values), *schema.violations(values)])
 
     def build(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -149,7 +149,7 @@ class RequestBody(RequestSchema):
         missing = [key for key, field in self._by_key.items() if field.required and read.get(key) is None]
         if missing:
             text = f"Required [{', '.join(missing)}]"
-            raise ParseFailure(text, parser_position=Spot.LAST, error_type="illegal_argument_exception")
+            raise ParseFailure(text, parser_position=Spot.LAST, type="illegal_argument_exception")
         return self._built(read)
 
     def _unknown(self, key: str) -> ParseFailure:
@@ -167,7 +167,7 @@ class RequestBody(RequestSchema):
             return self.build(values)
         except CannotBuild as error:
             text = f"Failed to build [{self.parser_name}] after last required field arrived"
-            cause = ParseFailure(error.reason, error_type=error.type)
+            cause = ParseFailure(error.reason, type=error.type)
             raise ParseFailure(text, parser_position=Spot.LAST, caused_by=cause) from None
 
     def _field_violations(self, values: dict[str, Any]) -> list[str]:

@@ -75,7 +75,9 @@ def test_no_body_is_left_out() -> None:
 )
 def test_no_body_is_an_error_of_the_server_or_half_accepted(http, writes, method, path) -> None:
     names = list(
-        schema_instance(BODIES[path.removeprefix(f"{ROOT}/{ID}").lstrip("/") if method == "PUT" else ""]).fields
+        schema_instance(
+            BODIES[path.removeprefix(f"{ROOT}/{ID}").lstrip("/") if method == "PUT" else ""]
+        ).fields
     )
     fields = {name: nearly(GOOD.get(name, "x")) for name in names}
     if "scheduling" in fields:
