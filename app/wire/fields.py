@@ -19,7 +19,7 @@ from app.wire.parse_failure import CannotBuild, ParseFailure, Spot, WrongToken, 
 from app.wire.schema import BodyField
 from app.wire.timestamps import InvalidTimestamp, iso_timestamp
 
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE](?P<exponent>[+-]?\d+))?")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE](?P<exponent>[+-]?\d+))?", re.ASCII)
 _MAX_EXPONENT = (1 << 31) - 1
 
 
