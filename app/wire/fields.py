@@ -14,8 +14,15 @@ from typing import Any
 
 from marshmallow import fields
 
-from app.wire.json_scanner import Place
-from app.wire.parse_failure import CannotBuild, ParseFailure, Spot, WrongToken, refused_value, token_name
+from app.wire.parse_failure import (
+    CannotBuild,
+    ParseFailure,
+    Place,
+    Spot,
+    WrongToken,
+    refused_value,
+    token_name,
+)
 from app.wire.schema import BodyField
 from app.wire.timestamps import InvalidTimestamp, iso_timestamp
 

@@ -10,13 +10,11 @@ from __future__ import annotations
 import json
 import re
 import string
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from app.wire.json_errors import (
     MAX_DEPTH,
-    UNKNOWN,
     VALUE,
     JsonError,
     character,
@@ -29,8 +27,6 @@ from app.wire.json_errors import (
 )
 
 PathPart = str | int | None
-# No value is looked up in a longer text: its error reads [-1:-1] rather than keep a worker busy.
-MAX_SEARCHED = 250_000
 
 _MAX_WORD = 256
 # Possessive where repeated, so that nothing is tried twice.
@@ -50,17 +46,6 @@ class Token(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a value stands, as `line:column` each: its key, its first and its last token, and what follows it."""
-
-    key: str = UNKNOWN
-    start: str = UNKNOWN
-    last: str = UNKNOWN
-    after: str = UNKNOWN
-    raw: str = ""
-
-
 def first_error(text: str) -> JsonError:
     """The first thing that is wrong with a text that the parser refused."""
     try:
@@ -69,32 +54,6 @@ def first_error(text: str) -> JsonError:
     except JsonError as error:
         return error
     return too_deep()  # the one thing that the parser may see earlier
-
-
-def find(text: str, path: Sequence[PathPart]) -> Place:
-    """The place of the value that `path` leads to; an unknown place if there is none, or the text is too long."""
-    if len(text) > MAX_SEARCHED:
-        return Place()
-    scanner = Scanner(text)
-    wanted = list(path)
-    key = start = None
-    for token in scanner:
-        if scanner.path != wanted:
-            continue
-        if token.role == "key":
-            key = token.start
-        elif token.role == "open":
-            start = token.start
-        else:
-            begin = token.start if start is None else start
-            return Place(
-                key=UNKNOWN if key is None else position(text, key),
-                start=position(text, begin),
-                last=position(text, token.start),
-                after=position(text, token.end),
-                raw=text[begin : token.end],
-            )
-    return Place()
 
 
 class _Container(NamedTuple):

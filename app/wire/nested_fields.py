@@ -6,8 +6,8 @@ from typing import Any
 
 from marshmallow import fields
 
-from app.wire.json_scanner import PathPart, Place
-from app.wire.parse_failure import ParseFailure, Spot, WrongToken, token_name
+from app.wire.json_scanner import PathPart
+from app.wire.parse_failure import ParseFailure, Place, Spot, WrongToken, token_name
 from app.wire.schema import BodyField, RequestBody, schema_instance
 
 

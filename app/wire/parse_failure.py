@@ -6,14 +6,28 @@ carries the way to its value, and gets its `[line:col]` when it is rendered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from app.errors import ApiError, Cause
-from app.wire.json_scanner import PathPart, Place, find
+from app.wire.json_errors import UNKNOWN, position
+from app.wire.json_scanner import PathPart, Scanner
 
 PARSE_EXCEPTION = "x_content_parse_exception"
+# No value is looked up in a longer text: its error reads [-1:-1] rather than keep a worker busy.
+MAX_SEARCHED = 250_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands, as `line:column` each: its key, its first and its last token, and what follows it."""
+
+    key: str = UNKNOWN
+    start: str = UNKNOWN
+    last: str = UNKNOWN
+    after: str = UNKNOWN
+    raw: str = ""
 
 
 class Spot(StrEnum):
@@ -109,3 +123,29 @@ def api_error(failure: ParseFailure, text: str) -> ApiError:
 
     outermost = rendered(failure)
     return ApiError(400, outermost, root[0] if root else None)
+
+
+def find(text: str, path: Sequence[PathPart]) -> Place:
+    """The place of the value that `path` leads to; an unknown place if there is none, or the text is too long."""
+    if len(text) > MAX_SEARCHED:
+        return Place()
+    scanner = Scanner(text)
+    wanted = list(path)
+    key = start = None
+    for token in scanner:
+        if scanner.path != wanted:
+            continue
+        if token.role == "key":
+            key = token.start
+        elif token.role == "open":
+            start = token.start
+        else:
+            begin = token.start if start is None else start
+            return Place(
+                key=UNKNOWN if key is None else position(text, key),
+                start=position(text, begin),
+                last=position(text, token.start),
+                after=position(text, token.end),
+                raw=text[begin : token.end],
+            )
+    return Place()
