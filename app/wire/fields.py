@@ -26,8 +26,15 @@ from app.wire.parse_failure import (
 from app.wire.schema import BodyField
 from app.wire.timestamps import InvalidTimestamp, iso_timestamp
 
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE](?P<exponent>[+-]?\d+))?", re.ASCII)
-_MAX_EXPONENT = (1 << 31) - 1
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,9})?", re.ASCII)
+_JSON_TYPES = {
+    "VALUE_STRING": "string",
+    "VALUE_NUMBER": "number",
+    "VALUE_BOOLEAN": "boolean",
+    "VALUE_NULL": "null",
+    "START_OBJECT": "object",
+    "START_ARRAY": "array",
+}
 
 
 class String(BodyField, fields.String):
@@ -58,13 +65,16 @@ class Long(BodyField, fields.Integer):
     compares_decimals = False
     unreadable = "illegal_argument_exception"
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"format": f"int{self.bits}", **kwargs.pop("metadata", {})}, **kwargs)
+
     def _read(self, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise WrongToken(value)
         limit = 1 << (self.bits - 1)
-        number = value if not isinstance(value, str) else _decimal(value)
-        if number is None:
+        if isinstance(value, str) and not _NUMBER.fullmatch(value):
             raise refused_value(f'For input string: "{value}"', self.unreadable)
+        number = Decimal(value) if isinstance(value, str) else value
         # Elasticsearch compares an integer before it cuts decimals off, a long afterwards.
         in_range = -limit <= number <= limit - 1 if self.compares_decimals else -limit - 1 < number < limit
         if not in_range:
@@ -110,14 +120,15 @@ class AnyJson(BodyField, fields.Raw):
     def __init__(
         self, *, tokens: Iterable[str] | None = None, unsupported: str | None = None, **kwargs: Any
     ) -> None:
-        kwargs.setdefault("allow_none", tokens is None or "VALUE_NULL" in tokens)
-        super().__init__(**kwargs)
-        self.tokens = None if tokens is None else frozenset(tokens)
+        self.tokens = frozenset(_JSON_TYPES if tokens is None else tokens)
+        kwargs.setdefault("allow_none", "VALUE_NULL" in self.tokens)
+        types = [name for token, name in _JSON_TYPES.items() if token in self.tokens]
+        super().__init__(metadata={"type": types, **kwargs.pop("metadata", {})}, **kwargs)
         self.unsupported = unsupported
 
     def _read(self, value: Any) -> Any:
         token = token_name(value)
-        if self.tokens is None or token in self.tokens:
+        if token in self.tokens:
             return value
         if self.unsupported is not None:
             raise refused_value(self.unsupported.format(token))
@@ -181,15 +192,6 @@ class Timestamp(BodyField, fields.String):
             if error.inner_reason:
                 cause = ParseFailure(error.inner_reason, type="date_time_parse_exception")
             raise ParseFailure(error.reason, type=error.type, caused_by=cause) from None
-
-
-def _decimal(text: str) -> Decimal | None:
-    match = _NUMBER.fullmatch(text)
-    if match is None:
-        return None
-    exponent = match["exponent"] or "0"
-    readable = len(exponent) <= len(str(_MAX_EXPONENT)) + 1 and abs(int(exponent)) <= _MAX_EXPONENT
-    return Decimal(text) if readable else None
 
 
 def _string(value: object) -> str:

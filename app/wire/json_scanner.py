@@ -1,8 +1,7 @@
 """A strict JSON scanner that knows where everything stands: it finds syntax errors, and the places of values.
 
-Bodies are read by the standard library's parser (`app.wire.json_body`). Only when that fails, or when an error has to point
-at a value, the text is scanned here, once. Elasticsearch's parser often stands one character further when it notices an
-error, and so do the places here.
+`app.wire.json_body` reads bodies with the standard library's parser. Only when that fails, or an error has to point at a
+value, the text is scanned here, once. Elasticsearch's parser is often one character further when it notices an error.
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ _SPACE = re.compile(r"[ \t\n\r]*+")
 _STRING = re.compile(r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+("?)')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)(?P<fraction>\.[0-9]++)?(?P<exponent>[eE][+-]?[0-9]++)?")
 _LITERAL = re.compile(r"true|false|null")
-_CONSTANT = re.compile(r"(?:NaN|-?Infinity)(?![\w$])")
 _WORD = re.compile(r"-?(?:[^\W\d]|\$)[\w$]*+")
 
 
@@ -166,8 +164,8 @@ class Scanner:
         text = self._text
         if mark in "}]":
             raise self._close_marker(at)
-        number = _NUMBER.match(text, last.start)
-        if number and last.end == at and not number["exponent"]:
+        number = _NUMBER.match(text, last.start) if last.end == at else None
+        if number and not number["exponent"]:
             if mark in "eE":
                 digit = at + 1 + (text[at + 1 : at + 2] in ("+", "-"))
                 raise unexpected(text, digit, " in numeric value: Exponent indicator not followed by a digit")
@@ -192,9 +190,6 @@ class Scanner:
             return number.end()
         if literal := _LITERAL.match(text, at):
             return literal.end()
-        if constant := _CONSTANT.match(text, at):
-            advice = "enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow"
-            raise error_at(text, constant.end(), f"Non-standard token '{constant[0]}': {advice}")
         raise self._no_value(at)
 
     def _string(self, at: int, *, in_key: bool = False) -> int:
@@ -231,7 +226,11 @@ class Scanner:
             return self._close_marker(at)
         if mark in ",}" or (mark == "]" and self._inside and self._inside[-1].close == mark):
             return unexpected(text, at, ": expected a value")
-        if word := _WORD.match(text, at):
+        word = _WORD.match(text, at)
+        if word and word[0] in ("NaN", "Infinity", "-Infinity"):
+            advice = "enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow"
+            return error_at(text, word.end(), f"Non-standard token '{word[0]}': {advice}")
+        if word:
             return self._unrecognized(word)
         return unexpected(text, at, f": expected a valid value {VALUE}")
 
