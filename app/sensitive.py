@@ -1,31 +1,11 @@
-"""Values that are not for everybody: what errors may quote, and what callers see who may read but not change."""
+"""Values that are not for everybody: what callers see who may read a connector but not change it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from app.errors import ApiError, Cause
-from app.wire.schema import ParsedBody, RequestBody
-
 MASK = "********"
-
-# Parts of a body that a syntax error quotes: a bare word, or a number.
-_QUOTED = re.compile(r"(?<=Unrecognized token )'[^']*'|(?<=Numeric value )\([^)]*\)")
-
-
-class DiscreetBody(RequestBody):
-    """A body that no error may quote from: answers with errors end up in the logs of clients."""
-
-    @classmethod
-    def parse(cls, data: bytes) -> ParsedBody:
-        """As its parent; syntax errors name the place only."""
-        try:
-            return super().parse(data)
-        except ApiError as error:
-            raise ApiError(error.status, _unquoted(error.cause), _unquoted(error.root_cause)) from None
 
 
 def masked_connector(connector: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,11 +33,3 @@ def _masked_item(item: Any) -> Any:
     ):
         return item
     return {**item, "value": MASK}
-
-
-def _unquoted(cause: Cause) -> Cause:
-    return replace(
-        cause,
-        reason=None if cause.reason is None else _QUOTED.sub("[not shown]", cause.reason),
-        caused_by=None if cause.caused_by is None else _unquoted(cause.caused_by),
-    )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import marshmallow
 from marshmallow import validate
 
-from app.sensitive import DiscreetBody
 from app.wire.fields import String
 from app.wire.ids import too_long
+from app.wire.schema import RedactedBody
 
 
 def existing_secret_id(secret_id: str) -> list[str]:
@@ -27,20 +26,19 @@ def written_secret_id(secret_id: str) -> list[str]:
     return too_long(secret_id) if secret_id else ['[id] cannot be [null] or [""]']
 
 
-class PostBody(DiscreetBody):
+class PostBody(RedactedBody):
     """`POST /_connector/_secret`."""
 
     parser_name = "post_secret_request"
 
     value = String()
 
-    @marshmallow.validates_schema
-    def _value(self, data: dict[str, Any], **_: Any) -> None:
-        if not data.get("value"):
-            raise marshmallow.ValidationError('[value] of the connector secret cannot be [null] or [""]')
+    def violations(self, values: dict[str, Any]) -> list[str]:
+        """The value is needed, though the parser lets it be left out."""
+        return [] if values.get("value") else ['[value] of the connector secret cannot be [null] or [""]']
 
 
-class PutBody(DiscreetBody):
+class PutBody(RedactedBody):
     """`PUT /_connector/_secret/{id}`."""
 
     parser_name = "connector_secret_put_request"

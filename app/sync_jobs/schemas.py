@@ -9,7 +9,7 @@ from marshmallow import validate
 from app.errors import illegal_argument
 from app.sync_jobs.states import TRANSITIONS
 from app.wire import parameters
-from app.wire.fields import EnumText, Instant, JsonObject, Long, String
+from app.wire.fields import EnumString, JsonObject, Long, String, Timestamp
 from app.wire.ids import too_long
 from app.wire.schema import RequestBody
 
@@ -39,8 +39,8 @@ class CreateBody(RequestBody):
         validate=validate.Length(min=1, error="[id] of the connector cannot be null or empty"),
         metadata={"description": "The connector whose sync is to run."},
     )
-    job_type = EnumText(JOB_TYPES, enum="ConnectorSyncJobType", late=True, load_default="full")
-    trigger_method = EnumText(
+    job_type = EnumString(JOB_TYPES, enum="ConnectorSyncJobType", late=True, load_default="full")
+    trigger_method = EnumString(
         TRIGGER_METHODS, enum="ConnectorSyncJobTriggerMethod", late=True, load_default="on_demand"
     )
 
@@ -82,7 +82,7 @@ class StatsBody(RequestBody):
     indexed_document_count = _counter("indexed_document_count", required=True)
     indexed_document_volume = _counter("indexed_document_volume", required=True)
     total_document_count = _counter("total_document_count")
-    last_seen = Instant(reads_objects=True)
+    last_seen = Timestamp(reads_objects=True)
     metadata = JsonObject()
 
 

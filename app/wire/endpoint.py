@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, request
 
 from app.errors import ApiError, Cause, illegal_argument, validation_failed
-from app.wire import authorization, media_types, parameters, request_body, request_context
+from app.wire import authorization, media_types, request_body, request_context
 from app.wire.parameters import QueryParameters
 from app.wire.schema import RequestBody
 from app.wire.suggestions import did_you_mean
@@ -50,8 +50,9 @@ def endpoint(
                 arguments["body"] = parsed.values
                 violations = [*violations, *parsed.violations]
             if query is not None:
-                arguments["query"] = query.parse(current.parameters)
-                violations = [*violations, *parameters.reader(query).violations(arguments["query"])]
+                parsed = query.parse(current.parameters)
+                arguments["query"] = parsed.values
+                violations = [*violations, *parsed.violations]
             _refuse_unknown([*(query.names() if query else ()), *path_values])
             if body is None and data:
                 message = f"request [{request.method} {current.path}] does not support having a body"

@@ -8,75 +8,55 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from marshmallow import ValidationError, fields
+from marshmallow import fields
 
-from app.wire.instants import NotAnInstant, iso_instant
-from app.wire.json_tokens import Place
 from app.wire.parse_failure import (
-    PARSE_EXCEPTION,
-    Failure,
+    CannotBuild,
+    ParseFailure,
+    Place,
     Spot,
     WrongToken,
-    refuse,
-    refuse_build,
-    refuse_value,
+    refused_value,
     token_name,
 )
+from app.wire.schema import BodyField
+from app.wire.timestamps import InvalidTimestamp, iso_timestamp
 
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE](?P<exponent>[+-]?\d+))?")
-_MAX_EXPONENT = (1 << 31) - 1
-_ABSENT = object()
-
-
-class Read(fields.Field[Any]):
-    """What the fields here share: null is a wrong token, and a missing field is the schema's business."""
-
-    def _accept(self, value: Any) -> Any:
-        """The value as it is kept; raises what `app.wire.parse_failure` has for a value that isn't accepted."""
-        raise NotImplementedError
-
-    def _deserialize(
-        self,
-        value: Any,
-        attr: str | None,  # noqa: ARG002
-        data: Mapping[str, Any] | None,  # noqa: ARG002
-        **kwargs: Any,  # noqa: ARG002
-    ) -> Any:
-        return self._accept(value)
-
-    def make_error(self, key: str, **kwargs: Any) -> ValidationError:
-        """As marshmallow's, with the two cases in which marshmallow itself speaks."""
-        if key == "null":
-            return refuse(WrongToken("VALUE_NULL"))
-        if key == "required":
-            return ValidationError([_ABSENT])
-        return super().make_error(key, **kwargs)
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,9})?", re.ASCII)
+_JSON_TYPES = {
+    "VALUE_STRING": "string",
+    "VALUE_NUMBER": "number",
+    "VALUE_BOOLEAN": "boolean",
+    "VALUE_NULL": "null",
+    "START_OBJECT": "object",
+    "START_ARRAY": "array",
+}
 
 
-class String(Read, fields.String):
+class String(BodyField, fields.String):
     """A JSON string, and nothing else."""
 
-    def _accept(self, value: Any) -> str:
+    def _read(self, value: Any) -> str:
         return _string(value)
 
 
-class Boolean(Read, fields.Boolean):
+class Boolean(BodyField, fields.Boolean):
     """true or false, also as a string; the empty string is false."""
 
-    def _accept(self, value: Any) -> bool:
+    def _read(self, value: Any) -> bool:
         if isinstance(value, bool):
             return value
         text = _string(value)
         if text not in ("true", "false", ""):
-            raise refuse_value(f"Failed to parse value [{text}] as only [true] or [false] are allowed.")
+            raise refused_value(f"Failed to parse value [{text}] as only [true] or [false] are allowed.")
         return text == "true"
 
 
-class Long(Read, fields.Integer):
+class Long(BodyField, fields.Integer):
     """A whole number of 64 bits: numbers and numeric strings, decimals cut off."""
 
     kind = "long"
@@ -85,27 +65,30 @@ class Long(Read, fields.Integer):
     compares_decimals = False
     unreadable = "illegal_argument_exception"
 
-    def _accept(self, value: Any) -> int:
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"format": f"int{self.bits}", **kwargs.pop("metadata", {})}, **kwargs)
+
+    def _read(self, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise refuse(WrongToken(token_name(value)))
+            raise WrongToken(value)
         limit = 1 << (self.bits - 1)
-        number = value if not isinstance(value, str) else _decimal(value)
-        if number is None:
-            raise refuse_value(f'For input string: "{value}"', self.unreadable)
+        if isinstance(value, str) and not _NUMBER.fullmatch(value):
+            raise refused_value(f'For input string: "{value}"', self.unreadable)
+        number = Decimal(value) if isinstance(value, str) else value
         # Elasticsearch compares an integer before it cuts decimals off, a long afterwards.
         in_range = -limit <= number <= limit - 1 if self.compares_decimals else -limit - 1 < number < limit
         if not in_range:
             if isinstance(value, str):
-                raise refuse_value(f"Value [{value}] is out of range for {self.article}")
-            raise refuse(self._too_large(limit))
+                raise refused_value(f"Value [{value}] is out of range for {self.article}")
+            raise self._too_large(limit)
         return math.trunc(number)
 
-    def _too_large(self, limit: int) -> Failure:
+    def _too_large(self, limit: int) -> ParseFailure:
         def reason(place: Place) -> str:
             return f"Numeric value ({place.raw}) out of range of {self.kind} ({-limit} - {limit - 1})"
 
-        cause = Failure(reason, type="input_coercion_exception")
-        return Failure(reason, spot=Spot.AFTER, type=PARSE_EXCEPTION, caused_by=cause)
+        cause = ParseFailure(reason, type="input_coercion_exception")
+        return ParseFailure(reason, spot=Spot.AFTER, caused_by=cause)
 
 
 class Integer(Long):
@@ -118,16 +101,16 @@ class Integer(Long):
     unreadable = "number_format_exception"
 
 
-class JsonObject(Read, fields.Dict):
+class JsonObject(BodyField, fields.Dict):
     """Any JSON object, taken as it is."""
 
-    def _accept(self, value: Any) -> dict[str, Any]:
+    def _read(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise refuse(WrongToken(token_name(value)))
+            raise WrongToken(value)
         return value
 
 
-class AnyJson(Read, fields.Raw):
+class AnyJson(BodyField, fields.Raw):
     """Any JSON value, or those whose first token is in `tokens`.
 
     `unsupported` makes another token a refused value with that sentence (`{}` stands for the token) as its cause,
@@ -137,21 +120,22 @@ class AnyJson(Read, fields.Raw):
     def __init__(
         self, *, tokens: Iterable[str] | None = None, unsupported: str | None = None, **kwargs: Any
     ) -> None:
-        kwargs.setdefault("allow_none", tokens is None or "VALUE_NULL" in tokens)
-        super().__init__(**kwargs)
-        self.tokens = None if tokens is None else frozenset(tokens)
+        self.tokens = frozenset(_JSON_TYPES if tokens is None else tokens)
+        kwargs.setdefault("allow_none", "VALUE_NULL" in self.tokens)
+        types = [name for token, name in _JSON_TYPES.items() if token in self.tokens]
+        super().__init__(metadata={"type": types, **kwargs.pop("metadata", {})}, **kwargs)
         self.unsupported = unsupported
 
-    def _accept(self, value: Any) -> Any:
+    def _read(self, value: Any) -> Any:
         token = token_name(value)
-        if self.tokens is None or token in self.tokens:
+        if token in self.tokens:
             return value
         if self.unsupported is not None:
-            raise refuse_value(self.unsupported.format(token))
-        raise refuse(WrongToken(token))
+            raise refused_value(self.unsupported.format(token))
+        raise WrongToken(value)
 
 
-class EnumText(Read, fields.String):
+class EnumString(BodyField, fields.String):
     """One of a few words; stored as declared, so in lower case.
 
     Args:
@@ -171,16 +155,23 @@ class EnumText(Read, fields.String):
         self.exact = exact
         self.late = late
 
-    def _accept(self, value: Any) -> str:
+    def _read(self, value: Any) -> str:
         text = _string(value)
         word = text if self.exact else text.upper().lower()
-        if word not in self.words:
-            refusal = refuse_build if self.late else refuse_value
-            raise refusal(f"Unknown {self.enum} [{text}].")
-        return word
+        if word in self.words:
+            return word
+        if self.late:
+            return text
+        raise refused_value(f"Unknown {self.enum} [{text}].")
+
+    def build(self, value: str) -> str:
+        """The word; a late field refuses others here."""
+        if value not in self.words:
+            raise CannotBuild(f"Unknown {self.enum} [{value}].")
+        return value
 
 
-class Instant(Read, fields.String):
+class Timestamp(BodyField, fields.String):
     """A moment as text: ISO 8601, its time and zone optional, or milliseconds since 1970.
 
     Yields ISO 8601 in UTC with `Z` and 3, 6 or 9 fractional digits. With `reads_objects` an object is a refused value
@@ -191,26 +182,19 @@ class Instant(Read, fields.String):
         super().__init__(metadata={"format": "date-time", **kwargs.pop("metadata", {})}, **kwargs)
         self.reads_objects = reads_objects
 
-    def _accept(self, value: Any) -> str:
+    def _read(self, value: Any) -> str:
         if isinstance(value, dict) and self.reads_objects:
-            raise refuse_value(f"unexpected token [START_OBJECT] for [{self.data_key or self.name}]")
+            raise refused_value(f"unexpected token [START_OBJECT] for [{self.data_key or self.name}]")
         try:
-            return iso_instant(_string(value))
-        except NotAnInstant as error:
-            cause = Failure(error.because, type="date_time_parse_exception") if error.because else None
-            raise refuse(Failure(error.reason, type=error.type, caused_by=cause)) from None
-
-
-def _decimal(text: str) -> Decimal | None:
-    match = _NUMBER.fullmatch(text)
-    if match is None:
-        return None
-    exponent = match["exponent"] or "0"
-    readable = len(exponent) <= len(str(_MAX_EXPONENT)) + 1 and abs(int(exponent)) <= _MAX_EXPONENT
-    return Decimal(text) if readable else None
+            return iso_timestamp(_string(value))
+        except InvalidTimestamp as error:
+            cause = None
+            if error.inner_reason:
+                cause = ParseFailure(error.inner_reason, type="date_time_parse_exception")
+            raise ParseFailure(error.reason, type=error.type, caused_by=cause) from None
 
 
 def _string(value: object) -> str:
     if not isinstance(value, str):
-        raise refuse(WrongToken(token_name(value)))
+        raise WrongToken(value)
     return value

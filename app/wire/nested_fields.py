@@ -2,117 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import fields
 
-from app.wire.fields import Read
-from app.wire.json_tokens import PathPart, Place
-from app.wire.parse_failure import Failure, ParseFailed, Spot, WrongToken, refuse, token_name
-from app.wire.schema import RequestBody, reader
+from app.wire.json_scanner import PathPart
+from app.wire.parse_failure import ParseFailure, Place, Spot, WrongToken, token_name
+from app.wire.schema import BodyField, RequestBody, schema_instance
 
 
-class ObjectOf(Read, fields.Nested):
+class ObjectOf(BodyField, fields.Nested):
     """An object with a schema."""
 
     def __init__(self, nested: type[RequestBody], **kwargs: Any) -> None:
         super().__init__(nested, **kwargs)
         self._schema_class = nested
 
-    def _deserialize(
-        self,
-        value: Any,
-        attr: str | None,  # noqa: ARG002
-        data: Mapping[str, Any] | None,  # noqa: ARG002
-        partial: Any = None,  # noqa: ARG002
-        **kwargs: Any,  # noqa: ARG002
-    ) -> dict[str, Any]:
+    def _read(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise refuse(WrongToken(token_name(value)))
-        return _read(self._schema_class, value, ())
+            raise WrongToken(value)
+        return _object(self._schema_class, value, ())
 
 
-class ListOf(Read, fields.List[Any]):
+class ListOf(BodyField, fields.List[Any]):
     """A list of objects with a schema; a single object counts as a list of one."""
 
     def __init__(self, nested: type[RequestBody], **kwargs: Any) -> None:
         super().__init__(ObjectOf(nested), **kwargs)
         self._schema_class = nested
 
-    def _accept(self, value: Any) -> list[Any]:
+    def _read(self, value: Any) -> list[Any]:
         if isinstance(value, dict):
-            return [_read(self._schema_class, value, ())]
+            return [_object(self._schema_class, value, ())]
         if not isinstance(value, list):
-            raise refuse(WrongToken(token_name(value)))
+            raise WrongToken(value)
         return [self._element(value, index) for index in range(len(value))]
 
     def _element(self, values: list[Any], index: int) -> dict[str, Any]:
         if isinstance(values[index], dict):
-            return _read(self._schema_class, values[index], (index,))
+            return _object(self._schema_class, values[index], (index,))
         if isinstance(values[index], list):
-            raise refuse(_no_list(index))
+            raise _no_list(index)
         # Elasticsearch goes on to the token after a scalar before it looks.
         if index + 1 < len(values):
-            raise refuse(
-                _no_object(self._schema_class, token_name(values[index + 1]), (index + 1,), Spot.START)
-            )
-        raise refuse(_no_object(self._schema_class, "END_ARRAY", (), Spot.LAST))
+            raise _no_object(self._schema_class, token_name(values[index + 1]), (index + 1,), Spot.START)
+        raise _no_object(self._schema_class, "END_ARRAY", (), Spot.LAST)
 
 
-class MapOf(Read, fields.Dict):
+class MapOf(BodyField, fields.Dict):
     """An object with free keys, each value an object with one schema."""
 
     def __init__(self, nested: type[RequestBody], **kwargs: Any) -> None:
         super().__init__(keys=fields.String(), values=ObjectOf(nested), **kwargs)
         self._schema_class = nested
 
-    def _accept(self, value: Any) -> dict[str, Any]:
+    def _read(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise refuse(WrongToken(token_name(value)))
+            raise WrongToken(value)
         return {key: self._entry(value, key) for key in value}
 
     def _entry(self, values: dict[str, Any], key: str) -> dict[str, Any]:
         if isinstance(values[key], dict):
-            return _read(self._schema_class, values[key], (key,))
+            return _object(self._schema_class, values[key], (key,))
         if isinstance(values[key], list):
-            raise refuse(_no_object(self._schema_class, "START_ARRAY", (key,), Spot.START))
+            raise _no_object(self._schema_class, "START_ARRAY", (key,), Spot.START)
         keys = list(values)
         following = keys.index(key) + 1
         if following < len(keys):
-            raise refuse(_no_object(self._schema_class, "FIELD_NAME", (keys[following],), Spot.KEY))
-        raise refuse(_no_object(self._schema_class, "END_OBJECT", (), Spot.LAST))
+            raise _no_object(self._schema_class, "FIELD_NAME", (keys[following],), Spot.KEY)
+        raise _no_object(self._schema_class, "END_OBJECT", (), Spot.LAST)
 
 
-class TextList(Read, fields.List[Any]):
+class StringList(BodyField, fields.List[Any]):
     """A list of texts; a single string counts as a list of one. Numbers and booleans in the list become texts."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(fields.String(), **kwargs)
 
-    def _accept(self, value: Any) -> list[Any]:
+    def _read(self, value: Any) -> list[Any]:
         if isinstance(value, str):
             return [value]
         if not isinstance(value, list):
-            raise refuse(WrongToken(token_name(value)))
+            raise WrongToken(value)
         return [_text(element, index) for index, element in enumerate(value)]
 
 
-def _read(schema: type[RequestBody], value: dict[str, Any], path: tuple[PathPart, ...]) -> dict[str, Any]:
+def _object(schema: type[RequestBody], value: dict[str, Any], path: tuple[PathPart, ...]) -> dict[str, Any]:
     try:
-        parsed = reader(schema).read(value)
-    except ParseFailed as failed:
-        raise refuse(failed.failure.under(*path)) from None
-    return parsed.values
+        values: dict[str, Any] = schema_instance(schema).read(value)
+    except ParseFailure as failure:
+        raise failure.under(*path) from None
+    return values
 
 
-def _no_object(schema: type[RequestBody], token: str, path: tuple[PathPart, ...], spot: Spot) -> Failure:
+def _no_object(schema: type[RequestBody], token: str, path: tuple[PathPart, ...], spot: Spot) -> ParseFailure:
     text = f"[{schema.parser_name}] Expected START_OBJECT but was: {token}"
-    return Failure(text, path, spot=spot, reader=spot)
+    return ParseFailure(text, path, spot=spot, parser_position=spot)
 
 
-def _no_list(index: int) -> Failure:
-    return Failure("expected value but got [START_ARRAY]", (index,), type="illegal_state_exception")
+def _no_list(index: int) -> ParseFailure:
+    text = "expected value but got [START_ARRAY]"
+    return ParseFailure(text, (index,), type="illegal_state_exception")
 
 
 def _text(element: Any, index: int) -> str:
@@ -123,9 +113,9 @@ def _text(element: Any, index: int) -> str:
     if isinstance(element, int | float):
         return str(element)
     if isinstance(element, list):
-        raise refuse(_no_list(index))
+        raise _no_list(index)
 
     def reason(place: Place) -> str:
         return f"Expected text at {place.start} but found {token_name(element)}"
 
-    raise refuse(Failure(reason, (index,), type="illegal_argument_exception"))
+    raise ParseFailure(reason, (index,), type="illegal_argument_exception")

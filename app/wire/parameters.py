@@ -8,150 +8,137 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import fields
 
 from app.errors import Cause, illegal_argument
 from app.wire.request_context import flag
-
-_Value = TypeVar("_Value")
+from app.wire.schema import Parsed, RequestSchema, schema_instance
 
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
-# Like Java, any digit that Unicode knows.
-_INTEGER = re.compile(r"([+-]?)0*(\d{1,10})")
+_INTEGER = re.compile(r"([+-]?)0*([0-9]{1,10})")
 
 
-class QueryParameters(Schema):
+class QueryParameters(RequestSchema):
     """The query parameters that one endpoint takes. Those that are not declared are none of its business."""
-
-    class Meta:
-        """Settings of marshmallow."""
-
-        unknown = EXCLUDE
 
     @classmethod
     def names(cls) -> list[str]:
         """The declared parameters."""
-        return [declared.data_key or name for name, declared in reader(cls).load_fields.items()]
+        return [field.parameter for field in schema_instance(cls).load_fields.values()]
 
     @classmethod
-    def parse(cls, parameters: Mapping[str, str]) -> dict[str, Any]:
-        """Read the declared parameters. Raises `ApiError` 400 for the first that cannot be."""
-        schema = reader(cls)
-        values: dict[str, Any] = schema.load(dict(parameters))
+    def parse(cls, parameters: Mapping[str, str]) -> Parsed:
+        """Read the declared parameters, in this order. Raises `ApiError` 400 for the first that cannot be."""
+        schema = schema_instance(cls)
+        values = {name: field.read(parameters) for name, field in schema.load_fields.items()}
         schema.check(values)
-        return values
+        return Parsed(values, schema.violations(values))
 
     def check(self, values: dict[str, Any]) -> None:
         """What can only be said once all parameters are parsed: a hook that raises `ApiError` 400."""
 
-    def violations(self, values: dict[str, Any]) -> list[str]:  # noqa: ARG002
-        """A hook for the sentences of request validation, which comes later than all that cannot be read."""
-        return []
 
-
-@cache
-def reader(schema: type[QueryParameters]) -> QueryParameters:
-    """The one instance of a schema, as with bodies: making one costs more than reading with it, and it keeps nothing."""
-    return schema()
-
-
-class _Parameter(fields.Field[_Value]):
-    """A parameter whose text `_read` turns into a value."""
+class _Parameter(fields.Field[Any]):
+    """A parameter that may be left out."""
 
     @property
     def parameter(self) -> str:
         """The name in the query string."""
         return self.data_key or self.name or ""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> _Value:  # noqa: ARG002
-        return self._read(value)
+    def read(self, parameters: Mapping[str, str]) -> Any:
+        """The parameter's value, or its `load_default`. Raises `ApiError` 400 for a text that stands for none."""
+        text = parameters.get(self.parameter)
+        return self.load_default if text is None else self._read(text)
 
-    def _read(self, value: str) -> _Value:
+    def _read(self, text: str) -> Any:
         raise NotImplementedError
 
 
-class Integer(_Parameter[int]):
+class Integer(_Parameter, fields.Integer):
     """A 32-bit integer."""
 
-    def _read(self, value: str) -> int:
-        match = _INTEGER.fullmatch(value)
+    def _read(self, text: str) -> int:
+        match = _INTEGER.fullmatch(text)
         if match and _INT_MIN <= (number := int(match[1] + match[2])) <= _INT_MAX:
             return number
-        cause = Cause("number_format_exception", f'For input string: "{value}"')
-        raise illegal_argument(
-            f"Failed to parse int parameter [{self.parameter}] with value [{value}]", cause
-        )
+        cause = Cause("number_format_exception", f'For input string: "{text}"')
+        raise illegal_argument(f"Failed to parse int parameter [{self.parameter}] with value [{text}]", cause)
 
 
-class Boolean(_Parameter[bool]):
+class Boolean(_Parameter, fields.Boolean):
     """`true`, `false`, or the bare name for true."""
 
-    def _read(self, value: str) -> bool:
-        return flag(value)
+    def _read(self, text: str) -> bool:
+        return flag(text)
 
 
-class String(_Parameter[str]):
+class String(_Parameter, fields.String):
     """Any text, the empty one too."""
 
-    def _read(self, value: str) -> str:
-        return value
+    def _read(self, text: str) -> str:
+        return text
 
 
-class CommaList(_Parameter[list[str]]):
+class CommaList(_Parameter, fields.List[Any]):
     """Texts separated by commas, as they are: blanks count, trailing empty ones do not. An empty value is `[]`."""
 
-    def _read(self, value: str) -> list[str]:
-        return _split(value)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(fields.String(), **options)
+
+    def _read(self, text: str) -> list[str]:
+        return _split(text)
 
 
-class _Choice(_Parameter[_Value]):
-    def __init__(self, choices: Iterable[str], *, enum: str | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        self.choices = tuple(choices)
-        self.enum = enum
-
-    def _choice(self, value: str) -> str:
-        for choice in self.choices:
-            if value.lower() == choice.lower():
-                return choice
-        if self.enum:
-            raise illegal_argument(f"Unknown {self.enum} [{value}].")
-        allowed = " or ".join(f"[{choice}]" for choice in self.choices)
-        reason = f"Failed to parse parameter [{self.parameter}] with value [{value}] as only {allowed} are allowed."
-        raise illegal_argument(reason)
-
-
-class Enum(_Choice[str]):
+class Enum(_Parameter, fields.String):
     """One of `choices`, in any case; the value is the choice. `enum` is what a refusal calls the set, if it has a name."""
 
-    def _read(self, value: str) -> str:
-        return self._choice(value)
+    def __init__(self, choices: Iterable[str], *, enum: str | None = None, **options: Any) -> None:
+        self.choices = tuple(choices)
+        self.enum = enum
+        super().__init__(metadata={"enum": list(self.choices), **options.pop("metadata", {})}, **options)
+
+    def _read(self, text: str) -> str:
+        return _choice(self.parameter, text, self.choices, self.enum)
 
 
-class EnumList(_Choice[list[str]]):
+class EnumList(_Parameter, fields.List[Any]):
     """One or more of `choices`, separated by commas, in any case; the value is a list of choices.
 
     An empty value is `[]`, or one bad choice unless `empty_is_none`.
     """
 
     def __init__(
-        self, choices: Iterable[str], *, enum: str | None = None, empty_is_none: bool = True, **options: Any
+        self, choices: Iterable[str], *, enum: str, empty_is_none: bool = True, **options: Any
     ) -> None:
-        super().__init__(choices, enum=enum, **options)
+        self.choices = tuple(choices)
+        self.enum = enum
         self.empty_is_none = empty_is_none
+        super().__init__(fields.String(metadata={"enum": list(self.choices)}), **options)
 
-    def _read(self, value: str) -> list[str]:
-        values = _split(value)
-        if not values and not self.empty_is_none:
-            values = [value]
-        return [self._choice(each) for each in values]
+    def _read(self, text: str) -> list[str]:
+        texts = _split(text)
+        if not texts and not self.empty_is_none:
+            texts = [text]
+        return [_choice(self.parameter, each, self.choices, self.enum) for each in texts]
 
 
-def _split(value: str) -> list[str]:
-    parts = value.split(",")
+def _choice(parameter: str, text: str, choices: tuple[str, ...], enum: str | None) -> str:
+    for choice in choices:
+        if text.lower() == choice.lower():
+            return choice
+    if enum:
+        raise illegal_argument(f"Unknown {enum} [{text}].")
+    allowed = " or ".join(f"[{choice}]" for choice in choices)
+    raise illegal_argument(
+        f"Failed to parse parameter [{parameter}] with value [{text}] as only {allowed} are allowed."
+    )
+
+
+def _split(text: str) -> list[str]:
+    parts = text.split(",")
     while parts and not parts[-1]:
         parts.pop()
     return parts

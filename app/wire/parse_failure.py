@@ -1,21 +1,33 @@
 """What a body's parser says when a body is not what it should be, before anybody knows line and column.
 
-Fields and schemas know which value is wrong; only the text knows where that value stands. A `Failure` therefore carries
-the way to its value, and gets its `[line:col]` when it is rendered.
+Fields and schemas know which value is wrong; only the text knows where that value stands. A `ParseFailure` therefore
+carries the way to its value, and gets its `[line:col]` when it is rendered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
-from marshmallow import ValidationError
-
 from app.errors import ApiError, Cause
-from app.wire.json_tokens import PathPart, Place, find
+from app.wire.json_errors import UNKNOWN, position
+from app.wire.json_scanner import PathPart, Scanner
 
 PARSE_EXCEPTION = "x_content_parse_exception"
+# No value is looked up in a longer text: its error reads [-1:-1] rather than keep a worker busy.
+MAX_SEARCHED = 250_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands, as `line:column` each: its key, its first and its last token, and what follows it."""
+
+    key: str = UNKNOWN
+    start: str = UNKNOWN
+    last: str = UNKNOWN
+    after: str = UNKNOWN
+    raw: str = ""
 
 
 class Spot(StrEnum):
@@ -27,70 +39,55 @@ class Spot(StrEnum):
     AFTER = "after"
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One link of a chain of errors.
+@dataclass(eq=False)
+class ParseFailure(Exception):
+    """A value that cannot be read, as one link of a chain of errors. Fields raise it for a refused value.
 
     `text` is the reason without its location, or makes it from the place. `path` leads to the value, from the object
-    whose schema speaks. `spot` is where this link points, None if it names no place; `reader` is where the reader
-    stood, which is what the links around this one point at.
+    whose schema speaks. `spot` is where this link points, None if it names no place; `parser_position` is where the
+    parser stood, which is what the links around this one point at.
     """
 
     text: str | Callable[[Place], str] | None
     path: tuple[PathPart, ...] = ()
     spot: Spot | None = None
-    reader: Spot = Spot.START
+    parser_position: Spot = Spot.START
     type: str = PARSE_EXCEPTION
-    caused_by: Failure | None = None
+    caused_by: ParseFailure | None = None
 
-    def under(self, *keys: PathPart) -> Failure:
+    def under(self, *keys: PathPart) -> ParseFailure:
         """The same, seen from further out."""
-        inner = None if self.caused_by is None else self.caused_by.under(*keys)
-        return replace(self, path=(*keys, *self.path), caused_by=inner)
+        self.path = (*keys, *self.path)
+        if self.caused_by is not None:
+            self.caused_by.under(*keys)
+        return self
 
-    def around(self, text: str) -> Failure:
+    def around(self, text: str) -> ParseFailure:
         """The link outside this one."""
-        return Failure(text, self.path, spot=self.reader, reader=self.reader, caused_by=self)
+        at = self.parser_position
+        return ParseFailure(text, self.path, spot=at, parser_position=at, caused_by=self)
 
 
-class ParseFailed(Exception):
-    """A schema gives up on a body, at the first failure in it."""
+class WrongToken(Exception):
+    """A field takes no value of that kind at all."""
 
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure)
-        self.failure = failure
-
-
-@dataclass(frozen=True, slots=True)
-class WrongToken:
-    """A field's verdict: it takes no value of that kind at all."""
-
-    token: str
+    def __init__(self, value: object) -> None:
+        super().__init__()
+        self.token = token_name(value)
 
 
-@dataclass(frozen=True, slots=True)
-class CannotBuild:
-    """A field's verdict that comes late: Elasticsearch reads such a value, and refuses it once it has all fields."""
+class CannotBuild(Exception):
+    """A value that Elasticsearch reads, and refuses once it has all fields of the object."""
 
-    reason: str | None
-    type: str = "illegal_argument_exception"
-
-
-def refuse(finding: WrongToken | CannotBuild | Failure) -> ValidationError:
-    """What a field raises. marshmallow only carries it; `app.wire.schema` makes it speak."""
-    return ValidationError([finding])
+    def __init__(self, reason: str | None, error_type: str = "illegal_argument_exception") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.type = error_type
 
 
-def refuse_value(
-    reason: str | Callable[[Place], str], error_type: str = "illegal_argument_exception"
-) -> ValidationError:
+def refused_value(reason: str, error_type: str = "illegal_argument_exception") -> ParseFailure:
     """What a field raises for a value of the right kind that it cannot read: the cause below the parse error."""
-    return refuse(Failure(reason, type=error_type))
-
-
-def refuse_build(reason: str | None, error_type: str = "illegal_argument_exception") -> ValidationError:
-    """What a field, or `RequestBody.build`, raises for a value that can be read but not be used."""
-    return refuse(CannotBuild(reason, error_type))
+    return ParseFailure(reason, type=error_type)
 
 
 def token_name(value: object) -> str:
@@ -106,12 +103,12 @@ def token_name(value: object) -> str:
     return "START_ARRAY" if isinstance(value, list) else "VALUE_NUMBER"
 
 
-def api_error(failure: Failure, text: str) -> ApiError:
+def api_error(failure: ParseFailure, text: str) -> ApiError:
     """The 400 for a failure, with the locations that `text`, the body, gives it."""
     places: dict[tuple[PathPart, ...], Place] = {}
     root: list[Cause] = []
 
-    def rendered(link: Failure) -> Cause:
+    def rendered(link: ParseFailure) -> Cause:
         if link.path not in places:
             places[link.path] = find(text, link.path)
         place = places[link.path]
@@ -126,3 +123,29 @@ def api_error(failure: Failure, text: str) -> ApiError:
 
     outermost = rendered(failure)
     return ApiError(400, outermost, root[0] if root else None)
+
+
+def find(text: str, path: Sequence[PathPart]) -> Place:
+    """The place of the value that `path` leads to; an unknown place if there is none, or the text is too long."""
+    if len(text) > MAX_SEARCHED:
+        return Place()
+    scanner = Scanner(text)
+    wanted = list(path)
+    key = start = None
+    for token in scanner:
+        if scanner.path != wanted:
+            continue
+        if token.role == "key":
+            key = token.start
+        elif token.role == "open":
+            start = token.start
+        else:
+            begin = token.start if start is None else start
+            return Place(
+                key=UNKNOWN if key is None else position(text, key),
+                start=position(text, begin),
+                last=position(text, token.start),
+                after=position(text, token.end),
+                raw=text[begin : token.end],
+            )
+    return Place()

@@ -1,15 +1,16 @@
-"""Request bodies as Elasticsearch's parsers read them: strict, one after the other, the first error wins.
+"""Request bodies as Elasticsearch's parsers read them: strict, from left to right, up to the first error.
 
-marshmallow knows the fields and collects whatever is wrong with them. Elasticsearch reads a body from left to right and
-stops at the first thing it cannot take. `RequestBody` puts marshmallow's findings back into that order and words.
+The schemas are marshmallow's, so that tools for OpenAPI understand them: field types, `required`, `allow_none`, `data_key`,
+`load_default`, `validate=` and `metadata` declare what a body holds. Reading is done here, since marshmallow would collect
+all errors, in the order of the declarations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import marshmallow
 
@@ -18,8 +19,7 @@ from app.wire import json_body
 from app.wire.parse_failure import (
     PARSE_EXCEPTION,
     CannotBuild,
-    Failure,
-    ParseFailed,
+    ParseFailure,
     Spot,
     WrongToken,
     api_error,
@@ -27,153 +27,175 @@ from app.wire.parse_failure import (
 )
 from app.wire.suggestions import did_you_mean
 
-
-@dataclass(slots=True)
-class ParsedBody:
-    """A body that could be read.
-
-    `values` has the fields that were sent, by attribute name. `violations` are the sentences of request validation:
-    what marshmallow's validators said, in the order of the declarations. They're answered later than parse errors, so
-    they don't raise.
-    """
-
-    values: dict[str, Any] = field(default_factory=dict)
-    violations: list[str] = field(default_factory=list)
+# Parts of a body that a syntax error quotes: a bare word, or a number.
+_QUOTED = re.compile(r"(?<=Unrecognized token )'[^']*'|(?<=Numeric value )\([^)]*\)")
 
 
-class RequestBody(marshmallow.Schema):
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Values by attribute name, and the sentences of request validation: they are answered later than parse errors."""
+
+    values: dict[str, Any]
+    violations: list[str]
+
+
+class RequestSchema(marshmallow.Schema):
+    """What request bodies and query parameters have in common."""
+
+    def violations(self, values: dict[str, Any]) -> list[str]:  # noqa: ARG002
+        """A hook for the sentences of request validation that depend on several values."""
+        return []
+
+
+_Schema = TypeVar("_Schema", bound=RequestSchema)
+
+
+@cache
+def schema_instance(schema: type[_Schema]) -> _Schema:
+    """The one instance of a schema: making one costs more than reading a small body, and it keeps nothing of it."""
+    return schema()
+
+
+class BodyField(marshmallow.fields.Field[Any]):
+    """A field of a body."""
+
+    def read(self, value: Any) -> Any:
+        """The value as it is kept. Raises `WrongToken` or `ParseFailure` for one that isn't accepted."""
+        if value is not None:
+            return self._read(value)
+        if not self.allow_none:
+            raise WrongToken(value)
+        return None
+
+    def _read(self, value: Any) -> Any:
+        """As `read`, for what is not null."""
+        raise NotImplementedError
+
+    def build(self, value: Any) -> Any:
+        """A hook for what is refused only once all fields are read: the value, or `CannotBuild`."""
+        return value
+
+
+class RequestBody(RequestSchema):
     """A JSON object in a request body, or inside one.
 
     A subclass declares `parser_name`, which error texts quote, and its fields (`app.wire.fields`). Fields are refused
-    while reading; `validate=` and `@validates_schema` are for request validation. `lenient` objects drop keys they
-    don't know, others refuse them.
+    while reading; `validate=` and `violations` are for request validation, of whole bodies only. `lenient` objects drop
+    keys they don't know, others refuse them.
     """
 
     parser_name: ClassVar[str]
     lenient: ClassVar[bool] = False
 
-    class Meta:
-        """Unknown fields are this class's own business: marshmallow doesn't keep their order among other errors."""
-
-        unknown = marshmallow.EXCLUDE
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_key: dict[str, Any] = {
+            field.data_key or name: field for name, field in self.load_fields.items()
+        }
 
     @classmethod
-    def parse(cls, data: bytes) -> ParsedBody:
+    def parse(cls, data: bytes) -> Parsed:
         """Read a request body.
 
         Raises:
             ApiError: 400, for the first thing in the body that cannot be read.
         """
-        document = json_body.read(data)
+        value, text = json_body.read(data)
+        schema = schema_instance(cls)
         try:
-            if document.value is json_body.BLANK:
-                text = f"[1:0] [{cls.parser_name}] Expected START_OBJECT but was: null"
-                raise ApiError(400, Cause(PARSE_EXCEPTION, text))
-            return reader(cls).read(document.value)
-        except ParseFailed as failed:
-            raise api_error(failed.failure, document.text) from None
+            if value is json_body.BLANK:
+                reason = f"[1:0] [{cls.parser_name}] Expected START_OBJECT but was: null"
+                raise ApiError(400, Cause(PARSE_EXCEPTION, reason))
+            values = schema.read(value)
+        except ParseFailure as failure:
+            raise api_error(failure, text) from None
+        return Parsed(values, [*schema._field_violations(values), *schema.violations(values)])
 
     def build(self, values: dict[str, Any]) -> dict[str, Any]:
-        """A hook for what is refused only once all fields are read: raise `refuse_build`, or return the values."""
+        """A hook for what is refused only once all fields are read: the values to keep, or `CannotBuild`."""
         return values
 
-    def read(self, body: object) -> ParsedBody:
-        """Read a JSON value that should be this object.
+    def read(self, body: object) -> dict[str, Any]:
+        """The values of a JSON value that should be this object.
 
         Raises:
-            ParseFailed: with the first failure in the order of the body.
+            ParseFailure: the first in the order of the body.
         """
+        name = self.parser_name
         if not isinstance(body, dict):
-            text = f"[{self.parser_name}] Expected START_OBJECT but was: {token_name(body)}"
-            raise ParseFailed(Failure(text, spot=Spot.START))
-        values, errors = self._loaded(body)
-        declared = [declared.data_key or name for name, declared in self.load_fields.items()]
-        complete = self._read_in_order(body, values, errors, declared)
-        missing = [
-            declared.data_key or name
-            for name, declared in self.load_fields.items()
-            if declared.required and _is_missing(body, declared.data_key or name, null_counts=complete)
-        ]
+            raise ParseFailure(f"[{name}] Expected START_OBJECT but was: {token_name(body)}", spot=Spot.START)
+        read: dict[str, Any] = {}
+        built = None
+        for key, value in body.items():
+            field = self._by_key.get(key)
+            if field is None:
+                if self.lenient:
+                    continue
+                raise self._unknown(key)
+            try:
+                read[key] = field.read(value)
+                if len(read) == len(
+                    self._by_key
+                ):  # the object is built here, while its last field is being read
+                    built = self._built(read)
+            except WrongToken as wrong:
+                text = f"[{name}] {key} doesn't support values of type: {wrong.token}"
+                raise ParseFailure(text, (key,), spot=Spot.START) from None
+            except ParseFailure as failure:
+                raise failure.under(key).around(f"[{name}] failed to parse field [{key}]") from None
+        if built is not None:
+            return built
+        # An explicit null stands for a required field only in a body that has all declared fields.
+        missing = [key for key, field in self._by_key.items() if field.required and read.get(key) is None]
         if missing:
             text = f"Required [{', '.join(missing)}]"
-            raise ParseFailed(Failure(text, reader=Spot.LAST, type="illegal_argument_exception"))
-        if not complete:
-            values = self._built(values, errors, declared)
-        return ParsedBody(values, _sentences(errors, [*declared, marshmallow.exceptions.SCHEMA]))
+            raise ParseFailure(text, parser_position=Spot.LAST, type="illegal_argument_exception")
+        return self._built(read)
 
-    def _loaded(self, body: dict[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:
-        try:
-            return dict(self.load(body)), {}
-        except marshmallow.ValidationError as error:
-            valid = error.valid_data if isinstance(error.valid_data, dict) else {}
-            return valid, dict(error.messages) if isinstance(error.messages, dict) else {}
-
-    def _read_in_order(
-        self, body: dict[str, Any], values: dict[str, Any], errors: Mapping[str, Any], declared: list[str]
-    ) -> bool:
-        """Meet the fields in the order of the body; whether all the declared ones were there."""
-        met = 0
-        for key in body:
-            if key not in declared:
-                if not self.lenient:
-                    raise ParseFailed(self._unknown(key, declared))
-                continue
-            failure = self._failure(key, errors.get(key))
-            if failure is not None:
-                raise ParseFailed(failure)
-            met += 1
-            if met == len(declared):  # the object is built here, while its last field is being read
-                try:
-                    built = dict(self._built(values, errors, declared))
-                except ParseFailed as failed:
-                    text = f"[{self.parser_name}] failed to parse field [{key}]"
-                    raise ParseFailed(failed.failure.under(key).around(text)) from None
-                values.clear()
-                values.update(built)
-        return met == len(declared)
-
-    def _unknown(self, key: str, declared: Iterable[str]) -> Failure:
-        suggestion = did_you_mean(key, declared)
+    def _unknown(self, key: str) -> ParseFailure:
+        suggestion = did_you_mean(key, self._by_key)
         text = f"[{self.parser_name}] unknown field [{key}]" + (f" {suggestion}" if suggestion else "")
-        return Failure(text, (key,), spot=Spot.KEY)
+        return ParseFailure(text, (key,), spot=Spot.KEY)
 
-    def _failure(self, key: str, findings: object) -> Failure | None:
-        for finding in findings if isinstance(findings, list) else ():
-            if isinstance(finding, WrongToken):
-                text = f"[{self.parser_name}] {key} doesn't support values of type: {finding.token}"
-                return Failure(text, (key,), spot=Spot.START)
-            if isinstance(finding, Failure):
-                return finding.under(key).around(f"[{self.parser_name}] failed to parse field [{key}]")
-        return None
+    def _built(self, read: dict[str, Any]) -> dict[str, Any]:
+        values = {}
+        try:
+            for key, field in self._by_key.items():
+                value = read.get(key, field.load_default)
+                if value is not marshmallow.missing:
+                    values[str(field.name)] = None if value is None else field.build(value)
+            return self.build(values)
+        except CannotBuild as error:
+            text = f"Failed to build [{self.parser_name}] after last required field arrived"
+            cause = ParseFailure(error.reason, type=error.type)
+            raise ParseFailure(text, parser_position=Spot.LAST, caused_by=cause) from None
 
-    def _built(
-        self, values: dict[str, Any], errors: Mapping[str, Any], declared: Iterable[str]
-    ) -> dict[str, Any]:
-        refusals = [
-            finding for key in declared for finding in errors.get(key, ()) if isinstance(finding, CannotBuild)
-        ]
-        if not refusals:
-            try:
-                return self.build(values)
-            except marshmallow.ValidationError as error:
-                refusals = [finding for finding in error.messages if isinstance(finding, CannotBuild)]
-                if not refusals:
-                    raise
-        text = f"Failed to build [{self.parser_name}] after last required field arrived"
-        cause = Failure(refusals[0].reason, type=refusals[0].type)
-        raise ParseFailed(Failure(text, reader=Spot.LAST, caused_by=cause))
+    def _field_violations(self, values: dict[str, Any]) -> list[str]:
+        found: list[str] = []
+        for name, field in self.load_fields.items():
+            if values.get(name) is not None:
+                try:
+                    field._validate(values[name])
+                except marshmallow.ValidationError as error:
+                    found += map(str, error.messages)
+        return found
 
 
-@cache
-def reader(schema: type[RequestBody]) -> RequestBody:
-    """The one instance of a schema: making one costs more than reading a small body, and it keeps nothing of it."""
-    return schema()
+class RedactedBody(RequestBody):
+    """A body that no error may quote from: answers with errors end up in the logs of clients."""
+
+    @classmethod
+    def parse(cls, data: bytes) -> Parsed:
+        """As its parent; syntax errors name the place only."""
+        try:
+            return super().parse(data)
+        except ApiError as error:
+            raise ApiError(error.status, _unquoted(error.cause), _unquoted(error.root_cause)) from None
 
 
-def _is_missing(body: dict[str, Any], key: str, *, null_counts: bool) -> bool:
-    """An explicit null stands for a required field only in a body that has all declared fields."""
-    return key not in body or (body[key] is None and not null_counts)
-
-
-def _sentences(errors: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
-    return [finding for key in keys for finding in errors.get(key, ()) if isinstance(finding, str)]
+def _unquoted(cause: Cause) -> Cause:
+    return replace(
+        cause,
+        reason=None if cause.reason is None else _QUOTED.sub("[not shown]", cause.reason),
+        caused_by=None if cause.caused_by is None else _unquoted(cause.caused_by),
+    )

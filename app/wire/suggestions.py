@@ -8,7 +8,7 @@ from collections.abc import Iterable
 _THRESHOLD = 0.5
 
 
-def near(word: str, candidates: Iterable[str]) -> list[str]:
+def close_matches(word: str, candidates: Iterable[str]) -> list[str]:
     """The candidates that are more than half like `word`, the likest first, equals in alphabetical order."""
     scored = [(_similarity(word, candidate), candidate) for candidate in set(candidates)]
     likely = [(score, candidate) for score, candidate in scored if score > _THRESHOLD]
@@ -17,7 +17,7 @@ def near(word: str, candidates: Iterable[str]) -> list[str]:
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """`did you mean [x]?`, `did you mean any of [x, y]?`, or nothing when no candidate is near."""
-    found = near(word, candidates)
+    found = close_matches(word, candidates)
     if not found:
         return ""
     return f"did you mean {'any of ' if len(found) > 1 else ''}[{', '.join(found)}]?"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.connectors.schemas.configuration import ConfigurationItem
-from app.wire.schema import reader
+from app.wire.schema import schema_instance
 from tests.documents import ID
 from tests.endpoints import ROOT
 from tests.responses import chain, error
@@ -224,7 +224,7 @@ PARSERS = {
 
 
 def test_the_tables_know_every_key() -> None:
-    assert set(reader(ConfigurationItem).fields) == set(TAKES) == set(FULL)
+    assert set(schema_instance(ConfigurationItem).fields) == set(TAKES) == set(FULL)
 
 
 @pytest.mark.parametrize("key", TAKES)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.connectors.schemas.syncing import LastSyncBody
-from app.wire.schema import reader
+from app.wire.schema import schema_instance
 from tests.documents import ID
 from tests.endpoints import OF_CONNECTORS, PIPELINE, ROOT, SCHEDULE
 from tests.responses import chain, error, invalid_request, no_connector
@@ -258,7 +258,7 @@ COUNTERS = ["last_deleted_document_count", "last_indexed_document_count"]
 
 
 def test_the_fields_of_a_last_sync() -> None:
-    assert set(reader(LastSyncBody).fields) == {*LAST_SYNC, *COUNTERS}
+    assert set(schema_instance(LastSyncBody).fields) == {*LAST_SYNC, *COUNTERS}
 
 
 def test_nulls_of_a_last_sync_are_stored(put, stored) -> None:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import marshmallow
-
-from app.sensitive import DiscreetBody
-from app.wire.fields import AnyJson, Boolean, EnumText, Integer, JsonObject, String
-from app.wire.nested_fields import ListOf, MapOf, TextList
-from app.wire.schema import RequestBody
+from app.wire.fields import AnyJson, Boolean, EnumString, Integer, JsonObject, String
+from app.wire.nested_fields import ListOf, MapOf, StringList
+from app.wire.schema import RedactedBody, RequestBody
 
 _SCALAR = ("VALUE_STRING", "VALUE_NUMBER", "VALUE_BOOLEAN", "VALUE_NULL")
 ITEM_DEFAULTS = {"default_value": None, "required": False, "sensitive": False, "value": None}
@@ -43,7 +40,7 @@ class Validation(RequestBody):
     lenient = True
 
     constraint = AnyJson(tokens=("VALUE_STRING", "VALUE_NUMBER", "START_ARRAY"), required=True)
-    type = EnumText(
+    type = EnumString(
         ("less_than", "greater_than", "list_type", "included_in", "regex"),
         enum="ConfigurationValidationType",
         required=True,
@@ -59,7 +56,7 @@ class ConfigurationItem(RequestBody):
     category = String()
     default_value = AnyJson(tokens=_SCALAR)
     depends_on = ListOf(Dependency)
-    display = EnumText(
+    display = EnumString(
         ("text", "textbox", "textarea", "numeric", "toggle", "dropdown"), enum="ConfigurationDisplayType"
     )
     label = String(required=True)
@@ -69,10 +66,10 @@ class ConfigurationItem(RequestBody):
     required = Boolean()
     sensitive = Boolean()
     tooltip = String(allow_none=True)
-    type = EnumText(
+    type = EnumString(
         ("str", "int", "list", "bool"), enum="ConfigurationFieldType", exact=True, allow_none=True
     )
-    ui_restrictions = TextList()
+    ui_restrictions = StringList()
     validations = ListOf(Validation)
     value = AnyJson(tokens=(*_SCALAR, "START_OBJECT"), unsupported="Unsupported token [{}]")
 
@@ -82,7 +79,7 @@ class ConfigurationItem(RequestBody):
         return {**ITEM_DEFAULTS, **given}
 
 
-class ConfigurationBody(DiscreetBody):
+class ConfigurationBody(RedactedBody):
     """`PUT /_connector/{id}/_configuration`: all of the configuration, or the values of some of its items."""
 
     parser_name = "connector_update_configuration_request"
@@ -90,11 +87,10 @@ class ConfigurationBody(DiscreetBody):
     configuration = MapOf(ConfigurationItem)
     values = JsonObject(allow_none=True)
 
-    @marshmallow.validates_schema(skip_on_field_errors=False)
-    def _either(self, data: dict[str, Any], **_: Any) -> None:
-        if not data:
-            raise marshmallow.ValidationError("[configuration] and [values] cannot both be null.")
-        if len(data) > 1:
-            raise marshmallow.ValidationError(
-                "[configuration] and [values] cannot both be provided in the same request."
-            )
+    def violations(self, values: dict[str, Any]) -> list[str]:
+        """Exactly one of the two is needed."""
+        if not values:
+            return ["[configuration] and [values] cannot both be null."]
+        if len(values) > 1:
+            return ["[configuration] and [values] cannot both be provided in the same request."]
+        return []

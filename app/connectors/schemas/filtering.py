@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import marshmallow
-
-from app.wire.fields import AnyJson, EnumText, Instant, Integer, String
-from app.wire.nested_fields import ListOf, ObjectOf, TextList
+from app.wire.fields import AnyJson, EnumString, Integer, String, Timestamp
+from app.wire.nested_fields import ListOf, ObjectOf, StringList
 from app.wire.schema import RequestBody
 
 
@@ -17,18 +15,18 @@ class Rule(RequestBody):
     parser_name = "connector_filtering_rule"
     lenient = True
 
-    created_at = Instant()
+    created_at = Timestamp()
     field = String(required=True)
     id = String(required=True)
     order = Integer(required=True)
-    policy = EnumText(("exclude", "include"), enum="FilteringPolicy", required=True)
-    rule = EnumText(
+    policy = EnumString(("exclude", "include"), enum="FilteringPolicy", required=True)
+    rule = EnumString(
         ("contains", "ends_with", "equals", ">", "<", "regex", "starts_with"),
         enum="FilteringRuleCondition",
         exact=True,
         required=True,
     )
-    updated_at = Instant()
+    updated_at = Timestamp()
     value = String(required=True)
 
 
@@ -38,8 +36,8 @@ class AdvancedSnippet(RequestBody):
     parser_name = "connector_filtering_advanced_snippet"
     lenient = True
 
-    created_at = Instant()
-    updated_at = Instant()
+    created_at = Timestamp()
+    updated_at = Timestamp()
     value = AnyJson(
         tokens=("START_OBJECT", "START_ARRAY"),
         unsupported="Unsupported token [{}]. Expected an array or an object.",
@@ -53,8 +51,8 @@ class Finding(RequestBody):
     parser_name = "connector_filtering_validation"
     lenient = True
 
-    ids = TextList(required=True)
-    messages = TextList(required=True)
+    ids = StringList(required=True)
+    messages = StringList(required=True)
 
 
 class Validation(RequestBody):
@@ -64,10 +62,10 @@ class Validation(RequestBody):
     lenient = True
 
     errors = ListOf(Finding, required=True)
-    state = EnumText(("edited", "invalid", "valid"), enum="FilteringValidationState", required=True)
+    state = EnumString(("edited", "invalid", "valid"), enum="FilteringValidationState", required=True)
 
 
-class Half(RequestBody):
+class FilteringState(RequestBody):
     """The active half of a filtering, or its draft."""
 
     parser_name = "connector_filtering_rules"
@@ -84,8 +82,8 @@ class Filtering(RequestBody):
     parser_name = "connector_filtering"
     lenient = True
 
-    active = ObjectOf(Half, required=True)
-    draft = ObjectOf(Half, required=True)
+    active = ObjectOf(FilteringState, required=True)
+    draft = ObjectOf(FilteringState, required=True)
 
 
 class FilteringBody(RequestBody):
@@ -97,14 +95,15 @@ class FilteringBody(RequestBody):
     rules = ListOf(Rule)
     advanced_snippet = ObjectOf(AdvancedSnippet)
 
-    @marshmallow.validates_schema(skip_on_field_errors=False)
-    def _either(self, data: dict[str, Any], **_: Any) -> None:
-        if not data:
-            raise marshmallow.ValidationError("[advanced_snippet] and [rules] cannot be both [null].")
-        if "filtering" in data and len(data) > 1:
-            raise marshmallow.ValidationError(
+    def violations(self, values: dict[str, Any]) -> list[str]:
+        """All of the filtering or parts of it, but not both."""
+        if not values:
+            return ["[advanced_snippet] and [rules] cannot be both [null]."]
+        if "filtering" in values and len(values) > 1:
+            return [
                 "If [filtering] is specified, [rules] and [advanced_snippet] should not be present in the request body."
-            )
+            ]
+        return []
 
 
 class FilteringValidationBody(RequestBody):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import marshmallow
 from marshmallow import validate
 
 from app.connectors.index_names import MANAGED_PREFIX, unmanageable, violation
 from app.connectors.states import TRANSITIONS
-from app.wire.fields import Boolean, EnumText, String
+from app.wire.fields import Boolean, EnumString, String
 from app.wire.schema import RequestBody
 
 
@@ -25,16 +24,15 @@ class PutBody(RequestBody):
     name = String()
     service_type = String()
 
-    @marshmallow.validates_schema(skip_on_field_errors=False)
-    def _index_name(self, data: dict[str, Any], **_: Any) -> None:
-        name = data.get("index_name")
+    def violations(self, values: dict[str, Any]) -> list[str]:
+        """The rules for the name of an index."""
+        name = values.get("index_name")
         if name is None:
-            return
+            return []
         messages = [violation(name)]
-        if data.get("is_native") and not name.startswith(MANAGED_PREFIX):
+        if values.get("is_native") and not name.startswith(MANAGED_PREFIX):
             messages.append(unmanageable(name))
-        if found := [message for message in messages if message]:
-            raise marshmallow.ValidationError(found)
+        return [message for message in messages if message]
 
 
 class ApiKeyIdBody(RequestBody):
@@ -45,9 +43,9 @@ class ApiKeyIdBody(RequestBody):
     api_key_id = String(allow_none=True)
     api_key_secret_id = String(allow_none=True)
 
-    @marshmallow.validates_schema(skip_on_field_errors=False)
-    def _one_at_least(self, data: dict[str, Any], **_: Any) -> None:
-        _require_one(data, "api_key_id", "api_key_secret_id")
+    def violations(self, values: dict[str, Any]) -> list[str]:
+        """One of the two is needed."""
+        return _require_one(values, "api_key_id", "api_key_secret_id")
 
 
 class NameBody(RequestBody):
@@ -58,9 +56,9 @@ class NameBody(RequestBody):
     name = String(allow_none=True)
     description = String(allow_none=True)
 
-    @marshmallow.validates_schema(skip_on_field_errors=False)
-    def _one_at_least(self, data: dict[str, Any], **_: Any) -> None:
-        _require_one(data, "name", "description")
+    def violations(self, values: dict[str, Any]) -> list[str]:
+        """One of the two is needed."""
+        return _require_one(values, "name", "description")
 
 
 class IndexNameBody(RequestBody):
@@ -70,11 +68,10 @@ class IndexNameBody(RequestBody):
 
     index_name = String(required=True, allow_none=True)
 
-    @marshmallow.validates_schema(skip_on_field_errors=False)
-    def _syntax(self, data: dict[str, Any], **_: Any) -> None:
-        name = data.get("index_name")
-        if name is not None and (found := violation(name)):
-            raise marshmallow.ValidationError(found)
+    def violations(self, values: dict[str, Any]) -> list[str]:
+        """The rules for the name of an index."""
+        name = values["index_name"]
+        return [found] if name is not None and (found := violation(name)) else []
 
 
 class NativeBody(RequestBody):
@@ -100,12 +97,11 @@ class StatusBody(RequestBody):
 
     parser_name = "connector_update_status_request"
 
-    status = EnumText(TRANSITIONS, enum="ConnectorStatus")
+    status = EnumString(TRANSITIONS, enum="ConnectorStatus")
 
-    @marshmallow.validates_schema(skip_on_field_errors=False)
-    def _given(self, data: dict[str, Any], **_: Any) -> None:
-        if "status" not in data:
-            raise marshmallow.ValidationError("[status] cannot be [null].")
+    def violations(self, values: dict[str, Any]) -> list[str]:
+        """The status is needed, though the parser lets it be left out."""
+        return [] if "status" in values else ["[status] cannot be [null]."]
 
 
 class ErrorBody(RequestBody):
@@ -116,8 +112,9 @@ class ErrorBody(RequestBody):
     error = String(required=True, allow_none=True)
 
 
-def _require_one(data: dict[str, Any], first: str, second: str) -> None:
-    if data.get(first) is None and data.get(second) is None:
-        raise marshmallow.ValidationError(
-            f"[{first}] and [{second}] cannot both be [null]. Please provide a value for at least one of them."
-        )
+def _require_one(values: dict[str, Any], first: str, second: str) -> list[str]:
+    if values.get(first) is not None or values.get(second) is not None:
+        return []
+    return [
+        f"[{first}] and [{second}] cannot both be [null]. Please provide a value for at least one of them."
+    ]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import marshmallow
-
 from app.connectors import cron
 from app.wire.fields import Boolean, String
 from app.wire.nested_fields import ObjectOf
-from app.wire.parse_failure import refuse_build
+from app.wire.parse_failure import CannotBuild
 from app.wire.schema import RequestBody
 
 
@@ -26,7 +24,7 @@ class Schedule(RequestBody):
         """The schedule, if its interval is one."""
         found = cron.violation(values["interval"])
         if found:
-            raise refuse_build(found)
+            raise CannotBuild(found)
         return values
 
 
@@ -48,10 +46,8 @@ class SchedulingBody(RequestBody):
 
     scheduling = ObjectOf(Schedules, required=True)
 
-    @marshmallow.validates_schema(skip_on_field_errors=False)
-    def _one_at_least(self, data: dict[str, Any], **_: Any) -> None:
-        if data.get("scheduling") == {}:
-            raise marshmallow.ValidationError(
-                "[scheduling] object needs to define at least one schedule type: "
-                "[full | incremental | access_control]"
-            )
+    def violations(self, values: dict[str, Any]) -> list[str]:
+        """One schedule is needed."""
+        types = "[full | incremental | access_control]"
+        missing = f"[scheduling] object needs to define at least one schedule type: {types}"
+        return [] if values["scheduling"] else [missing]

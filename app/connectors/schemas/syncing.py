@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from app.sync_jobs.states import TRANSITIONS
-from app.wire.fields import Boolean, EnumText, Instant, JsonObject, Long, String
+from app.wire.fields import Boolean, EnumString, JsonObject, Long, String, Timestamp
 from app.wire.nested_fields import ObjectOf
-from app.wire.parse_failure import refuse_build
+from app.wire.parse_failure import CannotBuild
 from app.wire.schema import RequestBody
 
 
@@ -22,7 +22,7 @@ class Feature(RequestBody):
     def build(self, values: dict[str, Any]) -> dict[str, Any]:
         """The feature, if it says which."""
         if "enabled" not in values:
-            raise refuse_build(None, "null_pointer_exception")
+            raise CannotBuild(None, "null_pointer_exception")
         return values
 
 
@@ -82,14 +82,14 @@ class LastSyncBody(RequestBody):
     parser_name = "connector_update_last_sync_stats_request"
 
     last_access_control_sync_error = String(allow_none=True)
-    last_access_control_sync_scheduled_at = Instant(allow_none=True)
-    last_access_control_sync_status = EnumText(TRANSITIONS, enum="ConnectorSyncStatus", allow_none=True)
+    last_access_control_sync_scheduled_at = Timestamp(allow_none=True)
+    last_access_control_sync_status = EnumString(TRANSITIONS, enum="ConnectorSyncStatus", allow_none=True)
     last_deleted_document_count = Long()
-    last_incremental_sync_scheduled_at = Instant(allow_none=True)
+    last_incremental_sync_scheduled_at = Timestamp(allow_none=True)
     last_indexed_document_count = Long()
-    last_seen = Instant(allow_none=True)
+    last_seen = Timestamp(allow_none=True)
     last_sync_error = String(allow_none=True)
-    last_sync_scheduled_at = Instant(allow_none=True)
-    last_sync_status = EnumText(TRANSITIONS, enum="ConnectorSyncStatus", allow_none=True)
-    last_synced = Instant(allow_none=True)
+    last_sync_scheduled_at = Timestamp(allow_none=True)
+    last_sync_status = EnumString(TRANSITIONS, enum="ConnectorSyncStatus", allow_none=True)
+    last_synced = Timestamp(allow_none=True)
     sync_cursor = JsonObject(allow_none=True)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +10,10 @@ from hypothesis import strategies as st
 
 from app.errors import ApiError, Cause
 from app.wire import fields, nested_fields
-from app.wire.instants import NotAnInstant, iso_instant
 from app.wire.schema import RequestBody
+from app.wire.timestamps import InvalidTimestamp, iso_timestamp
+
+MANY = 1_000_000
 
 
 class Item(RequestBody):
@@ -33,14 +34,14 @@ class Body(RequestBody):
     anything = fields.AnyJson()
     scalar = fields.AnyJson(tokens=["VALUE_STRING", "VALUE_NUMBER"])
     no_list = fields.AnyJson(tokens=["VALUE_STRING", "VALUE_NULL"], unsupported="Unsupported token [{}]")
-    color = fields.EnumText(["red", "dark_blue"], enum="Color")
-    sign = fields.EnumText([">", "ends_with"], enum="Sign", exact=True)
-    at = fields.Instant()
-    at_or_object = fields.Instant(reads_objects=True)
+    color = fields.EnumString(["red", "dark_blue"], enum="Color")
+    sign = fields.EnumString([">", "ends_with"], enum="Sign", exact=True)
+    at = fields.Timestamp()
+    at_or_object = fields.Timestamp(reads_objects=True)
     item = nested_fields.ObjectOf(Item)
     items = nested_fields.ListOf(Item)
     by_name = nested_fields.MapOf(Item)
-    texts = nested_fields.TextList()
+    texts = nested_fields.StringList()
 
 
 def read(name: str, literal: str) -> Any:
@@ -198,23 +199,22 @@ def test_places(name: str, literal: str, chain: list[str]) -> None:
         ("2024-01-02T03:04:05GMT+1", "2024-01-02T02:04:05.000Z"),
         ("1234", "1234-01-01T00:00:00.000Z"),
         ("12345", "1970-01-01T00:00:12.345Z"),
+        ("253402300799999", "9999-12-31T23:59:59.999Z"),
+        ("-62135596800000", "0001-01-01T00:00:00.000Z"),
         ("-1.5", "1969-12-31T23:59:59.998500Z"),
-        ("-0001-12-31", "-0001-12-31T00:00:00.000Z"),
-        ("999999999999999", "+33658-09-27T01:46:39.999Z"),
-        ("9223372036854775807", "+292278994-08-17T07:12:55.807Z"),
     ],
 )
-def test_instants(text: str, iso: str) -> None:
-    assert iso_instant(text) == iso
+def test_timestamps(text: str, iso: str) -> None:
+    assert iso_timestamp(text) == iso
 
 
 @pytest.mark.parametrize(
     "text",
-    ["2024-01-02 03:04:05", "2024-01-02T03:04:05z", "2024-01-02T24:00Z", "2024-01-02T23:59:60Z", "2024-1-2", "10000-01-01", "2024-01-02T03:04:05.", "2024-01-02T03:04:05.1234567891Z", "2024-01-02T03:04:05+18:01", "2024-01-02Z", " 2024", "2024-01-02T03:04:05+1", "2024-01-02T03:04:05EST", "2024-01-02T03:04:05../../etc/passwd", "1e3", "+1", ".5", "now", "9223372036854775808", "1700000000000.1234567", "٢٠٢٤-01-01", "2024-01-02T03:04:05" + "x" * 5000, "2024-W01"],
+    ["2024-01-02 03:04:05", "2024-01-02T03:04:05z", "2024-01-02T24:00Z", "2024-01-02T23:59:60Z", "2024-1-2", "10000-01-01", "-0001-12-31", "-0001", "0000", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "253402300800000", "-62135596800001", "9223372036854775807", "2024-01-02T03:04:05.", "2024-01-02T03:04:05.1234567891Z", "2024-01-02T03:04:05+18:01", "2024-01-02Z", " 2024", "2024-01-02T03:04:05+1", "2024-01-02T03:04:05EST", "2024-01-02T03:04:05../../etc/passwd", "1e3", "+1", ".5", "now", "9223372036854775808", "1700000000000.1234567", "٢٠٢٤-01-01", "2024-01-02T03:04:05" + "x" * 5000, "2024-W01"],
 )  # fmt: skip
-def test_no_instants(text: str) -> None:
-    with pytest.raises(NotAnInstant) as caught:
-        iso_instant(text)
+def test_no_timestamps(text: str) -> None:
+    with pytest.raises(InvalidTimestamp) as caught:
+        iso_timestamp(text)
     form = "strict_date_optional_time||epoch_millis"
     assert caught.value.reason == f"failed to parse date field [{text}] with format [{form}]"
 
@@ -222,14 +222,14 @@ def test_no_instants(text: str) -> None:
 @given(st.datetimes(), st.timezones(no_cache=True) | st.none())
 def test_datetimes_keep_their_moment(moment: datetime, zone: Any) -> None:
     naive = moment.isoformat() + "Z"
-    assert datetime.fromisoformat(iso_instant(naive)) == datetime.fromisoformat(naive)
+    assert datetime.fromisoformat(iso_timestamp(naive)) == datetime.fromisoformat(naive)
 
 
 @given(st.text() | st.from_regex(r"-?\d{1,5}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,10})?.{0,8}"))
-def test_texts_are_instants_or_not(text: str) -> None:
+def test_texts_are_timestamps_or_not(text: str) -> None:
     try:
-        iso = iso_instant(text)
-    except NotAnInstant:
+        iso = iso_timestamp(text)
+    except InvalidTimestamp:
         return
     assert iso.endswith("Z")
 
@@ -259,17 +259,10 @@ def test_any_value_is_accepted_or_refused(name: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "1" * 200_000 + "x",
-        "1." * 100_000,
-        "." + "1" * 200_000 + "e",
-        "0" * 200_000 + "-",
-        "1e" + "1" * 200_000,
-    ],
+    ["1" * MANY + "x", "1." * MANY, "." + "1" * MANY + "e", "0" * MANY + "-", "1e" + "1" * MANY],
+    ids=lambda text: text[:3],
 )
 @pytest.mark.parametrize("name", ["count", "order", "at"])
-def test_a_long_text_is_no_number_at_once(name: str, text: str) -> None:
-    """One attempt, and not one for each way to split the digits: a worker that is busy for seconds is taken for dead."""
-    begin = time.process_time()
+def test_a_long_text_is_no_number(name: str, text: str) -> None:
+    """One attempt, and not one for each way to split the digits: those would not end before the time limit of a test."""
     assert reasons(name, json.dumps(text))
-    assert time.process_time() - begin < 10  # and not minutes

@@ -3,12 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from marshmallow import ValidationError, validate, validates_schema
+from marshmallow import validate
 
 from app.errors import ApiError, Cause
 from app.wire import fields
 from app.wire.nested_fields import MapOf, ObjectOf
-from app.wire.parse_failure import refuse_build
+from app.wire.parse_failure import CannotBuild
 from app.wire.schema import RequestBody
 
 
@@ -17,8 +17,8 @@ class Create(RequestBody):
     id = fields.String(
         required=True, validate=validate.Length(min=1, error="[id] of the connector cannot be null or empty")
     )
-    job_type = fields.EnumText(["full", "incremental"], enum="JobType", late=True)
-    trigger_method = fields.EnumText(["on_demand", "scheduled"], enum="Trigger", late=True)
+    job_type = fields.EnumString(["full", "incremental"], enum="JobType", late=True)
+    trigger_method = fields.EnumString(["on_demand", "scheduled"], enum="Trigger", late=True)
 
 
 class Claim(RequestBody):
@@ -39,7 +39,7 @@ class Stats(RequestBody):
     indexed_document_count = count("indexed_document_count", required=True)
     indexed_document_volume = count("indexed_document_volume", required=True)
     total_document_count = count("total_document_count", required=False)
-    last_seen = fields.Instant(reads_objects=True)
+    last_seen = fields.Timestamp(reads_objects=True)
     metadata = fields.JsonObject()
 
 
@@ -56,7 +56,7 @@ class Schedule(RequestBody):
 
     def build(self, values: dict[str, Any]) -> dict[str, Any]:
         if values["interval"] == "bad":
-            raise refuse_build("illegal cron expression format [bad]")
+            raise CannotBuild("illegal cron expression format [bad]")
         return values
 
 
@@ -73,10 +73,9 @@ class Update(RequestBody):
     named = MapOf(Schedule)
     error = fields.String(required=True, allow_none=True)
 
-    @validates_schema(skip_on_field_errors=False)
-    def not_both(self, data: dict[str, Any], **kwargs: Any) -> None:
-        if "scheduling" in data and "named" in data:
-            raise ValidationError("[scheduling] and [named] cannot both be provided.")
+    def violations(self, values: dict[str, Any]) -> list[str]:
+        both = "scheduling" in values and "named" in values
+        return ["[scheduling] and [named] cannot both be provided."] if both else []
 
 
 class ErrorOrNull(RequestBody):

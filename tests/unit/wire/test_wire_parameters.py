@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from app.wire.suggestions import did_you_mean, near
+from app.wire.suggestions import close_matches, did_you_mean
 
 Send = Callable[..., TestResponse]
 
@@ -30,13 +30,12 @@ def query(send: Send, text: str) -> Any:
         ("%2B5", 5),
         ("-0", 0),
         ("007", 7),
-        ("%D9%A3", 3),
         ("0" * 5000 + "1", 1),
         ("2147483647", 2**31 - 1),
     ],
 )
 def test_integers(send: Send, text: str, value: int) -> None:
-    """Signs, leading zeros and any Unicode digit are fine: `?from=%D9%A3` is 3."""
+    """Signs and leading zeros are fine."""
     assert query(send, f"size={text}")["size"] == value
 
 
@@ -44,7 +43,7 @@ def test_integers(send: Send, text: str, value: int) -> None:
     ("sent", "value"),
     [
         ("a", "a"), ("", ""), ("+5", " 5"), ("%201", " 1"), ("1.5", "1.5"), ("0x1", "0x1"), ("-", "-"),
-        ("99999999999", "99999999999"), ("2147483648", "2147483648"), ("%ff", "\ufffd"), ("9" * 5000, "9" * 5000),
+        ("99999999999", "99999999999"), ("2147483648", "2147483648"), ("%D9%A3", "٣"), ("%ff", "\ufffd"), ("9" * 5000, "9" * 5000),
     ],
 )  # fmt: skip
 def test_what_is_no_integer(send: Send, sent: str, value: str) -> None:
@@ -171,8 +170,8 @@ def test_suggestions(word: str, text: str) -> None:
     assert did_you_mean(word, names) == text
 
 
-def test_half_alike_is_not_near() -> None:
+def test_half_alike_is_not_close_matches() -> None:
     """`/_scripts/abc?i` and `?di` suggest nothing, `?idx` does."""
-    assert near("i", ["id"]) == near("di", ["id"]) == near("xd", ["id"]) == []
-    assert near("idx", ["id"]) == ["id"]
-    assert near("", [""]) == [""]
+    assert close_matches("i", ["id"]) == close_matches("di", ["id"]) == close_matches("xd", ["id"]) == []
+    assert close_matches("idx", ["id"]) == ["id"]
+    assert close_matches("", [""]) == [""]
