@@ -87,8 +87,8 @@ class RequestBody(RequestSchema):
     parser_name: ClassVar[str]
     lenient: ClassVar[bool] = False
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self._by_key: dict[str, Any] = {
             field.data_key or name: field for name, field in self.load_fields.items()
         }
