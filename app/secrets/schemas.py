@@ -31,7 +31,7 @@ class PostBody(RedactedBody):
 
     parser_name = "post_secret_request"
 
-    value = String()
+    value = String(metadata={"description": "The secret."})
 
     def violations(self, values: dict[str, Any]) -> list[str]:
         """The value is needed, though the parser lets it be left out."""
@@ -43,4 +43,8 @@ class PutBody(RedactedBody):
 
     parser_name = "connector_secret_put_request"
 
-    value = String(required=True, validate=validate.Length(min=1, error='[value] cannot be [null] or [""]'))
+    value = String(
+        required=True,
+        validate=validate.Length(min=1, error='[value] cannot be [null] or [""]'),
+        metadata={"description": "The secret."},
+    )

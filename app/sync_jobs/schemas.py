@@ -39,9 +39,19 @@ class CreateBody(RequestBody):
         validate=validate.Length(min=1, error="[id] of the connector cannot be null or empty"),
         metadata={"description": "The connector whose sync is to run."},
     )
-    job_type = EnumString(JOB_TYPES, enum="ConnectorSyncJobType", late=True, load_default="full")
+    job_type = EnumString(
+        JOB_TYPES,
+        enum="ConnectorSyncJobType",
+        late=True,
+        load_default="full",
+        metadata={"description": "What is synced."},
+    )
     trigger_method = EnumString(
-        TRIGGER_METHODS, enum="ConnectorSyncJobTriggerMethod", late=True, load_default="on_demand"
+        TRIGGER_METHODS,
+        enum="ConnectorSyncJobTriggerMethod",
+        late=True,
+        load_default="on_demand",
+        metadata={"description": "Who wants the sync."},
     )
 
 
@@ -66,6 +76,7 @@ class ErrorBody(RequestBody):
     error = String(
         required=True,
         validate=validate.Length(min=1, error="[error] of the connector sync job cannot be null or empty"),
+        metadata={"description": "What went wrong."},
     )
 
 
@@ -78,28 +89,57 @@ class StatsBody(RequestBody):
 
     parser_name = "connector_sync_job_update_ingestion_stats"
 
-    deleted_document_count = _counter("deleted_document_count", required=True)
-    indexed_document_count = _counter("indexed_document_count", required=True)
-    indexed_document_volume = _counter("indexed_document_volume", required=True)
-    total_document_count = _counter("total_document_count")
-    last_seen = Timestamp(reads_objects=True)
-    metadata = JsonObject()
+    deleted_document_count = _counter(
+        "deleted_document_count", required=True, metadata={"description": "Documents deleted so far."}
+    )
+    indexed_document_count = _counter(
+        "indexed_document_count", required=True, metadata={"description": "Documents indexed so far."}
+    )
+    indexed_document_volume = _counter(
+        "indexed_document_volume", required=True, metadata={"description": "MiB indexed so far."}
+    )
+    total_document_count = _counter(
+        "total_document_count", metadata={"description": "Documents in the index."}
+    )
+    last_seen = Timestamp(
+        reads_objects=True,
+        metadata={"description": "When the worker was last at work; now, if it isn't sent."},
+    )
+    metadata = JsonObject(metadata={"description": "Merged into the job's metadata."})
 
 
 class ListParameters(parameters.QueryParameters):
     """`GET /_connector/_sync_job`. Read in this order; ranges are looked at last."""
 
-    offset = parameters.Integer(data_key="from", load_default=0)
-    size = parameters.Integer(load_default=100)
-    connector_id = parameters.String(load_default=None)
+    offset = parameters.Integer(
+        data_key="from", load_default=0, metadata={"description": "How many jobs are left out in front."}
+    )
+    size = parameters.Integer(load_default=100, metadata={"description": "How many jobs are shown at most."})
+    connector_id = parameters.String(
+        load_default=None, metadata={"description": "Only jobs of this connector."}
+    )
     statuses = parameters.EnumList(
-        TRANSITIONS, enum="ConnectorSyncStatus", empty_is_none=False, data_key="status", load_default=()
+        TRANSITIONS,
+        enum="ConnectorSyncStatus",
+        empty_is_none=False,
+        data_key="status",
+        load_default=(),
+        metadata={"description": "Only jobs with one of these statuses."},
     )
     job_types = parameters.EnumList(
-        JOB_TYPES, enum="ConnectorSyncJobType", data_key="job_type", load_default=()
+        JOB_TYPES,
+        enum="ConnectorSyncJobType",
+        data_key="job_type",
+        load_default=(),
+        metadata={"description": "Only jobs of one of these types."},
     )
-    order = parameters.Enum(("asc", "desc"), load_default="asc")
-    search_after = parameters.String(load_default=None)
+    order = parameters.Enum(
+        ("asc", "desc"), load_default="asc", metadata={"description": "Oldest first (`asc`) or newest first."}
+    )
+    search_after = parameters.String(
+        load_default=None,
+        metadata={"description": "Empty to begin a walk through all jobs, then the token of the last page."},
+    )
 
     def check(self, values: dict[str, Any]) -> None:
         """The rules that hold between values, and their ranges."""

@@ -144,10 +144,9 @@ class Scanner:
         key = text[at + 1 : end - 1]
         if "\\" in key:
             key = json.loads(f'"{key}"')
-        keys = self._inside[-1].keys
-        if key in keys:
+        if key in self._inside[-1].keys:
             raise error_at(text, end, f"Duplicate field '{key}'")
-        keys.add(key)
+        self._inside[-1].keys.add(key)
         self.path[-1] = key
         return Token("key", at, end)
 
@@ -242,9 +241,8 @@ class Scanner:
         return error_at(self._text, end, f"Unrecognized token '{shown}': was expecting {VALUE}")
 
     def _close_marker(self, at: int) -> JsonError:
-        kind, place = "root", "1:0"
-        if self._inside:
-            kind, place = self._inside[-1].kind, position(self._text, self._inside[-1].start)
+        inside = self._inside[-1] if self._inside else None
+        kind, place = (inside.kind, position(self._text, inside.start)) if inside else ("root", "1:0")
         line, column = place.split(":")
         mark = self._text[at]
         expected = f"expected '{']' if mark == '}' else '}'}'"

@@ -87,8 +87,8 @@ class RequestBody(RequestSchema):
     parser_name: ClassVar[str]
     lenient: ClassVar[bool] = False
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self._by_key: dict[str, Any] = {
             field.data_key or name: field for name, field in self.load_fields.items()
         }
@@ -134,9 +134,8 @@ class RequestBody(RequestSchema):
                 raise self._unknown(key)
             try:
                 read[key] = field.read(value)
-                if len(read) == len(
-                    self._by_key
-                ):  # the object is built here, while its last field is being read
+                # With its last field the object is built, while that field is being read.
+                if len(read) == len(self._by_key):
                     built = self._built(read)
             except WrongToken as wrong:
                 text = f"[{name}] {key} doesn't support values of type: {wrong.token}"
@@ -171,11 +170,12 @@ class RequestBody(RequestSchema):
             raise ParseFailure(text, parser_position=Spot.LAST, caused_by=cause) from None
 
     def _field_violations(self, values: dict[str, Any]) -> list[str]:
+        """What `validate=` has against values, in the order of the declarations."""
         found: list[str] = []
         for name, field in self.load_fields.items():
-            if values.get(name) is not None:
+            for validator in field.validators if values.get(name) is not None else ():
                 try:
-                    field._validate(values[name])
+                    validator(values[name])
                 except marshmallow.ValidationError as error:
                     found += map(str, error.messages)
         return found

@@ -19,8 +19,10 @@ class Dependency(RequestBody):
     parser_name = "connector_configuration_dependency"
     lenient = True
 
-    field = String(required=True)
-    value = AnyJson(tokens=_SCALAR, required=True)
+    field = String(required=True, metadata={"description": "The item that the other one depends on."})
+    value = AnyJson(
+        tokens=_SCALAR, required=True, metadata={"description": "The value at which the other item is shown."}
+    )
 
 
 class SelectOption(RequestBody):
@@ -29,8 +31,12 @@ class SelectOption(RequestBody):
     parser_name = "connector_configuration_select_option"
     lenient = True
 
-    label = String(required=True)
-    value = AnyJson(tokens=("VALUE_STRING", "VALUE_NUMBER"), required=True)
+    label = String(required=True, metadata={"description": "The option's text in the user's form."})
+    value = AnyJson(
+        tokens=("VALUE_STRING", "VALUE_NUMBER"),
+        required=True,
+        metadata={"description": "The value that the option stands for."},
+    )
 
 
 class Validation(RequestBody):
@@ -39,11 +45,16 @@ class Validation(RequestBody):
     parser_name = "connector_configuration_validation"
     lenient = True
 
-    constraint = AnyJson(tokens=("VALUE_STRING", "VALUE_NUMBER", "START_ARRAY"), required=True)
+    constraint = AnyJson(
+        tokens=("VALUE_STRING", "VALUE_NUMBER", "START_ARRAY"),
+        required=True,
+        metadata={"description": "What the value is compared with."},
+    )
     type = EnumString(
         ("less_than", "greater_than", "list_type", "included_in", "regex"),
         enum="ConfigurationValidationType",
         required=True,
+        metadata={"description": "How it is compared."},
     )
 
 
@@ -53,25 +64,35 @@ class ConfigurationItem(RequestBody):
     parser_name = "connector_configuration"
     lenient = True
 
-    category = String()
-    default_value = AnyJson(tokens=_SCALAR)
-    depends_on = ListOf(Dependency)
+    category = String(metadata={"description": "The group of the item in the user's form."})
+    default_value = AnyJson(tokens=_SCALAR, metadata={"description": "The value where none is set."})
+    depends_on = ListOf(Dependency, metadata={"description": "Conditions under which the item is shown."})
     display = EnumString(
-        ("text", "textbox", "textarea", "numeric", "toggle", "dropdown"), enum="ConfigurationDisplayType"
+        ("text", "textbox", "textarea", "numeric", "toggle", "dropdown"),
+        enum="ConfigurationDisplayType",
+        metadata={"description": "The widget in the user's form."},
     )
-    label = String(required=True)
-    options = ListOf(SelectOption)
-    order = Integer()
-    placeholder = String(allow_none=True)
-    required = Boolean()
-    sensitive = Boolean()
-    tooltip = String(allow_none=True)
+    label = String(required=True, metadata={"description": "The item's name in the user's form."})
+    options = ListOf(SelectOption, metadata={"description": "What can be chosen in a dropdown."})
+    order = Integer(metadata={"description": "The item's place in the user's form."})
+    placeholder = String(allow_none=True, metadata={"description": "The text in an empty input."})
+    required = Boolean(metadata={"description": "Whether a value is needed."})
+    sensitive = Boolean(metadata={"description": "Whether the value is a secret."})
+    tooltip = String(allow_none=True, metadata={"description": "A hint for the user."})
     type = EnumString(
-        ("str", "int", "list", "bool"), enum="ConfigurationFieldType", exact=True, allow_none=True
+        ("str", "int", "list", "bool"),
+        enum="ConfigurationFieldType",
+        exact=True,
+        allow_none=True,
+        metadata={"description": "The type of the value."},
     )
-    ui_restrictions = StringList()
-    validations = ListOf(Validation)
-    value = AnyJson(tokens=(*_SCALAR, "START_OBJECT"), unsupported="Unsupported token [{}]")
+    ui_restrictions = StringList(metadata={"description": "Where the user's form shows the item."})
+    validations = ListOf(Validation, metadata={"description": "Rules for the value."})
+    value = AnyJson(
+        tokens=(*_SCALAR, "START_OBJECT"),
+        unsupported="Unsupported token [{}]",
+        metadata={"description": "The value."},
+    )
 
     def build(self, values: dict[str, Any]) -> dict[str, Any]:
         """The item as it is stored."""
@@ -84,8 +105,13 @@ class ConfigurationBody(RedactedBody):
 
     parser_name = "connector_update_configuration_request"
 
-    configuration = MapOf(ConfigurationItem)
-    values = JsonObject(allow_none=True)
+    configuration = MapOf(
+        ConfigurationItem, metadata={"description": "All of the configuration, by the names of its items."}
+    )
+    values = JsonObject(
+        allow_none=True,
+        metadata={"description": "New values, by the names of items.", "example": {"host": "db.example.org"}},
+    )
 
     def violations(self, values: dict[str, Any]) -> list[str]:
         """Exactly one of the two is needed."""

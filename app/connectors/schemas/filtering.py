@@ -15,19 +15,28 @@ class Rule(RequestBody):
     parser_name = "connector_filtering_rule"
     lenient = True
 
-    created_at = Timestamp()
-    field = String(required=True)
-    id = String(required=True)
-    order = Integer(required=True)
-    policy = EnumString(("exclude", "include"), enum="FilteringPolicy", required=True)
+    created_at = Timestamp(metadata={"description": "When the rule was made; now, if it isn't sent."})
+    field = String(required=True, metadata={"description": "The field that the rule looks at."})
+    id = String(required=True, metadata={"description": "The rule's id."})
+    order = Integer(
+        required=True,
+        metadata={"description": "The rule's place in the list; the first that matches decides."},
+    )
+    policy = EnumString(
+        ("exclude", "include"),
+        enum="FilteringPolicy",
+        required=True,
+        metadata={"description": "What happens to documents that match."},
+    )
     rule = EnumString(
         ("contains", "ends_with", "equals", ">", "<", "regex", "starts_with"),
         enum="FilteringRuleCondition",
         exact=True,
         required=True,
+        metadata={"description": "How the field is compared with the value."},
     )
-    updated_at = Timestamp()
-    value = String(required=True)
+    updated_at = Timestamp(metadata={"description": "When the rule was changed; now, if it isn't sent."})
+    value = String(required=True, metadata={"description": "What the field is compared with."})
 
 
 class AdvancedSnippet(RequestBody):
@@ -36,12 +45,13 @@ class AdvancedSnippet(RequestBody):
     parser_name = "connector_filtering_advanced_snippet"
     lenient = True
 
-    created_at = Timestamp()
-    updated_at = Timestamp()
+    created_at = Timestamp(metadata={"description": "When the snippet was made; now, if it isn't sent."})
+    updated_at = Timestamp(metadata={"description": "When the snippet was changed; now, if it isn't sent."})
     value = AnyJson(
         tokens=("START_OBJECT", "START_ARRAY"),
         unsupported="Unsupported token [{}]. Expected an array or an object.",
         required=True,
+        metadata={"description": "The snippet, whose form depends on the connector."},
     )
 
 
@@ -51,8 +61,8 @@ class Finding(RequestBody):
     parser_name = "connector_filtering_validation"
     lenient = True
 
-    ids = StringList(required=True)
-    messages = StringList(required=True)
+    ids = StringList(required=True, metadata={"description": "Rules that it is about."})
+    messages = StringList(required=True, metadata={"description": "What is wrong with them."})
 
 
 class Validation(RequestBody):
@@ -61,8 +71,13 @@ class Validation(RequestBody):
     parser_name = "filtering_validation_info"
     lenient = True
 
-    errors = ListOf(Finding, required=True)
-    state = EnumString(("edited", "invalid", "valid"), enum="FilteringValidationState", required=True)
+    errors = ListOf(Finding, required=True, metadata={"description": "What is wrong with the draft."})
+    state = EnumString(
+        ("edited", "invalid", "valid"),
+        enum="FilteringValidationState",
+        required=True,
+        metadata={"description": "The verdict."},
+    )
 
 
 class FilteringState(RequestBody):
@@ -71,9 +86,13 @@ class FilteringState(RequestBody):
     parser_name = "connector_filtering_rules"
     lenient = True
 
-    advanced_snippet = ObjectOf(AdvancedSnippet, required=True)
-    rules = ListOf(Rule, required=True)
-    validation = ObjectOf(Validation, required=True)
+    advanced_snippet = ObjectOf(
+        AdvancedSnippet, required=True, metadata={"description": "The advanced filter."}
+    )
+    rules = ListOf(Rule, required=True, metadata={"description": "The basic rules."})
+    validation = ObjectOf(
+        Validation, required=True, metadata={"description": "What the connector service thinks of them."}
+    )
 
 
 class Filtering(RequestBody):
@@ -82,8 +101,8 @@ class Filtering(RequestBody):
     parser_name = "connector_filtering"
     lenient = True
 
-    active = ObjectOf(FilteringState, required=True)
-    draft = ObjectOf(FilteringState, required=True)
+    active = ObjectOf(FilteringState, required=True, metadata={"description": "What syncs use."})
+    draft = ObjectOf(FilteringState, required=True, metadata={"description": "What is being edited."})
 
 
 class FilteringBody(RequestBody):
@@ -91,9 +110,11 @@ class FilteringBody(RequestBody):
 
     parser_name = "connector_update_filtering_request"
 
-    filtering = ListOf(Filtering)
-    rules = ListOf(Rule)
-    advanced_snippet = ObjectOf(AdvancedSnippet)
+    filtering = ListOf(Filtering, metadata={"description": "All of the filtering."})
+    rules = ListOf(Rule, metadata={"description": "The basic rules of the draft."})
+    advanced_snippet = ObjectOf(
+        AdvancedSnippet, metadata={"description": "The advanced filter of the draft."}
+    )
 
     def violations(self, values: dict[str, Any]) -> list[str]:
         """All of the filtering or parts of it, but not both."""
@@ -111,4 +132,4 @@ class FilteringValidationBody(RequestBody):
 
     parser_name = "connector_update_filtering_validation"
 
-    validation = ObjectOf(Validation, required=True)
+    validation = ObjectOf(Validation, required=True, metadata={"description": "The verdict on the draft."})

@@ -17,12 +17,15 @@ class PutBody(RequestBody):
 
     parser_name = "connector_put_request"
 
-    description = String()
-    index_name = String(allow_none=True)
-    is_native = Boolean()
-    language = String()
-    name = String()
-    service_type = String()
+    description = String(metadata={"description": "What the connector is for."})
+    index_name = String(
+        allow_none=True,
+        metadata={"description": "The index that documents are written to.", "example": "search-docs"},
+    )
+    is_native = Boolean(metadata={"description": "Whether Elastic manages the connector."})
+    language = String(metadata={"description": "The language analyzer.", "example": "en"})
+    name = String(metadata={"description": "The connector's name."})
+    service_type = String(metadata={"description": "The type of the source.", "example": "postgresql"})
 
     def violations(self, values: dict[str, Any]) -> list[str]:
         """The rules for the name of an index."""
@@ -40,8 +43,12 @@ class ApiKeyIdBody(RequestBody):
 
     parser_name = "connector_update_api_key_id_request"
 
-    api_key_id = String(allow_none=True)
-    api_key_secret_id = String(allow_none=True)
+    api_key_id = String(
+        allow_none=True, metadata={"description": "The API key that the connector writes with."}
+    )
+    api_key_secret_id = String(
+        allow_none=True, metadata={"description": "The secret that holds this API key."}
+    )
 
     def violations(self, values: dict[str, Any]) -> list[str]:
         """One of the two is needed."""
@@ -53,8 +60,8 @@ class NameBody(RequestBody):
 
     parser_name = "connector_update_name_request"
 
-    name = String(allow_none=True)
-    description = String(allow_none=True)
+    name = String(allow_none=True, metadata={"description": "The connector's name."})
+    description = String(allow_none=True, metadata={"description": "What the connector is for."})
 
     def violations(self, values: dict[str, Any]) -> list[str]:
         """One of the two is needed."""
@@ -66,7 +73,11 @@ class IndexNameBody(RequestBody):
 
     parser_name = "connector_update_index_name_request"
 
-    index_name = String(required=True, allow_none=True)
+    index_name = String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The index that documents are written to.", "example": "search-docs"},
+    )
 
     def violations(self, values: dict[str, Any]) -> list[str]:
         """The rules for the name of an index."""
@@ -79,7 +90,7 @@ class NativeBody(RequestBody):
 
     parser_name = "connector_update_native_request"
 
-    is_native = Boolean(required=True)
+    is_native = Boolean(required=True, metadata={"description": "Whether Elastic manages the connector."})
 
 
 class ServiceTypeBody(RequestBody):
@@ -88,7 +99,9 @@ class ServiceTypeBody(RequestBody):
     parser_name = "connector_update_service_type_request"
 
     service_type = String(
-        required=True, validate=validate.Length(min=1, error='[service_type] cannot be [null] or [""].')
+        required=True,
+        validate=validate.Length(min=1, error='[service_type] cannot be [null] or [""].'),
+        metadata={"description": "The type of the source.", "example": "postgresql"},
     )
 
 
@@ -97,7 +110,9 @@ class StatusBody(RequestBody):
 
     parser_name = "connector_update_status_request"
 
-    status = EnumString(TRANSITIONS, enum="ConnectorStatus")
+    status = EnumString(
+        TRANSITIONS, enum="ConnectorStatus", metadata={"description": "The connector's new status."}
+    )
 
     def violations(self, values: dict[str, Any]) -> list[str]:
         """The status is needed, though the parser lets it be left out."""
@@ -109,7 +124,7 @@ class ErrorBody(RequestBody):
 
     parser_name = "connector_update_error_request"
 
-    error = String(required=True, allow_none=True)
+    error = String(required=True, allow_none=True, metadata={"description": "What went wrong."})
 
 
 def _require_one(values: dict[str, Any], first: str, second: str) -> list[str]:

@@ -14,26 +14,50 @@ _LONGEST_QUERY = 256
 class GetParameters(parameters.QueryParameters):
     """`GET /_connector/{id}`."""
 
-    include_deleted = parameters.Boolean(load_default=False)
+    include_deleted = parameters.Boolean(
+        load_default=False, metadata={"description": "Whether a soft-deleted connector is shown."}
+    )
 
 
 class DeleteParameters(parameters.QueryParameters):
     """`DELETE /_connector/{id}`."""
 
-    hard = parameters.Boolean(load_default=False)
-    delete_sync_jobs = parameters.Boolean(load_default=False)
+    hard = parameters.Boolean(
+        load_default=False, metadata={"description": "Whether the document itself is deleted."}
+    )
+    delete_sync_jobs = parameters.Boolean(
+        load_default=False, metadata={"description": "Whether the connector's sync jobs are deleted, too."}
+    )
 
 
 class ListParameters(parameters.QueryParameters):
     """`GET /_connector`. Read in this order; ranges are looked at last."""
 
-    offset = parameters.Integer(data_key="from", load_default=0)
-    size = parameters.Integer(load_default=100)
-    index_names = parameters.CommaList(data_key="index_name", load_default=())
-    connector_names = parameters.CommaList(data_key="connector_name", load_default=())
-    service_types = parameters.CommaList(data_key="service_type", load_default=())
-    query = parameters.String(load_default="")
-    include_deleted = parameters.Boolean(load_default=False)
+    offset = parameters.Integer(
+        data_key="from",
+        load_default=0,
+        metadata={"description": "How many connectors are left out in front."},
+    )
+    size = parameters.Integer(
+        load_default=100, metadata={"description": "How many connectors are shown at most."}
+    )
+    index_names = parameters.CommaList(
+        data_key="index_name", load_default=(), metadata={"description": "Only connectors of these indices."}
+    )
+    connector_names = parameters.CommaList(
+        data_key="connector_name",
+        load_default=(),
+        metadata={"description": "Only connectors of these names."},
+    )
+    service_types = parameters.CommaList(
+        data_key="service_type", load_default=(), metadata={"description": "Only connectors of these types."}
+    )
+    query = parameters.String(
+        load_default="", metadata={"description": "A text to look for in names, descriptions and indices."}
+    )
+    include_deleted = parameters.Boolean(
+        load_default=False, metadata={"description": "Whether soft-deleted connectors are shown."}
+    )
 
     def check(self, values: dict[str, Any]) -> None:
         """The ranges of numbers and the length of the query."""

@@ -17,8 +17,11 @@ class Schedule(RequestBody):
     parser_name = "schedule_config"
     lenient = True
 
-    enabled = Boolean(required=True)
-    interval = String(required=True)
+    enabled = Boolean(required=True, metadata={"description": "Whether jobs run by this schedule."})
+    interval = String(
+        required=True,
+        metadata={"description": "A cron expression in Quartz's syntax.", "example": "0 0 0 * * ?"},
+    )
 
     def build(self, values: dict[str, Any]) -> dict[str, Any]:
         """The schedule, if its interval is one."""
@@ -34,9 +37,9 @@ class Schedules(RequestBody):
     parser_name = "connector_scheduling"
     lenient = True
 
-    access_control = ObjectOf(Schedule)
-    full = ObjectOf(Schedule)
-    incremental = ObjectOf(Schedule)
+    access_control = ObjectOf(Schedule, metadata={"description": "When access-control syncs run."})
+    full = ObjectOf(Schedule, metadata={"description": "When full syncs run."})
+    incremental = ObjectOf(Schedule, metadata={"description": "When incremental syncs run."})
 
 
 class SchedulingBody(RequestBody):
@@ -44,7 +47,7 @@ class SchedulingBody(RequestBody):
 
     parser_name = "connector_update_scheduling_request"
 
-    scheduling = ObjectOf(Schedules, required=True)
+    scheduling = ObjectOf(Schedules, required=True, metadata={"description": "The schedules to set."})
 
     def violations(self, values: dict[str, Any]) -> list[str]:
         """One schedule is needed."""

@@ -17,7 +17,7 @@ class Feature(RequestBody):
     parser_name = "connector_feature_enabled"
     lenient = True
 
-    enabled = Boolean()
+    enabled = Boolean(metadata={"description": "Whether the feature is on."})
 
     def build(self, values: dict[str, Any]) -> dict[str, Any]:
         """The feature, if it says which."""
@@ -32,8 +32,8 @@ class SyncRulesFeatures(RequestBody):
     parser_name = "sync_rules_features"
     lenient = True
 
-    advanced = ObjectOf(Feature)
-    basic = ObjectOf(Feature)
+    advanced = ObjectOf(Feature, metadata={"description": "Whether there is advanced filtering."})
+    basic = ObjectOf(Feature, metadata={"description": "Whether there are basic rules."})
 
 
 class Features(RequestBody):
@@ -42,10 +42,14 @@ class Features(RequestBody):
     parser_name = "connector_features"
     lenient = True
 
-    document_level_security = ObjectOf(Feature)
-    incremental_sync = ObjectOf(Feature)
-    native_connector_api_keys = ObjectOf(Feature)
-    sync_rules = ObjectOf(SyncRulesFeatures)
+    document_level_security = ObjectOf(
+        Feature, metadata={"description": "Whether it reads who may see a document."}
+    )
+    incremental_sync = ObjectOf(Feature, metadata={"description": "Whether it can go on where it stopped."})
+    native_connector_api_keys = ObjectOf(
+        Feature, metadata={"description": "Whether a managed connector has an API key of its own."}
+    )
+    sync_rules = ObjectOf(SyncRulesFeatures, metadata={"description": "Which kinds of filtering it knows."})
 
 
 class FeaturesBody(RequestBody):
@@ -53,7 +57,7 @@ class FeaturesBody(RequestBody):
 
     parser_name = "connector_update_features_request"
 
-    features = ObjectOf(Features, required=True)
+    features = ObjectOf(Features, required=True, metadata={"description": "The features to set."})
 
 
 class Pipeline(RequestBody):
@@ -62,10 +66,14 @@ class Pipeline(RequestBody):
     parser_name = "connector_ingest_pipeline"
     lenient = True
 
-    extract_binary_content = Boolean(required=True)
-    name = String(required=True)
-    reduce_whitespace = Boolean(required=True)
-    run_ml_inference = Boolean(required=True)
+    extract_binary_content = Boolean(
+        required=True, metadata={"description": "Whether text is extracted from files."}
+    )
+    name = String(
+        required=True, metadata={"description": "The pipeline's name.", "example": "search-default-ingestion"}
+    )
+    reduce_whitespace = Boolean(required=True, metadata={"description": "Whether white space is reduced."})
+    run_ml_inference = Boolean(required=True, metadata={"description": "Whether inference pipelines run."})
 
 
 class PipelineBody(RequestBody):
@@ -73,7 +81,7 @@ class PipelineBody(RequestBody):
 
     parser_name = "connector_update_pipeline_request"
 
-    pipeline = ObjectOf(Pipeline, required=True)
+    pipeline = ObjectOf(Pipeline, required=True, metadata={"description": "The pipeline to use."})
 
 
 class LastSyncBody(RequestBody):
@@ -81,15 +89,35 @@ class LastSyncBody(RequestBody):
 
     parser_name = "connector_update_last_sync_stats_request"
 
-    last_access_control_sync_error = String(allow_none=True)
-    last_access_control_sync_scheduled_at = Timestamp(allow_none=True)
-    last_access_control_sync_status = EnumString(TRANSITIONS, enum="ConnectorSyncStatus", allow_none=True)
-    last_deleted_document_count = Long()
-    last_incremental_sync_scheduled_at = Timestamp(allow_none=True)
-    last_indexed_document_count = Long()
-    last_seen = Timestamp(allow_none=True)
-    last_sync_error = String(allow_none=True)
-    last_sync_scheduled_at = Timestamp(allow_none=True)
-    last_sync_status = EnumString(TRANSITIONS, enum="ConnectorSyncStatus", allow_none=True)
-    last_synced = Timestamp(allow_none=True)
-    sync_cursor = JsonObject(allow_none=True)
+    last_access_control_sync_error = String(
+        allow_none=True, metadata={"description": "The error of the last access-control sync."}
+    )
+    last_access_control_sync_scheduled_at = Timestamp(
+        allow_none=True, metadata={"description": "When the last access-control sync was scheduled."}
+    )
+    last_access_control_sync_status = EnumString(
+        TRANSITIONS,
+        enum="ConnectorSyncStatus",
+        allow_none=True,
+        metadata={"description": "The status of the last access-control sync."},
+    )
+    last_deleted_document_count = Long(metadata={"description": "How many documents the last sync deleted."})
+    last_incremental_sync_scheduled_at = Timestamp(
+        allow_none=True, metadata={"description": "When the last incremental sync was scheduled."}
+    )
+    last_indexed_document_count = Long(metadata={"description": "How many documents the last sync indexed."})
+    last_seen = Timestamp(
+        allow_none=True, metadata={"description": "When the connector was last seen alive."}
+    )
+    last_sync_error = String(allow_none=True, metadata={"description": "The error of the last content sync."})
+    last_sync_scheduled_at = Timestamp(
+        allow_none=True, metadata={"description": "When the last content sync was scheduled."}
+    )
+    last_sync_status = EnumString(
+        TRANSITIONS,
+        enum="ConnectorSyncStatus",
+        allow_none=True,
+        metadata={"description": "The status of the last content sync."},
+    )
+    last_synced = Timestamp(allow_none=True, metadata={"description": "When the last content sync ended."})
+    sync_cursor = JsonObject(allow_none=True, metadata={"description": "Where an incremental sync goes on."})

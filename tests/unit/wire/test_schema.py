@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from marshmallow import validate
 
+import app  # noqa: F401 - with it come all schemas
 from app.errors import ApiError, Cause
 from app.wire import fields
 from app.wire.nested_fields import MapOf, ObjectOf
 from app.wire.parse_failure import CannotBuild
-from app.wire.schema import RequestBody
+from app.wire.schema import RequestBody, RequestSchema, schema_instance
 
 
 class Create(RequestBody):
@@ -220,3 +222,21 @@ def test_errors_of_a_body_with_one_field() -> None:
         (PARSE, "[1:10] [error_request] error doesn't support values of type: VALUE_NULL")
     ]
     assert Fail.parse(b'{"error":""}').violations == ["[error] cannot be empty"]
+
+
+def subclasses(schema: type[RequestSchema]) -> Iterator[type[RequestSchema]]:
+    for each in schema.__subclasses__():
+        yield each
+        yield from subclasses(each)
+
+
+def test_every_field_says_what_it_holds() -> None:
+    """Documentation is made from the schemas."""
+    declared = {
+        f"{schema.__module__}.{schema.__name__}.{name}": field
+        for schema in subclasses(RequestSchema)
+        if schema.__module__.startswith("app.")
+        for name, field in schema_instance(schema).fields.items()
+    }
+    assert len(declared) > 100
+    assert [name for name, field in declared.items() if not field.metadata.get("description")] == []

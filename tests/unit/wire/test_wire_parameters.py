@@ -170,7 +170,7 @@ def test_suggestions(word: str, text: str) -> None:
     assert did_you_mean(word, names) == text
 
 
-def test_half_alike_is_not_close_matches() -> None:
+def test_half_alike_is_no_close_match() -> None:
     """`/_scripts/abc?i` and `?di` suggest nothing, `?idx` does."""
     assert close_matches("i", ["id"]) == close_matches("di", ["id"]) == close_matches("xd", ["id"]) == []
     assert close_matches("idx", ["id"]) == ["id"]
