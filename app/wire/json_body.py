@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from typing import Any, Final, NoReturn
 
 from app.errors import ApiError, Cause
@@ -21,12 +22,15 @@ from app.wire.json_errors import (
     position,
     too_deep,
 )
-from app.wire.json_scanner import first_error
+from app.wire.json_scanner import Scanner
 
 # Commas and opening brackets. Elasticsearch doesn't count; here each value costs up to a hundred bytes, so that a small body
 # of empty lists, compressed, could take gigabytes. The largest bodies that workers send, cursors of many MiB, have some
 # 100,000 values.
 MAX_VALUES = 2_000_000
+
+# Behind so many tokens an error is not looked for: that would keep a worker busy for seconds.
+MAX_TOKENS = 250_000
 
 BLANK: Final = object()
 """What `read` returns for a body with nothing but white space in it."""
@@ -72,7 +76,7 @@ def _parse_text(text: str) -> Any:
     try:
         value, _ = _DECODER.raw_decode(text, start.start())
     except (ValueError, RecursionError):
-        raise first_error(text) from None
+        raise _first_error(text) from None
     if text.count("{") + text.count("[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise too_deep()
     if _SURROGATE_ESCAPE.search(text):
@@ -81,6 +85,16 @@ def _parse_text(text: str) -> Any:
         except UnicodeEncodeError:  # half of a pair, which no UTF-8 can carry
             raise JsonError("Incomplete surrogate pair in string value", UNKNOWN) from None
     return value
+
+
+def _first_error(text: str) -> JsonError:
+    """The first thing that is wrong with a text that the parser refused."""
+    try:
+        for _ in islice(Scanner(text), MAX_TOKENS):
+            pass
+    except JsonError as error:
+        return error
+    return JsonError("The text is not valid JSON", UNKNOWN)
 
 
 def _has_too_many_values(text: str) -> bool:
@@ -121,7 +135,7 @@ def _checked(literal: str) -> str:
     return literal
 
 
-# Its own errors are not shown, since their texts differ between versions of Python: `first_error` looks again.
+# Its own errors are not shown, since their texts differ between versions of Python: `_first_error` looks again.
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_read_object,
     parse_constant=_refuse_constant,

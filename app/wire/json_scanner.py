@@ -44,16 +44,6 @@ class Token(NamedTuple):
     end: int
 
 
-def first_error(text: str) -> JsonError:
-    """The first thing that is wrong with a text that the parser refused."""
-    try:
-        for _ in Scanner(text):
-            pass
-    except JsonError as error:
-        return error
-    return too_deep()  # the one thing that the parser may see earlier
-
-
 class _Container(NamedTuple):
     kind: Literal["Object", "Array"]
     close: str

@@ -8,8 +8,9 @@ from threading import Event
 
 import pytest
 from elasticsearch import Elasticsearch
+from structlog.testing import capture_logs
 
-from app import create_app
+from app import create_app, logs
 from app.errors import ApiError
 from app.store import Store, documents, retries
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
@@ -104,18 +105,20 @@ def test_verdict_that_the_operation_does_not_expect_is_an_internal_error(
     elasticsearch: Elasticsearch,
     node_url: str,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     verdict: str,
 ) -> None:
     """Never a success. The log names the script, the response says nothing."""
     monkeypatch.setenv("ELASTICSEARCH_URL", node_url)
+    monkeypatch.setattr(logs, "configure", lambda *_: None)  # other tests look at logs in their own way
     changed = replace(operations.CLAIM, source=operations.CLAIM.source.replace("'refused'", f"'{verdict}'"))
     monkeypatch.setattr(operations, "CLAIM", changed)
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": "completed"})
-    response = create_app().test_client().put(f"{JOBS}/j1/_claim", json={"worker_hostname": "w"})
+    with capture_logs() as logged:
+        response = create_app().test_client().put(f"{JOBS}/j1/_claim", json={"worker_hostname": "w"})
     assert response.status_code == 500
     assert response.json["error"]["reason"] == "The request failed because of an internal error."
-    assert "script [claim]" in "".join(capsys.readouterr())
+    [defect] = [str(entry["exc_info"]) for entry in logged if "exc_info" in entry]
+    assert "script [claim]" in defect
     assert elasticsearch.get(index=SYNC_JOBS.alias, id="j1")["_source"] == {"status": "completed"}
 
 

@@ -281,12 +281,19 @@ def test_the_place_of_an_error_is_found_in_one_scan(data: bytes, monkeypatch: py
         places.append(offset)
         return position(text, offset)
 
-    monkeypatch.setattr(json_scanner, "Scanner", Counting)
+    monkeypatch.setattr(json_body, "Scanner", Counting)
     for module in (json_errors, json_scanner, json_body):
         monkeypatch.setattr(module, "position", counted)
     assert not str(refused(data).cause.reason).startswith("[-1")
     assert 10_000 < len(tokens) == len({token.start for token in tokens})
     assert len(places) <= 2
+
+
+def test_an_error_behind_very_many_tokens_is_not_looked_for() -> None:
+    """That would keep a worker busy for seconds."""
+    assert str(refused(b"[" + b"1," * (json_body.MAX_TOKENS - 10) + b"@]").cause.reason).startswith("[1:")
+    late = refused(b"[" + b"1," * json_body.MAX_TOKENS + b"@]")
+    assert late.cause.reason == "[-1:-1] The text is not valid JSON"
 
 
 @pytest.mark.parametrize("value", [b"[]", b"1.5", b'"ab"', b'{"a":[1]}'])
