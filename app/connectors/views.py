@@ -11,7 +11,7 @@ from app.connectors.schemas import configuration, filtering, properties, schedul
 from app.connectors.schemas.ids import deleted_connector_id, existing_connector_id, written_connector_id
 from app.connectors.schemas.queries import DeleteParameters, GetParameters, ListParameters
 from app.context import store
-from app.sensitive import masked_connector
+from app.redaction import masked_connector
 from app.wire.authorization import may_manage
 from app.wire.endpoint import endpoint
 from app.wire.rendering import json_response

@@ -7,14 +7,11 @@ from typing import Any
 from marshmallow import validate
 
 from app.errors import illegal_argument
-from app.sync_jobs.states import TRANSITIONS
+from app.protocol import JobType, SyncStatus, TriggerMethod
 from app.wire import parameters
 from app.wire.fields import EnumString, JsonObject, Long, String, Timestamp
 from app.wire.ids import too_long
 from app.wire.schema import RequestBody
-
-JOB_TYPES = ("full", "incremental", "access_control")
-TRIGGER_METHODS = ("on_demand", "scheduled")
 
 
 def existing_sync_job_id(connector_sync_job_id: str) -> list[str]:
@@ -40,14 +37,14 @@ class CreateBody(RequestBody):
         metadata={"description": "The connector whose sync is to run."},
     )
     job_type = EnumString(
-        JOB_TYPES,
+        JobType,
         enum="ConnectorSyncJobType",
         late=True,
         load_default="full",
         metadata={"description": "What is synced."},
     )
     trigger_method = EnumString(
-        TRIGGER_METHODS,
+        TriggerMethod,
         enum="ConnectorSyncJobTriggerMethod",
         late=True,
         load_default="on_demand",
@@ -119,7 +116,7 @@ class ListParameters(parameters.QueryParameters):
         load_default=None, metadata={"description": "Only jobs of this connector."}
     )
     statuses = parameters.EnumList(
-        TRANSITIONS,
+        SyncStatus,
         enum="ConnectorSyncStatus",
         empty_is_none=False,
         data_key="status",
@@ -127,7 +124,7 @@ class ListParameters(parameters.QueryParameters):
         metadata={"description": "Only jobs with one of these statuses."},
     )
     job_types = parameters.EnumList(
-        JOB_TYPES,
+        JobType,
         enum="ConnectorSyncJobType",
         data_key="job_type",
         load_default=(),

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from app.context import settings, store
-from app.sensitive import masked_sync_job
+from app.redaction import masked_sync_job
 from app.sync_jobs import operations
 from app.sync_jobs.schemas import (
     ClaimBody,

@@ -148,7 +148,7 @@ class EnumString(BodyField, fields.String):
     def __init__(
         self, words: Iterable[str], *, enum: str, exact: bool = False, late: bool = False, **kwargs: Any
     ) -> None:
-        self.words = tuple(words)
+        self.words = tuple(map(str, words))
         metadata = {"enum": list(self.words), **kwargs.pop("metadata", {})}
         super().__init__(metadata=metadata, **kwargs)
         self.enum = enum

@@ -96,7 +96,7 @@ class Enum(_Parameter, fields.String):
     """One of `choices`, in any case; the value is the choice. `enum` is what a refusal calls the set, if it has a name."""
 
     def __init__(self, choices: Iterable[str], *, enum: str | None = None, **options: Any) -> None:
-        self.choices = tuple(choices)
+        self.choices = tuple(map(str, choices))
         self.enum = enum
         super().__init__(metadata={"enum": list(self.choices), **options.pop("metadata", {})}, **options)
 
@@ -113,7 +113,7 @@ class EnumList(_Parameter, fields.List[Any]):
     def __init__(
         self, choices: Iterable[str], *, enum: str, empty_is_none: bool = True, **options: Any
     ) -> None:
-        self.choices = tuple(choices)
+        self.choices = tuple(map(str, choices))
         self.enum = enum
         self.empty_is_none = empty_is_none
         super().__init__(fields.String(metadata={"enum": list(self.choices)}), **options)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.protocol import CONFIGURATION_ITEM_DEFAULTS
 from app.wire.fields import AnyJson, Boolean, EnumString, Integer, JsonObject, String
 from app.wire.nested_fields import ListOf, MapOf, StringList
 from app.wire.schema import RedactedBody, RequestBody
 
 _SCALAR = ("VALUE_STRING", "VALUE_NUMBER", "VALUE_BOOLEAN", "VALUE_NULL")
-ITEM_DEFAULTS = {"default_value": None, "required": False, "sensitive": False, "value": None}
-"""What is stored of an item whether it was sent or not."""
 
 
 class Dependency(RequestBody):
@@ -97,7 +96,7 @@ class ConfigurationItem(RequestBody):
     def build(self, values: dict[str, Any]) -> dict[str, Any]:
         """The item as it is stored."""
         given = {key: value for key, value in values.items() if value is not None}
-        return {**ITEM_DEFAULTS, **given}
+        return {**CONFIGURATION_ITEM_DEFAULTS, **given}
 
 
 class ConfigurationBody(RedactedBody):

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import validate
 
 from app.connectors.index_names import MANAGED_PREFIX, unmanageable, violation
-from app.connectors.states import TRANSITIONS
+from app.protocol import ConnectorStatus
 from app.wire.fields import Boolean, EnumString, String
 from app.wire.schema import RequestBody
 
@@ -111,7 +111,7 @@ class StatusBody(RequestBody):
     parser_name = "connector_update_status_request"
 
     status = EnumString(
-        TRANSITIONS, enum="ConnectorStatus", metadata={"description": "The connector's new status."}
+        ConnectorStatus, enum="ConnectorStatus", metadata={"description": "The connector's new status."}
     )
 
     def violations(self, values: dict[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.sync_jobs.states import TRANSITIONS
+from app.protocol import SyncStatus
 from app.wire.fields import Boolean, EnumString, JsonObject, Long, String, Timestamp
 from app.wire.nested_fields import ObjectOf
 from app.wire.parse_failure import CannotBuild
@@ -96,7 +96,7 @@ class LastSyncBody(RequestBody):
         allow_none=True, metadata={"description": "When the last access-control sync was scheduled."}
     )
     last_access_control_sync_status = EnumString(
-        TRANSITIONS,
+        SyncStatus,
         enum="ConnectorSyncStatus",
         allow_none=True,
         metadata={"description": "The status of the last access-control sync."},
@@ -114,7 +114,7 @@ class LastSyncBody(RequestBody):
         allow_none=True, metadata={"description": "When the last content sync was scheduled."}
     )
     last_sync_status = EnumString(
-        TRANSITIONS,
+        SyncStatus,
         enum="ConnectorSyncStatus",
         allow_none=True,
         metadata={"description": "The status of the last content sync."},
