@@ -104,6 +104,15 @@ def services(running_services: list[Service], elasticsearch: Elasticsearch) -> l
     return running_services
 
 
+@pytest.fixture
+def clients(services: list[Service]) -> Iterator[list[Http]]:
+    """A connection for each of up to 64 members of a crowd, spread over the services. No documents."""
+    found = [Http(services[number % len(services)].url) for number in range(64)]
+    yield found
+    for client in found:
+        client.close()
+
+
 @pytest.fixture(scope="module")
 def tap(node_url: str) -> Iterator[Wiretap]:
     """A proxy before the node that loses what a test wants lost."""

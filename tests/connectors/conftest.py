@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,12 +19,9 @@ Call = Callable[..., requests.Response]
 
 
 @pytest.fixture
-def clients(services: list[Service]) -> Iterator[list[Http]]:
-    """A connection for each of up to eight members of a crowd, spread over the services. No documents."""
-    found = [Http(services[number % len(services)].url) for number in range(8)]
-    yield found
-    for client in found:
-        client.close()
+def clients(clients: list[Http]) -> list[Http]:
+    """A crowd of eight. No documents."""
+    return clients[:8]
 
 
 @pytest.fixture

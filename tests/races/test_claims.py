@@ -25,12 +25,6 @@ def documents(elasticsearch: Elasticsearch, ids: list[str]) -> list[dict]:
     return [doc["_source"] for doc in elasticsearch.mget(index=SYNC_JOBS.alias, ids=ids)["docs"]]
 
 
-@pytest.fixture
-def clients(services: list[Service]) -> list[Http]:
-    """A connection for each of up to 64 members, spread over the services."""
-    return [Http(services[number % len(services)].url) for number in range(64)]
-
-
 @pytest.mark.parametrize("claimants", [2, 8, 32])
 def test_one_winner_whose_name_stands_on_the_job(clients, put_jobs, elasticsearch, claimants) -> None:
     jobs = put_jobs(JOBS)
@@ -62,6 +56,8 @@ def test_claimants_of_one_name_without_a_window(node_url, services, put_jobs) ->
         clients = [Http(service.url) for service in (one, two) * 4]
         for results in rush(8, put_jobs(JOBS), lambda member, job: claim(clients[member], job, "worker")):
             assert Counter(results) == {(200, "updated"): 1, (409, "status_exception"): 7}
+        for client in clients:
+            client.close()
 
 
 def test_the_same_crowd_finds_double_winners_in_read_then_write(services, put_jobs, elasticsearch) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from app.store.index_definitions import SYNC_JOBS
 from tests.races.crowd import rush
-from tests.service import Http
 
 ACTS = {
     "cancel": lambda job: ("_cancel", None),
@@ -30,8 +29,7 @@ FROM_IN_PROGRESS = {("error",): "error", ("cancel", "error"): "error", ("cancel"
 @pytest.mark.parametrize(
     ("start", "possible"), [("pending", FROM_PENDING), ("in_progress", FROM_IN_PROGRESS)]
 )
-def test_cancel_against_claim_against_error(services, put_jobs, elasticsearch, start, possible) -> None:
-    clients = [Http(services[number % len(services)].url) for number in range(3)]
+def test_cancel_against_claim_against_error(clients, put_jobs, elasticsearch, start, possible) -> None:
     names = list(ACTS)
 
     def act(member: int, job: str) -> int:
@@ -54,8 +52,7 @@ def test_cancel_against_claim_against_error(services, put_jobs, elasticsearch, s
 
 
 @pytest.mark.parametrize("path", ["_check_in", "_stats"])
-def test_64_heartbeats_at_once_are_all_taken(services, put_jobs, elasticsearch, path) -> None:
-    clients = [Http(services[number % len(services)].url) for number in range(64)]
+def test_64_heartbeats_at_once_are_all_taken(clients, put_jobs, elasticsearch, path) -> None:
     counters = {"deleted_document_count": 0, "indexed_document_count": 1, "indexed_document_volume": 2}
     body = counters if path == "_stats" else None
 

@@ -124,3 +124,5 @@ def test_as_many_requests_reach_elasticsearch_at_once_as_there_are_threads(
     with tap.gathering(THREADS, to("_update/"), seconds=8), ThreadPoolExecutor(THREADS) as threads:
         answers = threads.map(lambda n: clients[n].put(f"{JOBS}/j{n}/_check_in").status_code, range(THREADS))
         assert list(answers) == [200] * THREADS
+    for client in clients:
+        client.close()
