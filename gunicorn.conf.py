@@ -10,8 +10,8 @@ from app.settings import SettingsError, load
 
 try:
     _settings = load()
-except SettingsError as why:
-    sys.exit(str(why))  # the sentence alone, and not the traceback of a configuration file
+except SettingsError as error:
+    sys.exit(str(error))  # the sentence alone, and not the traceback of a configuration file
 
 wsgi_app = "app:create_app()"
 bind = (

@@ -225,8 +225,8 @@ def main() -> int:
             print(f"The gateway answers at http://{_joined(chosen.host, chosen.port)}", flush=True)
             gateway.wait()
             print(gateway.failure(), file=sys.stderr)
-    except GatewayError as why:
-        print(why, file=sys.stderr)
+    except GatewayError as error:
+        print(error, file=sys.stderr)
     return 1
 
 

@@ -77,11 +77,11 @@ def main() -> int:
     except _Asked:
         _say("Stopped.")
         return 0
-    except _Ended as why:
-        _say(str(why))
-        return why.status
-    except (SettingsError, Unavailable, GatewayError) as why:
-        _say(str(why))
+    except _Ended as error:
+        _say(str(error))
+        return error.status
+    except (SettingsError, Unavailable, GatewayError) as error:
+        _say(str(error))
         return 1
     return 0
 
@@ -129,10 +129,10 @@ def _free_port(host: str, port: int, variable: str = "PORT") -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             return int(probe.getsockname()[1])
-    except OSError as why:
+    except OSError as error:
         raise _Ended(
-            f"Cannot listen at {host}:{port} ({why}); HOST and {variable} name another address.", 1
-        ) from why
+            f"Cannot listen at {host}:{port} ({error}); HOST and {variable} name another address.", 1
+        ) from error
 
 
 def _key(settings: Settings) -> dict[str, str]:
@@ -146,10 +146,10 @@ def _key(settings: Settings) -> dict[str, str]:
     file = folders.make(folders.data_folder()) / "secrets.key"
     try:
         key = kept_key(file)
-    except OSError as why:
+    except OSError as error:
         raise _Ended(
-            f"Secrets have no key, since {file} cannot be read or made ({why.strerror}).", 1
-        ) from why
+            f"Secrets have no key, since {file} cannot be read or made ({error.strerror}).", 1
+        ) from error
     _say(f"Secrets are encrypted with the key in {file}")
     return {"SECRETS_KEYS": key}
 
@@ -211,8 +211,8 @@ def _readiness(url: str) -> str | None:
     """Ask the service whether it is ready: None, or what it says instead."""
     try:
         status, body = ask(f"{url}/readyz")
-    except OSError as why:
-        return str(why)
+    except OSError as error:
+        return str(error)
     return None if status == 200 else f"{status} {body.decode(errors='replace').strip()}"
 
 

@@ -53,10 +53,10 @@ def main() -> int:
         return 0
     try:
         return _rotate()
-    except SettingsError as why:
-        print(why, file=sys.stderr)
-    except ApiError as why:
-        print(why.cause.reason, file=sys.stderr)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+    except ApiError as error:
+        print(error.cause.reason, file=sys.stderr)
     return 1
 
 
@@ -69,8 +69,8 @@ def _rotate() -> int:
     print(
         f"Secrets under the key [{vault.keyring.first}]: {total}, {rotation.reencrypted} of them encrypted anew."
     )
-    for secret_id, why in rotation.failed.items():
-        print(f"The secret [{secret_id}] cannot be decrypted: {why}", file=sys.stderr)
+    for secret_id, error in rotation.failed.items():
+        print(f"The secret [{secret_id}] cannot be decrypted: {error}", file=sys.stderr)
     return 1 if rotation.failed else 0
 
 

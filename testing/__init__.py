@@ -97,8 +97,8 @@ class ConnectorService:
         try:
             with closing(docker.from_env(timeout=_DAEMON_SECONDS)) as client:  # one that hangs costs a minute
                 client.ping()
-        except (docker.errors.DockerException, OSError) as why:
-            raise NotStarted(f"Docker does not answer: {why}") from why
+        except (docker.errors.DockerException, OSError) as error:
+            raise NotStarted(f"Docker does not answer: {error}") from error
         with ExitStack() as stack:
             network = stack.enter_context(Network())
             self.network = network.name
@@ -138,10 +138,10 @@ class ConnectorService:
         stack.callback(container.stop)  # also of one that was made and could not be started
         try:
             container.start()
-        except docker.errors.APIError as why:
+        except docker.errors.APIError as error:
             raise NotStarted(
-                f"The image {container.image} cannot be had or started: {why.explanation or why}"
-            ) from why
+                f"The image {container.image} cannot be had or started: {error.explanation or error}"
+            ) from error
         deadline = time.monotonic() + self._start_seconds
         url, last = "", "it has not answered yet"
         while time.monotonic() < deadline:
@@ -170,8 +170,8 @@ def _get(url: str, path: str) -> tuple[int, str]:
         connection.request("GET", path)
         answer = connection.getresponse()
         return answer.status, answer.read().decode(errors="replace")
-    except (OSError, http.client.HTTPException) as why:
-        return 0, f"{type(why).__name__}: {why}"
+    except (OSError, http.client.HTTPException) as error:
+        return 0, f"{type(error).__name__}: {error}"
     finally:
         connection.close()
 

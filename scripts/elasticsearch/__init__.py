@@ -110,7 +110,7 @@ def _first(sources: Iterable[tuple[str, Callable[[], Source]]]) -> Source:
     for name, start in sources:
         try:
             return start()
-        except Unavailable as why:
-            reasons.append(f"{name}: {why}")
-            print(f"Elasticsearch: no {name}: {why}", file=sys.stderr, flush=True)
+        except Unavailable as error:
+            reasons.append(f"{name}: {error}")
+            print(f"Elasticsearch: no {name}: {error}", file=sys.stderr, flush=True)
     raise Unavailable("No Elasticsearch could be had. " + ". ".join(reasons) + ".")

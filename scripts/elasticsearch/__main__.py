@@ -24,8 +24,8 @@ def _main() -> int:
             return 0
         set_parent_death_signal()
         return _foreground()
-    except Unavailable as why:
-        print(why, file=sys.stderr)
+    except Unavailable as error:
+        print(error, file=sys.stderr)
         return 1
 
 

@@ -62,12 +62,12 @@ class TestContainer:
                 HttpWaitStrategy,
                 LogMessageWaitStrategy,
             )
-        except ImportError as why:
-            raise Unavailable(f"testcontainers is not installed ({why})") from why
+        except ImportError as error:
+            raise Unavailable(f"testcontainers is not installed ({error})") from error
         try:
             docker.from_env(timeout=_DOCKER_SECONDS).ping()
-        except Exception as why:  # docker's, requests' and urllib3's, each with a text of its own
-            raise Unavailable(f"Docker does not answer ({_first_line(why)})") from why
+        except Exception as error:  # docker's, requests' and urllib3's, each with a text of its own
+            raise Unavailable(f"Docker does not answer ({_first_line(error)})") from error
         try:
             container = ElasticSearchContainer(self._image)
             container.with_env("discovery.type", "single-node").with_env("ES_JAVA_OPTS", JAVA_OPTIONS["test"])
@@ -81,10 +81,10 @@ class TestContainer:
             container.start()
             self.url = f"http://{container.get_container_host_ip()}:{container.get_exposed_port(9200)}"
             self.version = version_of(self.url)
-        except BaseException as why:
+        except BaseException as error:
             self.stop()
-            if isinstance(why, Exception):
-                raise Unavailable(f"{self._image} does not start ({_first_line(why)})") from why
+            if isinstance(error, Exception):
+                raise Unavailable(f"{self._image} does not start ({_first_line(error)})") from error
             raise
         return self
 
@@ -213,12 +213,12 @@ class KeptContainer:
                 timeout=seconds,
                 check=False,
             )
-        except subprocess.TimeoutExpired as why:
-            raise Unavailable(f"docker {arguments[0]} takes longer than {seconds:.0f} s") from why
+        except subprocess.TimeoutExpired as error:
+            raise Unavailable(f"docker {arguments[0]} takes longer than {seconds:.0f} s") from error
         if asked.returncode != 0:
             raise Unavailable(f"docker {arguments[0]} says: {asked.stderr.strip().partition(chr(10))[0]}")
         return asked.stdout or ""
 
 
-def _first_line(why: Exception) -> str:
-    return (str(why) or type(why).__name__).partition("\n")[0]
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).partition("\n")[0]

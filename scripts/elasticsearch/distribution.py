@@ -97,10 +97,10 @@ def home(distribution: Distribution) -> Path:
                 extract(_fetch(distribution, unfinished), unfinished / "home")
                 (unfinished / "home").rename(ready)
                 shutil.rmtree(unfinished)
-    except (OSError, zipfile.BadZipFile) as why:
+    except (OSError, zipfile.BadZipFile) as error:
         raise Unavailable(
-            f"Elasticsearch {distribution.version} could not be put into {cache} ({why})"
-        ) from why
+            f"Elasticsearch {distribution.version} could not be put into {cache} ({error})"
+        ) from error
     return ready
 
 

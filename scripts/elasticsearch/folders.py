@@ -82,6 +82,6 @@ def make(path: Path) -> Path:
             if not folder.exists():
                 folder.mkdir(exist_ok=True)  # another process may be doing the same
                 folder.chmod(0o755)  # whatever the umask
-    except OSError as why:
-        raise Unavailable(f"{path} cannot be made ({why.strerror})") from why
+    except OSError as error:
+        raise Unavailable(f"{path} cannot be made ({error.strerror})") from error
     return path

@@ -154,9 +154,9 @@ class EmbeddedNode:
             self.version = wait_for_version(
                 self._address, self.failure, _START_SECONDS, auth, tell=self._profile == "run"
             )
-        except OSError as why:
+        except OSError as error:
             self.close()
-            raise Unavailable(f"the embedded Elasticsearch cannot be started ({why})") from why
+            raise Unavailable(f"the embedded Elasticsearch cannot be started ({error})") from error
         except BaseException:
             self.close()
             raise

@@ -114,8 +114,8 @@ def version_of(url: str, auth: tuple[str, str] | None = None) -> str:
     shown = where._replace(netloc=where.netloc.rpartition("@")[2]).geturl()  # never print a password
     try:
         status, body = ask(url, auth)
-    except OSError as why:
-        raise Unavailable(f"{shown} does not answer ({why})") from why
+    except OSError as error:
+        raise Unavailable(f"{shown} does not answer ({error})") from error
     try:
         answer: dict[str, Any] = json.loads(body)
         return str(answer["version"]["number"])

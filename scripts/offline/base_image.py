@@ -86,8 +86,8 @@ def main() -> int:
         make_base()
         make_builder(major)
         make_gateway()
-    except ImageError as why:
-        print(why, file=sys.stderr)
+    except ImageError as error:
+        print(error, file=sys.stderr)
         return 1
     print(f"make image ARGS='--build-arg BASE={BASE} --build-arg BUILDER={BUILDER}'")
     print(f"GATEWAY_IMAGE={GATEWAY}")
@@ -183,8 +183,8 @@ def exists(tag: str) -> bool:
         listed = subprocess.run(
             ["docker", "images", "--quiet", tag], capture_output=True, text=True, timeout=30, check=False
         )
-    except (OSError, subprocess.TimeoutExpired) as why:
-        raise ImageError(f"The docker command cannot be used ({why}).") from why
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ImageError(f"The docker command cannot be used ({error}).") from error
     if listed.returncode:
         raise ImageError(f"Docker does not answer: {listed.stderr.strip()}")
     return bool(listed.stdout.strip())
@@ -225,8 +225,8 @@ def add_bytes(context: tarfile.TarFile, name: str, content: bytes) -> None:
 def _codename() -> str:
     try:
         return platform.freedesktop_os_release()["VERSION_CODENAME"]
-    except (OSError, KeyError) as why:
-        raise ImageError("This machine runs neither Debian nor Ubuntu.") from why
+    except (OSError, KeyError) as error:
+        raise ImageError("This machine runs neither Debian nor Ubuntu.") from error
 
 
 if __name__ == "__main__":

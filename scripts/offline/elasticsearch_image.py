@@ -46,8 +46,8 @@ def main() -> int:
     major = os.environ.get("ELASTICSEARCH_MAJOR")
     try:
         print(make(int(major) if major else None))
-    except (ImageError, Unavailable) as why:
-        print(why, file=sys.stderr)
+    except (ImageError, Unavailable) as error:
+        print(error, file=sys.stderr)
         return 1
     return 0
 

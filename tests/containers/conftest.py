@@ -35,8 +35,8 @@ def daemon() -> Iterator[docker.DockerClient]:
     try:
         client = docker.from_env(timeout=5)
         client.ping()
-    except Exception as why:
-        lacking(f"Docker does not answer: {why}")
+    except Exception as error:
+        lacking(f"Docker does not answer: {error}")
     client.close()
     with closing(docker.from_env(timeout=120)) as client:
         yield client
@@ -50,8 +50,8 @@ def elasticsearch_image(daemon: docker.DockerClient) -> str:
     except docker.errors.ImageNotFound:
         try:
             daemon.images.pull(wanted)
-        except docker.errors.APIError as why:
-            lacking(f"{wanted} cannot be had (`make elasticsearch-image` makes one for ES_IMAGE): {why}")
+        except docker.errors.APIError as error:
+            lacking(f"{wanted} cannot be had (`make elasticsearch-image` makes one for ES_IMAGE): {error}")
     return wanted
 
 
@@ -63,8 +63,8 @@ def service_image(daemon: docker.DockerClient) -> str:
         command += [f"--build-arg=BASE={BASE}", f"--build-arg=BUILDER={BUILDER}"]
     built = subprocess.run([*command, str(REPOSITORY)], capture_output=True, text=True, check=False)
     if built.returncode:
-        why = (built.stderr or built.stdout)[-1000:]
+        error = (built.stderr or built.stdout)[-1000:]
         lacking(
-            f"The service's image cannot be built (`make base-image` where no registry is reached): {why}"
+            f"The service's image cannot be built (`make base-image` where no registry is reached): {error}"
         )
     return SERVICE_IMAGE

@@ -430,11 +430,11 @@ def test_an_idle_job_is_cleaned_up(worker, connector) -> None:
 
     worker.update(JOBS, job_id, {"last_seen": now(seconds=400), "status": "canceling"})
     assert [each.id for each in worker.idle_jobs(C)] == [job_id]
-    why = "The job has not seen any update for some time."
-    job |= worker.end(job_id, "error", why)
+    error_text = "The job has not seen any update for some time."
+    job |= worker.end(job_id, "error", error_text)
     assert worker.read(JOBS, job_id).source == job
     connector = worker.read(CONNECTORS, C).source
-    connector |= worker.unlock(C, "error", why)
+    connector |= worker.unlock(C, "error", error_text)
     assert worker.read(CONNECTORS, C).source == connector
     assert shown(worker, job_id) == job
 
@@ -688,8 +688,8 @@ def test_two_claims_of_one_job(workers, connector) -> None:
     assert error["type"] == "status_exception"
     assert f"was claimed by [{workers[winner].hostname}] at [" in error["reason"]
 
-    why = f"ProtocolError: Failed to claim job {job_id} status 409. Reason: {error['reason']}"
-    job |= workers[loser].end(job_id, "error", why)
+    error_text = f"ProtocolError: Failed to claim job {job_id} status 409. Reason: {error['reason']}"
+    job |= workers[loser].end(job_id, "error", error_text)
     assert workers[winner].read(JOBS, job_id).source == job
     late = {"indexed_document_count": 1, "indexed_document_volume": 1, "deleted_document_count": 1}
     workers[winner].call("PUT", f"/_connector/_sync_job/{job_id}/_stats", late, status=409)
