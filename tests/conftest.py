@@ -14,10 +14,10 @@ from app.store import Store
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from scripts.elasticsearch import Source, for_tests
 from tests.documents import ALIASES, ID, Stored, empty, written
+from tests.fault_proxy import FaultProxy
 from tests.groups import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401
 from tests.secured import admin, callers, guarded, secured, set_up, start_service  # noqa: F401
 from tests.service import SECRETS_KEY, Http, Service
-from tests.wiretap import Wiretap
 
 
 @pytest.fixture(scope="session")
@@ -114,10 +114,10 @@ def clients(services: list[Service]) -> Iterator[list[Http]]:
 
 
 @pytest.fixture(scope="module")
-def tap(node_url: str) -> Iterator[Wiretap]:
+def proxy(node_url: str) -> Iterator[FaultProxy]:
     """A proxy before the node that loses what a test wants lost."""
-    with Wiretap(node_url) as tap:
-        yield tap
+    with FaultProxy(node_url) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="session")

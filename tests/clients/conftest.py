@@ -18,7 +18,7 @@ from elasticsearch import Elasticsearch
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from scripts.elasticsearch.folders import cache_folder
 from tests.clients.calls import CONNECTOR, JOB, PUT, RUNNING
-from tests.clients.official import JavaScriptClient, Official, PythonClient
+from tests.clients.official_clients import JavaScriptClient, Official, PythonClient
 from tests.documents import empty
 from tests.environment import lacking
 from tests.service import Service, free_port

@@ -11,7 +11,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from tests.clients import test_life
-from tests.clients.official import JavaScriptClient, Official, PythonClient
+from tests.clients.official_clients import JavaScriptClient, Official, PythonClient
 from tests.clients.test_life import Worker
 from tests.documents import empty
 from tests.secured import password

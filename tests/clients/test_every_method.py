@@ -8,7 +8,7 @@ import elasticsearch
 import pytest
 
 from tests.clients.calls import CALLS, CONNECTOR, SECRET_CALLS, SINCE_9, Call
-from tests.clients.official import JavaScriptClient, Official, PythonClient, Refused
+from tests.clients.official_clients import JavaScriptClient, Official, PythonClient, Refused
 from tests.service import Service
 
 GONE = "gone 1/x"

@@ -7,7 +7,7 @@ from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import SYNC_JOBS
 from tests.clients.calls import CONNECTOR, JOB, NEW, SECRET_CALLS, Call
-from tests.clients.official import JavaScriptClient, Refused, answered
+from tests.clients.official_clients import JavaScriptClient, Refused, answered
 from tests.service import Service
 
 CURSOR = {"pages": [{"token": "é" * 50, "number": number} for number in range(2000)]}

@@ -8,7 +8,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import SYNC_JOBS
-from tests.clients.official import Official, Refused
+from tests.clients.official_clients import Official, Refused
 from tests.service import Service
 
 UPDATED, ACKNOWLEDGED = {"result": "updated"}, {"acknowledged": True}

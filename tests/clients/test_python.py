@@ -21,7 +21,7 @@ from elasticsearch import (
 
 from app.store.index_definitions import SYNC_JOBS
 from tests.clients.calls import CONNECTOR, JOB, RUNNING
-from tests.clients.official import answered
+from tests.clients.official_clients import answered
 from tests.service import Service
 
 # By itself the client says before each request that these methods are no stable part of it yet.

@@ -21,8 +21,8 @@ from app.store import Store, leases
 from app.store.index_definitions import CONNECTORS, LEASES
 from tests.documents import ID
 from tests.endpoints import ROOT
+from tests.fault_proxy import FaultProxy, to
 from tests.service import Http, Service
-from tests.wiretap import Wiretap, to
 
 USED = (400, "Index name [x] is used by another connector.")
 
@@ -135,28 +135,28 @@ def test_refused_request_releases_its_lease(store, write, elasticsearch, act, st
 
 
 @pytest.fixture
-def tapped(tap: Wiretap, monkeypatch) -> Store:
-    """The store of a process that reaches Elasticsearch through the tap."""
-    monkeypatch.setenv("ELASTICSEARCH_URL", tap.url)
+def proxied(proxy: FaultProxy, monkeypatch) -> Store:
+    """The store of a process that reaches Elasticsearch through the proxy."""
+    monkeypatch.setenv("ELASTICSEARCH_URL", proxy.url)
     return Store(settings.load())
 
 
 @pytest.mark.parametrize("reached", [True, False], ids=["written", "not written"])
 def test_lease_of_a_request_that_failed_half_way_expires(
-    store, tapped, tap, elasticsearch, short_leases, reached
+    store, proxied, proxy, elasticsearch, short_leases, reached
 ) -> None:
     """Whether Elasticsearch carried the write out is not known to the request; the next one waits, and then sees."""
     outage = Event()
-    search = tapped.connectors.search
+    search = proxied.connectors.search
 
     def then_nothing(query):
         page = search(query)
         outage.set()
         return page
 
-    tapped.connectors.search = then_nothing
-    with tap.losing(lambda _: outage.is_set(), answers=reached):
-        assert attempt(operations.put, tapped, "first", {"index_name": "x"})[0] == 503
+    proxied.connectors.search = then_nothing
+    with proxy.losing(lambda _: outage.is_set(), answers=reached):
+        assert attempt(operations.put, proxied, "first", {"index_name": "x"})[0] == 503
     if reached:
         assert attempt(operations.put, store, "second", {"index_name": "x"}) == USED
         assert operations.put(store, "first", {"index_name": "x"}) == "updated"
@@ -165,10 +165,12 @@ def test_lease_of_a_request_that_failed_half_way_expires(
     assert holders(elasticsearch, "x") == ["first" if reached else "second"]
 
 
-def test_lost_release_delays_the_next_request_only(store, tapped, tap, elasticsearch, short_leases) -> None:
+def test_lost_release_delays_the_next_request_only(
+    store, proxied, proxy, elasticsearch, short_leases
+) -> None:
     """The connector is attached all the same."""
-    with tap.losing(lambda request: to("_update/")(request) and b"ctx.op = 'delete'" in request.body):
-        assert operations.put(tapped, "first", {"index_name": "x"}) == "created"
+    with proxy.losing(lambda request: to("_update/")(request) and b"ctx.op = 'delete'" in request.body):
+        assert operations.put(proxied, "first", {"index_name": "x"}) == "created"
     assert elasticsearch.exists(index=LEASES.alias, id="index_name:x")
     assert operations.set_index_name(store, "first", None) == "updated"
     assert operations.put(store, "second", {"index_name": "x"}) == "created"

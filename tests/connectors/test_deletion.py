@@ -14,9 +14,9 @@ from elasticsearch import Elasticsearch
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from tests.documents import ID
 from tests.endpoints import ROOT
+from tests.fault_proxy import FaultProxy, Request, Which, to
 from tests.responses import error, no_connector
 from tests.service import Service
-from tests.wiretap import Request, Which, Wiretap, to
 
 BOTH_WAYS = pytest.mark.parametrize("hard", ["true", "false"])
 
@@ -81,9 +81,9 @@ def test_a_connector_that_cannot_be_deleted(http, connector, put_jobs, job_ids, 
 
 
 @pytest.fixture(scope="module")
-def tapped(tap: Wiretap) -> Iterator[Service]:
-    """A service that reaches Elasticsearch through the tap."""
-    with Service(tap.url, WORKERS="1") as service:
+def proxied(proxy: FaultProxy) -> Iterator[Service]:
+    """A service that reaches Elasticsearch through the proxy."""
+    with Service(proxy.url, WORKERS="1") as service:
         service.wait_until_ready()
         yield service
 
@@ -113,12 +113,12 @@ OUTAGES = {
 @pytest.mark.parametrize("answers", [False, True], ids=["requests", "answers"])
 @pytest.mark.parametrize(("number", "which", "jobs", "left", "there"), OUTAGES.values(), ids=OUTAGES.keys())
 def test_an_outage_on_the_way(
-    connector, http, tap, tapped, put_jobs, job_ids, hard, answers, number, which, jobs, left, there
+    connector, http, proxy, proxied, put_jobs, job_ids, hard, answers, number, which, jobs, left, there
 ) -> None:
     put_jobs(jobs)
     put_jobs(1, connector_id="other")
-    with tap.losing(from_the(number, which), answers=answers):
-        answer = tapped.http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")
+    with proxy.losing(from_the(number, which), answers=answers):
+        answer = proxied.http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")
         assert error(answer) == (
             503,
             "status_exception",
@@ -131,7 +131,7 @@ def test_an_outage_on_the_way(
         there = there and which is not own_write
     assert http.get(f"{ROOT}/{ID}").status_code == (200 if there else 404)
     put_jobs(2)
-    assert delete(tapped.http, hard) == (200 if there else 404)
+    assert delete(proxied.http, hard) == (200 if there else 404)
     assert job_ids() == {"other-0"}
     assert http.get(f"{ROOT}/{ID}").status_code == 404
 

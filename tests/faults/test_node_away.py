@@ -14,8 +14,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, DEFINITIONS, SYNC_JOBS
+from tests.fault_proxy import FaultProxy
 from tests.service import Http, Service
-from tests.wiretap import Wiretap
 
 ACKNOWLEDGED = 1000
 CONNECTOR = {"name": "c", "index_name": "search-c", "service_type": "mysql"}
@@ -158,7 +158,7 @@ def test_a_request_too_long_for_elasticsearch_is_told_so_at_once(mortal, survivo
     survivor.http.put("/_connector/c", json=CONNECTOR)
     job = survivor.http.post("/_connector/_sync_job", json={"id": "c"}).json()["id"]
     claim = {"worker_hostname": "w", "sync_cursor": {"a": "x" * 2**20}}
-    with Wiretap(mortal.url) as tap, Service(tap.url, WORKERS="1") as near, tap.listening() as heard:
+    with FaultProxy(mortal.url) as proxy, Service(proxy.url, WORKERS="1") as near, proxy.listening() as heard:
         near.wait_until_ready()
         for method, path, body in (
             ("PUT", f"/_connector/_sync_job/{job}/_claim", claim),

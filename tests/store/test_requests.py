@@ -11,8 +11,8 @@ from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from tests.documents import empty
+from tests.fault_proxy import FaultProxy, Request, nth, to
 from tests.service import Http, Service
-from tests.wiretap import Request, Wiretap, nth, to
 
 JOBS = "/_connector/_sync_job"
 COUNTERS = {"deleted_document_count": 1, "indexed_document_count": 2, "indexed_document_volume": 3}
@@ -31,22 +31,22 @@ EACH = pytest.mark.parametrize(("start", "path", "body", "end"), TRANSITIONS.val
 
 
 @pytest.fixture(scope="module")
-def tapped(tap: Wiretap) -> Iterator[Service]:
+def proxied(proxy: FaultProxy) -> Iterator[Service]:
     """A service that asks for callers' privileges once, and remembers."""
     settings = {"WORKERS": "1", "THREADS": str(THREADS), "AUTHORIZATION_CACHE_SECONDS": "600"}
-    with Service(tap.url, **settings) as service:
+    with Service(proxy.url, **settings) as service:
         service.wait_until_ready()
         yield service
 
 
 @pytest.fixture
-def http(tapped: Service, elasticsearch: Elasticsearch) -> Http:
-    tapped.wait_until_ready()
+def http(proxied: Service, elasticsearch: Elasticsearch) -> Http:
+    proxied.wait_until_ready()
     empty(elasticsearch)
     connector = {"index_name": "search-x", "service_type": "mysql"}
     elasticsearch.index(index=CONNECTORS.alias, id="c1", document=connector)
-    assert tapped.http.get("/_connector/c1").status_code == 200  # now the caller's privileges are known
-    return tapped.http
+    assert proxied.http.get("/_connector/c1").status_code == 200  # now the caller's privileges are known
+    return proxied.http
 
 
 def put(http: Http, path: str, body: Any) -> tuple[int, Any]:
@@ -61,10 +61,10 @@ def of_the_request(heard: list[Request]) -> list[Request]:
 
 @EACH
 def test_a_transition_is_one_request_and_nothing_is_read_before(
-    http: Http, elasticsearch: Elasticsearch, tap: Wiretap, start: str, path: str, body: Any, end: str
+    http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, start: str, path: str, body: Any, end: str
 ) -> None:
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": start})
-    with tap.listening() as heard:
+    with proxy.listening() as heard:
         assert put(http, path, body) == (200, {"result": "updated"})
     [request] = of_the_request(heard)
     assert (request.method, request.path.partition("?")[0]) == ("POST", f"/{SYNC_JOBS.alias}/_update/j1")
@@ -75,7 +75,7 @@ def test_a_transition_is_one_request_and_nothing_is_read_before(
 def test_decision_3_a_transition_that_got_lost_is_done_once(
     http: Http,
     elasticsearch: Elasticsearch,
-    tap: Wiretap,
+    proxy: FaultProxy,
     start: str,
     path: str,
     body: Any,
@@ -83,7 +83,7 @@ def test_decision_3_a_transition_that_got_lost_is_done_once(
     answers: bool,
 ) -> None:
     before = elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": start})["_version"]
-    with tap.listening() as heard, tap.losing(nth(1, to("_update/")), answers=answers):
+    with proxy.listening() as heard, proxy.losing(nth(1, to("_update/")), answers=answers):
         assert put(http, path, body) == (200, {"result": "updated"})
     assert len(of_the_request(heard)) == 2
     found = elasticsearch.get(index=SYNC_JOBS.alias, id="j1")
@@ -92,9 +92,9 @@ def test_decision_3_a_transition_that_got_lost_is_done_once(
 
 @pytest.mark.parametrize("answers", [True, False], ids=["its answer", "the request"])
 def test_decision_20_a_create_that_got_lost_makes_one_job(
-    http: Http, elasticsearch: Elasticsearch, tap: Wiretap, answers: bool
+    http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, answers: bool
 ) -> None:
-    with tap.listening() as heard, tap.losing(nth(1, to("/_create/")), answers=answers):
+    with proxy.listening() as heard, proxy.losing(nth(1, to("/_create/")), answers=answers):
         answer = http.post(JOBS, json={"id": "c1"})
     assert (answer.status_code, list(answer.json())) == (201, ["id"])
     assert len([request for request in heard if "/_create/" in request.path]) == 2
@@ -105,23 +105,23 @@ def test_decision_20_a_create_that_got_lost_makes_one_job(
 
 @pytest.mark.parametrize("answers", [True, False], ids=["its answer", "the request"])
 def test_decision_3_a_delete_that_got_lost_is_acknowledged(
-    http: Http, elasticsearch: Elasticsearch, tap: Wiretap, answers: bool
+    http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, answers: bool
 ) -> None:
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": "pending"})
-    with tap.losing(nth(1, to("/_doc/j1")), answers=answers):
+    with proxy.losing(nth(1, to("/_doc/j1")), answers=answers):
         answer = http.delete(f"{JOBS}/j1")
     assert (answer.status_code, answer.json()) == (200, {"acknowledged": True})
     assert http.delete(f"{JOBS}/j1").status_code == 404
 
 
 def test_as_many_requests_reach_elasticsearch_at_once_as_there_are_threads(
-    http: Http, elasticsearch: Elasticsearch, tap: Wiretap
+    http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy
 ) -> None:
     """Each waits for the others before it is passed on: with one connection less, none would be answered."""
     for number in range(THREADS):
         elasticsearch.index(index=SYNC_JOBS.alias, id=f"j{number}", document={"status": "in_progress"})
     clients = [Http(http.url) for _ in range(THREADS)]
-    with tap.gathering(THREADS, to("_update/"), seconds=8), ThreadPoolExecutor(THREADS) as threads:
+    with proxy.gathering(THREADS, to("_update/"), seconds=8), ThreadPoolExecutor(THREADS) as threads:
         answers = threads.map(lambda n: clients[n].put(f"{JOBS}/j{n}/_check_in").status_code, range(THREADS))
         assert list(answers) == [200] * THREADS
     for client in clients:

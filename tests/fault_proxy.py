@@ -28,7 +28,7 @@ class Request:
 Which = Callable[[Request], bool]
 
 
-class Wiretap:
+class FaultProxy:
     """A context manager; inside the block, `url` is the address to give to a service instead of the node's."""
 
     def __init__(self, node_url: str) -> None:
@@ -40,7 +40,7 @@ class Wiretap:
         self._after: list[Which] = []
         self._instead: list[tuple[Which, int, str]] = []
         self._held: list[tuple[Which, Barrier]] = []
-        tap = self
+        proxy = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -54,7 +54,7 @@ class Wiretap:
             def parse_request(self) -> bool:
                 if not super().parse_request():
                     return False
-                setattr(self, f"do_{self.command}", lambda: tap._pass_on(self))
+                setattr(self, f"do_{self.command}", lambda: proxy._pass_on(self))
                 return True
 
             def log_message(self, *_: object) -> None:

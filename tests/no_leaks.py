@@ -30,7 +30,7 @@ def failing_bodies(opening: str, closing: str) -> list[str]:
     return [*(f"{opening}{each}{closing}" for each in wrong), *cut_off, *no_object]
 
 
-def assert_nowhere(answers: Iterable[requests.Response], log: str) -> None:
+def assert_no_leak(answers: Iterable[requests.Response], log: str) -> None:
     """Neither in an answer nor in the log."""
     for answer in answers:
         assert MARKER not in answer.text, answer.request.body

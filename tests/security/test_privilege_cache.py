@@ -17,9 +17,9 @@ from app.store.callers import CONNECTOR_PRIVILEGES, Credentials
 from app.store.security import Security
 from scripts.elasticsearch import EmbeddedNode, client_major
 from scripts.elasticsearch import Security as SecuredNode
+from tests.fault_proxy import FaultProxy, nth, to
 from tests.secured import KNOWS_CONNECTOR_PRIVILEGES, Start, basic, password
 from tests.service import Http, Service
-from tests.wiretap import Wiretap, nth, to
 
 JOBS = "/_connector/_sync_job"
 ASKED = to("_has_privileges")
@@ -28,22 +28,22 @@ SECURITY_PATHS = 1 if KNOWS_CONNECTOR_PRIVILEGES else 2
 
 
 @pytest.fixture(scope="module")
-def tap(secured: EmbeddedNode) -> Iterator[Wiretap]:
-    with Wiretap(secured.url) as tap:
-        yield tap
+def proxy(secured: EmbeddedNode) -> Iterator[FaultProxy]:
+    with FaultProxy(secured.url) as proxy:
+        yield proxy
 
 
 @pytest.fixture(scope="module")
-def remembering(start_service: Start, set_up: None, tap: Wiretap) -> Iterator[Service]:
+def remembering(start_service: Start, set_up: None, proxy: FaultProxy) -> Iterator[Service]:
     """A single process that remembers for an hour."""
-    with start_service("run", tap.url, AUTHORIZATION_CACHE_SECONDS="3600") as service:
+    with start_service("run", proxy.url, AUTHORIZATION_CACHE_SECONDS="3600") as service:
         service.wait_until_ready()
         yield service
 
 
 @pytest.fixture(scope="module")
-def forgetful(start_service: Start, set_up: None, tap: Wiretap) -> Iterator[Service]:
-    with start_service("run", tap.url, AUTHORIZATION_CACHE_SECONDS="0") as service:
+def forgetful(start_service: Start, set_up: None, proxy: FaultProxy) -> Iterator[Service]:
+    with start_service("run", proxy.url, AUTHORIZATION_CACHE_SECONDS="0") as service:
         service.wait_until_ready()
         yield service
 
@@ -56,25 +56,25 @@ def key(admin) -> Iterator[tuple[str, dict[str, str]]]:
     admin.security.invalidate_api_key(ids=[made["id"]])
 
 
-def questions(tap: Wiretap, service: Service, headers: dict[str, str], status: int = 200) -> int:
+def questions(proxy: FaultProxy, service: Service, headers: dict[str, str], status: int = 200) -> int:
     """How often Elasticsearch is asked what the caller may do, for one request that ends so."""
-    with tap.listening() as heard:
+    with proxy.listening() as heard:
         assert service.http.get(JOBS, headers=headers).status_code == status
     return sum(map(ASKED, heard))
 
 
-def test_good_news_is_remembered(tap, remembering, key, admin) -> None:
+def test_good_news_is_remembered(proxy, remembering, key, admin) -> None:
     key_id, headers = key
-    assert questions(tap, remembering, headers) == SECURITY_PATHS
+    assert questions(proxy, remembering, headers) == SECURITY_PATHS
     admin.security.invalidate_api_key(ids=[key_id])
-    assert [questions(tap, remembering, headers) for _ in range(3)] == [0, 0, 0]
+    assert [questions(proxy, remembering, headers) for _ in range(3)] == [0, 0, 0]
 
 
-def test_with_0_nothing_is_remembered(tap, forgetful, key, admin) -> None:
+def test_with_0_nothing_is_remembered(proxy, forgetful, key, admin) -> None:
     key_id, headers = key
-    assert [questions(tap, forgetful, headers) for _ in range(3)] == [SECURITY_PATHS] * 3
+    assert [questions(proxy, forgetful, headers) for _ in range(3)] == [SECURITY_PATHS] * 3
     admin.security.invalidate_api_key(ids=[key_id])
-    assert questions(tap, forgetful, headers, 401) == 1
+    assert questions(proxy, forgetful, headers, 401) == 1
 
 
 def test_bad_news_is_never_remembered(remembering, admin) -> None:
@@ -87,28 +87,30 @@ def test_bad_news_is_never_remembered(remembering, admin) -> None:
 
 @pytest.mark.parametrize("trouble", ["one answer lost", "no answer", "a proxy's 502"])
 def test_an_interruption_that_only_document_work_meets_ends_what_is_remembered(
-    tap, remembering, key, admin, trouble
+    proxy, remembering, key, admin, trouble
 ) -> None:
     key_id, headers = key
     assert remembering.http.get(JOBS, headers=headers).status_code == 200
     work = to("/.elastic-connectors")
     if trouble == "one answer lost":
-        with tap.losing(nth(1, work), answers=True):
-            assert questions(tap, remembering, headers) == 0
+        with proxy.losing(nth(1, work), answers=True):
+            assert questions(proxy, remembering, headers) == 0
     elif trouble == "no answer":
-        with tap.losing(work):
-            assert questions(tap, remembering, headers, 503) == 0
+        with proxy.losing(work):
+            assert questions(proxy, remembering, headers, 503) == 0
     else:
-        with tap.answering(work, 502, "<html>Bad Gateway</html>"):
-            assert questions(tap, remembering, headers, 503) == 0
+        with proxy.answering(work, 502, "<html>Bad Gateway</html>"):
+            assert questions(proxy, remembering, headers, 503) == 0
     admin.security.invalidate_api_key(ids=[key_id])
-    assert questions(tap, remembering, headers, 401) == 1
+    assert questions(proxy, remembering, headers, 401) == 1
 
 
-def test_the_callers_credentials_are_sent_as_they_are_and_never_the_services(tap, forgetful, callers) -> None:
+def test_the_callers_credentials_are_sent_as_they_are_and_never_the_services(
+    proxy, forgetful, callers
+) -> None:
     own = basic("run")["Authorization"]
     for caller in vars(callers).values():
-        with tap.listening() as heard:
+        with proxy.listening() as heard:
             forgetful.http.get(JOBS, headers=caller)
         for request in filter(to("/_security/"), heard):
             assert request.headers.get("authorization") == caller.get("Authorization")
@@ -138,8 +140,8 @@ UNCLEAR = [
 
 
 @pytest.mark.parametrize(("status", "body"), UNCLEAR, ids=[f"{row[0]} {row[1][:24]}" for row in UNCLEAR])
-def test_what_is_no_clear_answer_closes_the_door(tap, forgetful, callers, status, body) -> None:
-    with tap.answering(ASKED, status, body), tap.listening() as heard:
+def test_what_is_no_clear_answer_closes_the_door(proxy, forgetful, callers, status, body) -> None:
+    with proxy.answering(ASKED, status, body), proxy.listening() as heard:
         answer = forgetful.http.put("/_connector/unclear", headers=callers.admin, json={})
     assert (answer.status_code, answer.json()["error"]["type"]) == (503, "status_exception")
     asked = [
@@ -152,8 +154,8 @@ def test_what_is_no_clear_answer_closes_the_door(tap, forgetful, callers, status
 @pytest.mark.parametrize(
     "held", [NOTHING_TOLD, NOTHING_TOLD.replace('"cluster":{}', '"cluster":{"manage_connector":1}')]
 )
-def test_what_is_not_said_to_be_granted_is_not(tap, forgetful, callers, held) -> None:
-    with tap.answering(ASKED, 200, held):
+def test_what_is_not_said_to_be_granted_is_not(proxy, forgetful, callers, held) -> None:
+    with proxy.answering(ASKED, 200, held):
         assert forgetful.http.put("/_connector/unclear", headers=callers.admin, json={}).status_code == 403
 
 
@@ -161,19 +163,19 @@ def test_what_is_not_said_to_be_granted_is_not(tap, forgetful, callers, held) ->
     ("status", "body"),
     [(500, "{}"), (200, "<html>"), (200, "[]"), (403, "{}"), (404, '{"error":"no handler"}')],
 )
-def test_a_refusal_whose_subject_is_not_told_is_503(tap, forgetful, callers, status, body) -> None:
-    with tap.answering(to("_authenticate"), status, body):
+def test_a_refusal_whose_subject_is_not_told_is_503(proxy, forgetful, callers, status, body) -> None:
+    with proxy.answering(to("_authenticate"), status, body):
         answer = forgetful.http.get(JOBS, headers=callers.nothing)
     assert answer.status_code == 503
-    with tap.losing(to("_authenticate")):
+    with proxy.losing(to("_authenticate")):
         assert forgetful.http.get(JOBS, headers=callers.nothing).status_code == 503
 
 
 def test_a_refusal_whose_credentials_end_meanwhile_is_401_for_our_address(
-    tap, forgetful, callers, secured
+    proxy, forgetful, callers, secured
 ) -> None:
     gone = Http(secured.url).get("/_security/_authenticate").text
-    with tap.answering(to("_authenticate"), 401, gone):
+    with proxy.answering(to("_authenticate"), 401, gone):
         answer = forgetful.http.get(f"{JOBS}?size=1", headers=callers.nothing)
     assert answer.status_code == 401
     reason = f"missing authentication credentials for REST request [{JOBS}?size=1]"
@@ -210,16 +212,16 @@ def test_no_header_of_a_caller_does_any_harm(forgetful, secured, callers, name, 
 
 
 @pytest.fixture
-def ask(tap: Wiretap, monkeypatch: pytest.MonkeyPatch):
+def ask(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch):
     """How often Elasticsearch was asked for what a user may do, in a process that remembers for so many seconds."""
-    monkeypatch.setenv("ELASTICSEARCH_URL", tap.url)
+    monkeypatch.setenv("ELASTICSEARCH_URL", proxy.url)
 
     def remembering_for(seconds: float):
         monkeypatch.setenv("AUTHORIZATION_CACHE_SECONDS", str(seconds))
         memory: Security = Store(settings.load()).security
 
         def asked(user: str) -> int:
-            with tap.listening() as heard:
+            with proxy.listening() as heard:
                 caller = memory.caller(Credentials(basic(user)["Authorization"], None), frozenset())
             manages = user in ("admin", "manager")
             assert caller.granted.issuperset(CONNECTOR_PRIVILEGES) == manages
@@ -252,27 +254,27 @@ def test_what_is_remembered_is_bounded(ask, monkeypatch) -> None:
 def test_that_there_is_no_security_is_asked_again(node_url, monkeypatch) -> None:
     """After an interruption that only document work met, and some time later at any rate."""
     monkeypatch.setattr(security, "_NO_SECURITY", 3600.0)
-    with Wiretap(node_url) as tap:
-        monkeypatch.setenv("ELASTICSEARCH_URL", tap.url)
+    with FaultProxy(node_url) as proxy:
+        monkeypatch.setenv("ELASTICSEARCH_URL", proxy.url)
         monkeypatch.setenv("AUTHORIZATION_CACHE_SECONDS", "3600")
         store = Store(settings.load())
         store.indices.ensure()
 
         def asked() -> int:
-            with tap.listening() as heard:
+            with proxy.listening() as heard:
                 caller = store.security.caller(Credentials(None, None), frozenset())
             assert caller is security.UNRESTRICTED
             return len(heard)
 
         assert [asked(), asked()] == [1, 0]
-        with tap.losing(nth(1, to("_doc/"))):
+        with proxy.losing(nth(1, to("_doc/"))):
             assert store.connectors.get("none") is None
         assert [asked(), asked()] == [1, 0]
-        with tap.losing(to("_doc/")), pytest.raises(ApiError):
+        with proxy.losing(to("_doc/")), pytest.raises(ApiError):
             store.connectors.get("none")
         assert [asked(), asked()] == [1, 0]
         monkeypatch.setattr(security, "_NO_SECURITY", 0.5)
-        with tap.losing(to("_doc/")), pytest.raises(ApiError):
+        with proxy.losing(to("_doc/")), pytest.raises(ApiError):
             store.connectors.get("none")
         assert asked() == 1
         time.sleep(0.51)

@@ -12,7 +12,7 @@ from app.secrets.encryption import DecryptionError, Keyring, new_key
 from app.store.index_definitions import CONNECTORS, SECRETS, SYNC_JOBS
 from tests.documents import empty
 from tests.endpoints import SECRETS_PATH
-from tests.nowhere import JSON, MARKER, assert_nowhere, failing_bodies
+from tests.no_leaks import JSON, MARKER, assert_no_leak, failing_bodies
 from tests.service import SECRETS_KEY
 
 FAILING_BODIES = [
@@ -63,7 +63,7 @@ def test_a_value_is_in_no_answer_but_its_own_and_in_no_log(service, elasticsearc
     assert answers[-1].status_code == 503
     answers.append(http.get("/readyz"))
 
-    assert_nowhere(answers, service.log())
+    assert_no_leak(answers, service.log())
     assert SECRETS_KEY not in service.log()
     assert SECRETS_PATH in service.log()
 

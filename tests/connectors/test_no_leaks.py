@@ -9,7 +9,7 @@ from app.store.index_definitions import CONNECTORS
 from tests.connectors.test_deletion import read_only
 from tests.documents import ID
 from tests.endpoints import ROOT
-from tests.nowhere import JSON, MARKER, assert_nowhere, failing_bodies
+from tests.no_leaks import JSON, MARKER, assert_no_leak, failing_bodies
 from tests.responses import error
 from tests.service import Http
 
@@ -47,7 +47,7 @@ def test_a_value_is_in_no_log(service, loud) -> None:
     shown = loud.get(f"{ROOT}/{ID}")
     assert shown.json()["configuration"]["password"]["value"] == MARKER
     assert loud.get(ROOT).status_code == 200
-    assert_nowhere(answers, service.log())
+    assert_no_leak(answers, service.log())
     assert PATH in service.log()
 
 
@@ -73,7 +73,7 @@ def test_a_value_is_in_no_error(service, loud, elasticsearch) -> None:
         with read_only(elasticsearch, CONNECTORS.alias):
             answers.append(sent(json=body))
     assert answers[-1].status_code == 503
-    assert_nowhere(answers, service.log())
+    assert_no_leak(answers, service.log())
 
 
 def test_syntax_errors_still_say_where(loud) -> None:
