@@ -29,7 +29,7 @@ from .source import Unavailable, wait_for_version
 # said together with "no G1", which the node's own options ask for.
 JAVA_OPTIONS = {
     "test": "-Xms256m -Xmx256m -XX:TieredStopAtLevel=1 -XX:-UseG1GC -XX:+UseSerialGC",
-    "run": "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1",
+    "run": "-Xms512m -Xmx512m",
     "bench": "-Xms1g -Xmx1g",
 }
 
