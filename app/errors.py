@@ -68,18 +68,18 @@ class PlainError(Exception):
 
 
 def illegal_argument(reason: str, caused_by: Cause | None = None) -> ApiError:
-    """400: an argument that cannot be (a parameter, a missing required field)."""
+    """400: an invalid argument (a parameter, a missing required field)."""
     return ApiError(400, Cause("illegal_argument_exception", reason, caused_by))
 
 
 def validation_failed(messages: Iterable[str]) -> ApiError:
-    """400: a request that could be read, but says what cannot be. The messages are numbered as Elasticsearch does."""
+    """400: a request that could be read but is not valid. The messages are numbered as Elasticsearch does."""
     text = "".join(f"{number}: {message};" for number, message in enumerate(messages, 1))
     return ApiError(400, Cause("action_request_validation_exception", f"Validation Failed: {text}"))
 
 
 def status_error(status: int, reason: str, caused_by: Cause | None = None) -> ApiError:
-    """`status_exception`: a refusal for the sake of the stored state, or of the service's own."""
+    """`status_exception`: refused because of what is stored, or because of the service's own state."""
     return ApiError(status, Cause("status_exception", reason, caused_by))
 
 

@@ -1,4 +1,4 @@
-"""The probes of whatever runs the service."""
+"""Probes for whatever runs the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that are not for everybody: what callers see who may read a connector but not change it."""
+"""What callers see who may read a connector but not change it: sensitive values are masked."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def _keys(text: str) -> tuple[bytes, ...]:
             key = base64.b64decode(part.strip(), validate=True)
         except (binascii.Error, ValueError):
             key = b""
-        # Which key it is must do: what is wrong with a key is as secret as the key.
+        # Only the number of the key: what is wrong with it is as secret as the key itself.
         if len(key) != _KEY_BYTES:
             raise SettingsError(
                 f"SECRETS_KEYS must be keys of {_KEY_BYTES} bytes in base64, separated by commas; number "
@@ -177,7 +177,7 @@ class Settings:
 
     @property
     def uses_tls_options(self) -> bool:
-        """Whether anything is said about certificates."""
+        """Whether any setting is about certificates."""
         return any(
             (self.elasticsearch_ca_certs, self.elasticsearch_client_cert, self.elasticsearch_cert_fingerprint)
         )

@@ -1,4 +1,4 @@
-"""Schedules in Quartz's cron syntax: whether Elasticsearch would take a text for one, and what it says if not.
+"""Schedules in Quartz's cron syntax: whether Elasticsearch would accept a text, and its error message if not.
 
 Six or seven fields, separated by blanks: second, minute, hour, day of month, month, day of week and, optionally, year. Case
 doesn't matter. Exactly one of the two days is `?`. The order of the checks is part of the contract, since the first that
@@ -81,7 +81,7 @@ def _check(expression: str) -> None:
 
 
 def _check_list(field: _Field, text: str) -> None:
-    """What must not stand beside others in a list."""
+    """Raise for values that must not be combined with others in a list."""
     if field is _DAY and not text.strip(","):
         raise _invalid(text)
     if field is _DAY and "L" in text and "," in text:

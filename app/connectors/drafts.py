@@ -1,4 +1,4 @@
-"""Editing a connector's filtering: a draft, a connector service's verdict on it, and its activation.
+"""Editing a connector's filtering: a draft, the connector service's validation of it, and its activation.
 
 Each returns `updated`, or `noop` for no change, and raises `ApiError` 404 where the connector is missing or deleted.
 """
@@ -32,7 +32,7 @@ def edit(
     rules: Sequence[Mapping[str, Any]] | None,
     advanced_snippet: Mapping[str, Any] | None,
 ) -> str:
-    """Replace the draft's rules, its advanced snippet, or both; the draft then waits for a verdict."""
+    """Replace the draft's rules, its advanced snippet, or both; the draft then waits for validation."""
     now = clock.now()
     draft: dict[str, Any] = {"validation": EDITED}
     if rules is not None:
@@ -43,7 +43,7 @@ def edit(
 
 
 def set_validation(store: Store, connector_id: str, validation: Mapping[str, Any]) -> str:
-    """Note a connector service's verdict on the draft."""
+    """Store a connector service's validation of the draft."""
     return _change(store, connector_id, DRAFT, {"draft": {"validation": validation}}, clock.now())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 EDITED = {"errors": [], "state": "edited"}
-"""The validation of a draft that nobody has looked at yet."""
+"""The validation of a draft that has been edited and not validated yet."""
 
 _DOMAIN = "DEFAULT"
 _DEFAULT_RULE = {"field": "_", "id": "DEFAULT", "policy": "include", "rule": "regex", "value": ".*"}

@@ -10,7 +10,7 @@ _LONGEST_NAME_BYTES = 255
 
 
 def violation(name: str) -> str | None:
-    """What Elasticsearch's index-name syntax has against the name, the first rule that it breaks; None for a good name."""
+    """The first rule of Elasticsearch's index-name syntax that the name breaks; None for a valid name."""
     rule = _broken_rule(name)
     if rule is None:
         return None

@@ -1,4 +1,4 @@
-"""Connectors made, found and removed: one function per use case, plain values in and out, `ApiError` where it cannot be."""
+"""Creating, finding and deleting connectors: one function per use case, plain values in and out, else an `ApiError`."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.store.search import Search
 
-# More connectors than ever have the same index: one is the rule, others were written raw.
+# More than one connector has the same index only where other programs wrote it.
 _MAX_HOLDERS = 100
 _DELETED = {"term": {"deleted": True}}
 

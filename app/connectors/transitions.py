@@ -1,4 +1,4 @@
-"""What all changes of a connector have in common: one scripted update each, and one error for a connector that is missing."""
+"""What all changes of a connector share: one scripted update each, and one error for a missing connector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be changed about a connector: one function per endpoint; each returns `updated`, or `noop` for no change.
+"""Changes of a connector: one function per endpoint; each returns `updated`, or `noop` for no change.
 
 All raise `ApiError` 404 where the connector is missing or deleted.
 """
@@ -65,13 +65,13 @@ def set_values(store: Store, connector_id: str, values: Mapping[str, Any]) -> st
 
 
 def set_error(store: Store, connector_id: str, error: str | None) -> str:
-    """Note what is wrong with the connector; None or an empty text for nothing."""
+    """Set the connector's error; None or an empty text clears it."""
     params = {"error": error, "status": ConnectorStatus.ERROR if error else ConnectorStatus.CONNECTED}
     return change(store, connector_id, FAIL, params)
 
 
 def set_native(store: Store, connector_id: str, is_native: bool) -> str:
-    """Say whether Elastic manages the connector."""
+    """Set whether Elastic manages the connector."""
     params = {
         "is_native": is_native,
         "managed_prefix": MANAGED_PREFIX,
@@ -91,7 +91,7 @@ def set_native(store: Store, connector_id: str, is_native: bool) -> str:
 
 
 def set_service_type(store: Store, connector_id: str, service_type: str) -> str:
-    """Say what the connector connects to."""
+    """Set what the connector connects to."""
     params = {
         "service_type": service_type,
         "created": ConnectorStatus.CREATED,

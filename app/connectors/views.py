@@ -1,4 +1,4 @@
-"""The endpoints of connectors themselves: read the request, call one operation, render its result."""
+"""The endpoints of connectors: read the request, call one operation, render its result."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from app.wire.rendering import json_response
 blueprint = Blueprint("connectors", __name__, url_prefix="/_connector")
 
 
-def _shown(connector: dict[str, Any]) -> dict[str, Any]:
-    """The connector as its reader may see it."""
+def _redacted(connector: dict[str, Any]) -> dict[str, Any]:
+    """The connector as the caller may see it."""
     return connector if may_manage() else masked_connector(connector)
 
 
 @blueprint.post("")
 @endpoint(action="post", body=properties.PutBody, body_optional=True)
 def create(body: dict[str, Any]) -> Response:
-    """Make a connector under an id of ours."""
+    """Create a connector with a generated id."""
     connector_id = operations.create(store(), body)
     return json_response({"id": connector_id, "result": "created"}, 201)
 
@@ -35,7 +35,7 @@ def create(body: dict[str, Any]) -> Response:
 @blueprint.put("")
 @endpoint(action="put", body=properties.PutBody, body_optional=True)
 def put_without_id(body: dict[str, Any]) -> Response:
-    """Make a connector under an id of ours, as `POST` does."""
+    """Create a connector with a generated id, as `POST` does."""
     connector_id = operations.create(store(), body)
     return json_response({"id": connector_id, "result": "created"}, 201)
 
@@ -45,13 +45,15 @@ def put_without_id(body: dict[str, Any]) -> Response:
 def list_(query: dict[str, Any]) -> Response:
     """List connectors by their index, a page at a time."""
     page = operations.list_(store(), **query)
-    return json_response({"count": page.count, "results": [_shown(connector) for connector in page.results]})
+    return json_response(
+        {"count": page.count, "results": [_redacted(connector) for connector in page.results]}
+    )
 
 
 @blueprint.put("/<connector:connector_id>")
 @endpoint(action="put", body=properties.PutBody, body_optional=True, validate_path=written_connector_id)
 def put(connector_id: str, body: dict[str, Any]) -> Response:
-    """Make a connector, or change the fields of one that were sent."""
+    """Create a connector, or change the fields of an existing one that were sent."""
     result = operations.put(store(), connector_id, body)
     return json_response({"id": connector_id, "result": result}, 201 if result == "created" else 200)
 
@@ -59,15 +61,15 @@ def put(connector_id: str, body: dict[str, Any]) -> Response:
 @blueprint.get("/<connector:connector_id>")
 @endpoint(action="get", query=GetParameters, validate_path=existing_connector_id)
 def get(connector_id: str, query: dict[str, Any]) -> Response:
-    """Show a connector."""
+    """Get a connector."""
     connector = operations.get(store(), connector_id, include_deleted=query["include_deleted"])
-    return json_response(_shown(connector))
+    return json_response(_redacted(connector))
 
 
 @blueprint.delete("/<connector:connector_id>")
 @endpoint(action="delete", query=DeleteParameters, validate_path=deleted_connector_id)
 def delete(connector_id: str, query: dict[str, Any]) -> Response:
-    """Remove a connector, or mark it as deleted."""
+    """Delete a connector, or mark it as deleted."""
     operations.delete(store(), connector_id, **query)
     return json_response({"acknowledged": True})
 
@@ -75,7 +77,7 @@ def delete(connector_id: str, query: dict[str, Any]) -> Response:
 @blueprint.put("/<connector:connector_id>/_check_in")
 @endpoint(action="update_last_seen", validate_path=written_connector_id)
 def check_in(connector_id: str) -> Response:
-    """Take a heartbeat of the connector's service."""
+    """Record a heartbeat of the connector's service."""
     return json_response({"result": updates.check_in(store(), connector_id)})
 
 
@@ -102,14 +104,14 @@ def configure(connector_id: str, body: dict[str, Any]) -> Response:
 @blueprint.put("/<connector:connector_id>/_error")
 @endpoint(action="update_error", body=properties.ErrorBody, validate_path=written_connector_id)
 def error(connector_id: str, body: dict[str, Any]) -> Response:
-    """Note what is wrong with the connector, or that nothing is."""
+    """Set or clear the connector's error."""
     return json_response({"result": updates.set_error(store(), connector_id, body["error"])})
 
 
 @blueprint.put("/<connector:connector_id>/_features")
 @endpoint(action="update_features", body=syncing.FeaturesBody, validate_path=written_connector_id)
 def features(connector_id: str, body: dict[str, Any]) -> Response:
-    """Say what the connector can do."""
+    """Set the connector's features."""
     return json_response({"result": updates.merge(store(), connector_id, body)})
 
 
@@ -131,7 +133,7 @@ def filter_(connector_id: str, body: dict[str, Any]) -> Response:
     validate_path=written_connector_id,
 )
 def validate_filtering(connector_id: str, body: dict[str, Any]) -> Response:
-    """Take a connector service's verdict on the draft."""
+    """Store a connector service's validation of the draft."""
     return json_response({"result": drafts.set_validation(store(), connector_id, body["validation"])})
 
 
@@ -145,14 +147,14 @@ def activate_filtering(connector_id: str) -> Response:
 @blueprint.put("/<connector:connector_id>/_index_name")
 @endpoint(action="update_index_name", body=properties.IndexNameBody, validate_path=written_connector_id)
 def index_name(connector_id: str, body: dict[str, Any]) -> Response:
-    """Attach an index, or none."""
+    """Attach an index, or detach it."""
     return json_response({"result": operations.set_index_name(store(), connector_id, body["index_name"])})
 
 
 @blueprint.put("/<connector:connector_id>/_last_sync")
 @endpoint(action="update_last_sync_stats", body=syncing.LastSyncBody, validate_path=written_connector_id)
 def last_sync(connector_id: str, body: dict[str, Any]) -> Response:
-    """Take how the last syncs went."""
+    """Store the results of the last syncs."""
     return json_response({"result": updates.replace(store(), connector_id, body)})
 
 
@@ -166,7 +168,7 @@ def name(connector_id: str, body: dict[str, Any]) -> Response:
 @blueprint.put("/<connector:connector_id>/_native")
 @endpoint(action="update_native", body=properties.NativeBody, validate_path=written_connector_id)
 def native(connector_id: str, body: dict[str, Any]) -> Response:
-    """Say whether Elastic manages the connector."""
+    """Set whether Elastic manages the connector."""
     return json_response({"result": updates.set_native(store(), connector_id, body["is_native"])})
 
 
@@ -187,7 +189,7 @@ def schedule(connector_id: str, body: dict[str, Any]) -> Response:
 @blueprint.put("/<connector:connector_id>/_service_type")
 @endpoint(action="update_service_type", body=properties.ServiceTypeBody, validate_path=written_connector_id)
 def service_type(connector_id: str, body: dict[str, Any]) -> Response:
-    """Say what the connector connects to."""
+    """Set the service type: what the connector connects to."""
     return json_response({"result": updates.set_service_type(store(), connector_id, body["service_type"])})
 
 
@@ -199,5 +201,5 @@ def status(connector_id: str, body: dict[str, Any]) -> Response:
 
 
 def _without_nulls(body: dict[str, Any]) -> dict[str, Any]:
-    """Null leaves these fields alone."""
+    """Without the fields that are null: null changes nothing here."""
     return {key: value for key, value in body.items() if value is not None}

@@ -1,4 +1,4 @@
-"""What can be done with secrets: one function per use case, plain values in and out, `ApiError` where it cannot be."""
+"""What can be done with secrets: one function per use case, plain values in and out, else an `ApiError`."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def open_vault(store: Store, keys: Sequence[bytes]) -> Vault:
 
 
 def create(vault: Vault, value: str) -> str:
-    """Keep a value under an id of ours; the id."""
+    """Store a value; its new id."""
     secret_id = new_id()
     vault.documents.create(secret_id, vault.keyring.seal(secret_id, value))
     return secret_id
 
 
 def put(vault: Vault, secret_id: str, value: str) -> str:
-    """Keep a value under that id, in place of the one before; the result, `created` or `updated`."""
+    """Store a value under that id, in place of the one before; the result, `created` or `updated`."""
     outcome = vault.documents.transition_or_create(secret_id, PUT, vault.keyring.seal(secret_id, value))
     return outcome.respond({Verdict.CREATED: "created", Verdict.UPDATED: "updated", Verdict.DONE: "updated"})
 
@@ -62,12 +62,12 @@ def get(vault: Vault, secret_id: str) -> str:
         return vault.keyring.open(secret_id, document)
     except DecryptionError as error:
         log.error("secret_not_opened", secret_id=secret_id, reason=str(error))
-        # 500, and no status that clients repeat: only the operator can help.
+        # 500, and no status that clients retry: only the operator can fix it.
         raise status_error(500, f"The secret [{secret_id}] cannot be decrypted: {error}") from None
 
 
 def delete(vault: Vault, secret_id: str) -> None:
-    """Forget the value."""
+    """Delete the value."""
     try:
         deleted = vault.documents.delete(secret_id)
     except IndexMissing:

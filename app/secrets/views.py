@@ -23,14 +23,14 @@ def _vault() -> operations.Vault:
 @blueprint.post("")
 @endpoint(action="secret/post", body=PostBody)
 def create(body: dict[str, Any]) -> Response:
-    """Keep a value under an id of ours."""
+    """Store a secret with a generated id."""
     return json_response({"id": operations.create(_vault(), body["value"])})
 
 
 @blueprint.put("/<segment:secret_id>")
 @endpoint(action="secret/put", body=PutBody, validate_path=written_secret_id)
 def put(secret_id: str, body: dict[str, Any]) -> Response:
-    """Keep a value under an id, in place of the one before."""
+    """Store a secret, in place of the one before."""
     result = operations.put(_vault(), secret_id, body["value"])
     return json_response({"result": result}, 201 if result == "created" else 200)
 
@@ -38,13 +38,13 @@ def put(secret_id: str, body: dict[str, Any]) -> Response:
 @blueprint.get("/<segment:secret_id>")
 @endpoint(action="secret/get", validate_path=existing_secret_id)
 def get(secret_id: str) -> Response:
-    """Show a value."""
+    """Get a secret."""
     return json_response({"id": secret_id, "value": operations.get(_vault(), secret_id)})
 
 
 @blueprint.delete("/<segment:secret_id>")
 @endpoint(action="secret/delete", validate_path=deleted_secret_id)
 def delete(secret_id: str) -> Response:
-    """Forget a value."""
+    """Delete a secret."""
     operations.delete(_vault(), secret_id)
     return json_response({"deleted": True})

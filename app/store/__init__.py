@@ -1,4 +1,4 @@
-"""All that the service asks of Elasticsearch. Nothing else imports its client."""
+"""Everything the service asks of Elasticsearch. Nothing else imports its client."""
 
 from __future__ import annotations
 

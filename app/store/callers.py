@@ -9,7 +9,7 @@ from app.store.client import safe_header_value
 
 CONNECTOR_PRIVILEGES = ("monitor_connector", "manage_connector")
 SECRET_PRIVILEGES = ("read_connector_secrets", "write_connector_secrets")
-# What stands for the connector privileges on a cluster that does not know them: privileges on these indices.
+# On a cluster that does not know the connector privileges, privileges on these indices replace them.
 INDICES = ".elastic-connectors*"
 FALLBACK_PRIVILEGES = {"monitor_connector": "read", "manage_connector": "write"}
 
@@ -34,7 +34,7 @@ class Caller:
     granted: frozenset[str]
     by_index: bool = False
     refused: ApiError | None = None
-    """Why Elasticsearch would not even look: the caller may not act as the user that they name."""
+    """Why Elasticsearch refused the question itself: the caller may not act as the user that they name."""
 
 
 UNRESTRICTED = Caller(frozenset(CONNECTOR_PRIVILEGES + SECRET_PRIVILEGES))

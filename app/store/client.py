@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 from app import json_codec, logs
 from app.settings import Settings
 
-# With these a proxy says that it does not reach Elasticsearch, and a node that it is not there yet.
+# A proxy that does not reach Elasticsearch, or a node that is still starting.
 _AWAY = frozenset({502, 503, 504})
 
 
@@ -39,7 +39,7 @@ class TracedTransport(Transport):
     def perform_request(  # type: ignore[override]
         self, method: str, target: str, *, headers: Mapping[str, str] | None = None, **options: Any
     ) -> TransportApiResponse:
-        """As the client's own, with the header."""
+        """As the parent's, with the header."""
         sent = HttpHeaders(headers or {})
         if request_id := logs.request_id.get():
             sent["x-opaque-id"] = safe_header_value(request_id)

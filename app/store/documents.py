@@ -111,7 +111,7 @@ class Documents:
         return self._send(request)
 
     def delete_all(self, filters: Sequence[Mapping[str, Any]]) -> None:
-        """Remove every document that meets all `filters`, of those that were answered before this call.
+        """Remove every document that meets all `filters`, of those whose writes were answered before this call.
 
         A document that somebody changes meanwhile is met again, until none is left. Nothing to do where there is no index.
         """
@@ -137,7 +137,7 @@ class Documents:
     def transition_or_create(
         self, document_id: str, script: Script, params: Mapping[str, Any], *, returns: Sequence[str] = ()
     ) -> Outcome:
-        """As `transition`; where there is no document, the script makes it, of an empty one with `ctx.op == 'create'`.
+        """As `transition`; where there is no document, the script creates it: it gets an empty one, with `ctx.op == 'create'`.
 
         What it says there instead gets lost in Elasticsearch: the verdict is `MISSING`. The fields `returns` of a changed
         document are the outcome's details. Makes the index where it is missing.
@@ -162,7 +162,7 @@ class Documents:
             return Page(total=0, hits=[])
 
     def _refresh(self) -> None:
-        # Never with `ignore_unavailable`: a closed index would pass for one without documents.
+        # Never with `ignore_unavailable`: a closed index would look like one without documents.
         if not self._refresh_writes:
             self._client.indices.refresh(index=self._alias)
 
@@ -239,7 +239,7 @@ class Documents:
 
 
 def _first_failure(error: ElasticsearchError) -> TransientFailure | None:
-    """What a delete-by-query says that got through, but could not delete; its status is that of its first failure."""
+    """The error of a delete-by-query that ran but could not delete; its status is that of its first failure."""
     failures = error.body.get("failures") if isinstance(error.body, Mapping) else None
     if not failures:
         return None

@@ -45,7 +45,7 @@ class DocumentExists(Exception):
 
 
 class TransientFailure(Exception):
-    """Elasticsearch did not respond, or could not: the write may have happened all the same."""
+    """Elasticsearch did not respond, or could not: the write may have happened nevertheless."""
 
     def __init__(self, error: ApiError) -> None:
         super().__init__(str(error))
@@ -101,7 +101,7 @@ def _to_api_error(
 ) -> ApiError | TransientFailure:
     """What the caller gets for an error that the store itself does not act on."""
     if status in (401, 403) and kind != "cluster_block_exception":
-        # Not the caller's credentials but ours: the caller can do nothing about it, the operator can.
+        # Our credentials, not the caller's: only the operator can fix that.
         log.error("elasticsearch_refused_credentials", status=status, reason=reason)
         return unavailable("Elasticsearch refuses the service's own credentials; its log says more.")
     if kind in ("document_parsing_exception", "mapper_parsing_exception"):
@@ -121,7 +121,7 @@ def _to_api_error(
         log.warning("elasticsearch_failed", status=status, type=kind, reason=reason)
         return TransientFailure(ApiError(503, _cause(outer) or unavailable(UNREACHABLE).cause))
     if script := _failed_script(outer):
-        # A defect of ours, which no other request avoids; but workers fail their job on a 4xx. Only the script's own lines
+        # A defect of the service, not a client error; workers fail their job on a 4xx. Only the script's own lines
         # are logged, since a reason may quote a value.
         log.error("script_failed", lines=script.get("script_stack"))
         return unavailable("A script of the service failed on the document; the service's log says where.")

@@ -16,7 +16,7 @@ _FOLDER = Path(__file__).resolve().parents[2] / "mappings"
 
 @dataclass(frozen=True)
 class IndexDefinition:
-    """What one index should be. Requests go to `alias`, always; `name` is the index that is made behind it.
+    """How one index should be. Requests always go to `alias`; `name` is the index behind it.
 
     `queried` are the dotted names of the fields that searches filter or sort by. `setting` is the setting that asks for
     the index, None where it is always needed. An index that nobody else makes has no templates.
@@ -37,7 +37,7 @@ class IndexDefinition:
 
     @classmethod
     def load(cls, file: str) -> IndexDefinition:
-        """Read one file of `mappings/`. Raises `OSError`, `ValueError` or `KeyError` on a file that is not whole."""
+        """Read one file of `mappings/`. Raises `OSError`, `ValueError` or `KeyError` on an incomplete file."""
         content = json.loads((_FOLDER / file).read_text("utf-8"))
         template: dict[str, Any] = content.get("template", {})
         return cls(

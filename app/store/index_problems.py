@@ -8,7 +8,7 @@ from typing import Any
 
 from app.store.index_definitions import IndexDefinition
 
-# Types that serve a query as well as ours.
+# Types that work for the same queries as ours.
 COMPATIBLE_TYPES = {"keyword": {"keyword", "constant_keyword", "wildcard"}, "date": {"date", "date_nanos"}}
 
 

@@ -67,7 +67,7 @@ class Indices:
         return [problem.text for problem in self._problems()]
 
     def readiness(self) -> list[str]:
-        """As `check`, but what is missing is made, once, and nothing is raised: a failure is a problem of its own."""
+        """As `check`, but what is missing is created, once, and nothing is raised: a failure is reported as a problem."""
         try:
             problems = send(lambda _: self._problems())
             if any(problem.fixable for problem in problems):
@@ -101,7 +101,7 @@ class Indices:
         return index_problems.find(definition, capabilities.body)
 
     def _put_templates(self) -> None:
-        """Templates under the names that Elasticsearch itself would use: whoever creates the indices gets them right."""
+        """Templates under the names that Elasticsearch itself would use: so whoever creates the indices creates them right."""
         present = self._component_templates()
         for definition in self._definitions:
             for name, template in definition.component_templates.items():
@@ -179,7 +179,7 @@ class Indices:
         elif len(found) == 1 and definition.alias not in found:
             [(index, state)] = found.items()
             self._add(definition, index, state)
-        # Else there is no telling which index is meant; `check` says so.
+        # Else it is not clear which index is meant; `check` reports that.
 
     def _look(self, name: str) -> dict[str, Any]:
         """Aliases and mappings of the indices behind a name."""
@@ -206,7 +206,7 @@ class Indices:
 
 
 def _is_closed(error: AuthorizationException | BadRequestError) -> bool:
-    """Elasticsearch 9 says it in the type, 8.14 as a block among others."""
+    """Elasticsearch 9 has an error type for it, 8.14 reports a cluster block."""
     return error.error == "index_closed_exception" or (
         error.error == "cluster_block_exception" and "index closed" in _reason(error)
     )

@@ -57,7 +57,7 @@ def _is_open_object(field: Mapping) -> bool:
 
 
 def _meta(existing: Mapping, wanted: Mapping) -> Mapping:
-    # A newer release beside this one has the last word, or the two would overwrite each other for ever.
+    # A newer release beside this one wins, or the two would overwrite each other for ever.
     ours = max(existing.get(META_KEY), wanted[META_KEY], key=_version)
     merged = wanted | existing | {META_KEY: ours}
     return merged if merged != existing else {}

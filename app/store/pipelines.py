@@ -28,7 +28,7 @@ class Pipelines:
         )
 
     def ensure(self) -> None:
-        """Put the pipeline where there is none. A user who may not is no error. Raises the client's exceptions."""
+        """Put the pipeline where there is none. A user without the privilege is not an error. Raises the client's exceptions."""
         try:
             if not self._exists():
                 self._put()

@@ -61,7 +61,7 @@ class UnexpectedVerdict(RuntimeError):
 
 
 Responses = Mapping[Verdict, str | Callable[[Mapping[str, Any]], ApiError]]
-"""What to make of each verdict: the result to answer, or what makes an error of the verdict's details."""
+"""What to do with each verdict: the result to return, or a function that makes an error of the verdict's details."""
 
 
 @dataclass(frozen=True, slots=True)

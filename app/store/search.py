@@ -1,4 +1,4 @@
-"""Searches whose order is total and whose pages fit together."""
+"""Searches with a total order, so that pages neither overlap nor leave documents out."""
 
 from __future__ import annotations
 

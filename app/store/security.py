@@ -43,12 +43,12 @@ SECURITY_PATHS = (_HAS_PRIVILEGES, _AUTHENTICATE)
 _NO_HANDLER = f"no handler found for uri [{_HAS_PRIVILEGES}] and method [POST]"
 _UNKNOWN_PRIVILEGE = "unknown cluster privilege"
 
-# The ways to authenticate that are named where Elasticsearch is not the one who refuses.
+# `WWW-Authenticate` headers for the 401 that is not Elasticsearch's own.
 _AUTH_CHALLENGES = ['Basic realm="security", charset="UTF-8"', "ApiKey"]
 
-# Callers remembered at once; beyond that the one not met for longest is asked for again.
+# Callers remembered at once; beyond that the least recently seen one is forgotten.
 _CALLERS = 10_000
-# Seconds. No node restarts in less, and between two requests nobody notices that it did.
+# Seconds. A node takes longer to restart, and a restart between two requests would go unnoticed.
 _NO_SECURITY = 1.0
 
 
@@ -59,18 +59,18 @@ class _Remembered:
 
 
 class Security:
-    """Asks for callers' privileges. Only good news is remembered, by digest, for `seconds`; 0 remembers nothing.
+    """Asks for callers' privileges. Only granted privileges are cached, by digest, for `seconds`; 0 caches nothing.
 
     A response that takes longer than `timeout` seconds is a 503.
 
-    An interruption ends what is remembered, and that there is no security is remembered only briefly: the
+    An interruption clears the cache, and that there is no security is cached only briefly: the
     same cluster may come back with security switched on.
     """
 
     def __init__(
         self, transport: TracedTransport, seconds: float, *, timeout: float, own_certificate: bool = False
     ) -> None:
-        # The transport and not the client: that would add the service's own credentials. All but a certificate.
+        # The transport, not the client, which would add the service's own credentials (except for a certificate).
         self._transport = transport
         self._timeout = timeout
         self._own_certificate = own_certificate
@@ -80,7 +80,7 @@ class Security:
         self._lock = Lock()
 
     def caller(self, credentials: Credentials, needed: frozenset[str]) -> Caller:
-        """The caller of these credentials. Remembered news is enough if it grants one of the `needed` privileges.
+        """The caller of these credentials. A cached one is enough if it has one of the `needed` privileges.
 
         Raises `ApiError`: 401 as Elasticsearch words it, 400 for headers that are too long, 503 where its response is not clear.
         """
@@ -148,7 +148,7 @@ class Security:
         return read_caller(status, body, lambda: held(body["cluster"]))
 
     def _ask_for_indices(self, credentials: Credentials) -> Caller:
-        """On a cluster that does not know the connector privileges, what counts is access to the indices."""
+        """On a cluster that does not know the connector privileges, access to the indices counts instead."""
         index = {"names": [INDICES], "privileges": list(FALLBACK_PRIVILEGES.values())}
         question = {"cluster": list(SECRET_PRIVILEGES), "index": [index]}
         status, body = self._request("POST", _HAS_PRIVILEGES, credentials, question)

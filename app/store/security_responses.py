@@ -13,7 +13,7 @@ from app.store.failures import TransientFailure
 
 log = structlog.get_logger(__name__)
 
-# Elasticsearch takes 16 KiB of headers in all; too long ones of the caller's are a client error.
+# Elasticsearch accepts 16 KiB of headers in all; longer ones are a client error.
 _TOO_LONG = "too_long_http_header_exception"
 
 
@@ -41,7 +41,7 @@ def reject_unauthenticated(status: int, body: Mapping[str, Any]) -> None:
 
 
 def unclear_response(status: int, body: Mapping[str, Any]) -> TransientFailure:
-    """503: a response that nothing is known of."""
+    """503: a response that is none of the expected ones."""
     log.warning("elasticsearch_security_unclear", status=status, reason=reason(body))
     return TransientFailure(unavailable("Elasticsearch does not tell what the caller may do."))
 

@@ -1,4 +1,4 @@
-"""The sync-job document at its creation, with the connector's state frozen into it."""
+"""The sync-job document at its creation, with a snapshot of the connector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be done with sync jobs: one function per use case, plain values in and out, `ApiError` where it cannot be done.
+"""What can be done with sync jobs: one function per use case, plain values in and out, else an `ApiError`.
 
 A missing job is worded in two ways, as the original does: `_check_in` and `_stats` in a sentence, the others with just the
 id, unless the index itself is missing.
@@ -46,7 +46,7 @@ class SyncJobList:
 
 
 def create(store: Store, connector_id: str, job_type: str, trigger_method: str) -> str:
-    """Queue a job for a connector with the connector's present state in it; the id of the new job."""
+    """Create a job for a connector, with a snapshot of the connector in it; the id of the new job."""
     try:
         connector = store.connectors.get(connector_id)
     except IndexMissing:
@@ -112,7 +112,7 @@ def list_(
 
 
 def delete(store: Store, sync_job_id: str) -> None:
-    """Remove the job, whatever its status."""
+    """Delete the job, whatever its status."""
     try:
         deleted = store.sync_jobs.delete(sync_job_id)
     except IndexMissing:

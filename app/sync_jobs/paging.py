@@ -1,4 +1,4 @@
-"""Tokens that say where a walk of the list stands. Opaque to clients, and of no use but for the next page."""
+"""Tokens that say where a walk through the list continues. Opaque to clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sync-job endpoints accept: each field's rule stands here, once."""
+"""What the sync-job endpoints accept: each field's rule, once."""
 
 from __future__ import annotations
 

@@ -25,15 +25,15 @@ from app.wire.rendering import json_response
 blueprint = Blueprint("sync_jobs", __name__, url_prefix="/_connector/_sync_job")
 
 
-def _shown(sync_job: dict[str, Any]) -> dict[str, Any]:
-    """The job as its reader may see it."""
+def _redacted(sync_job: dict[str, Any]) -> dict[str, Any]:
+    """The job as the caller may see it."""
     return sync_job if may_manage() else masked_sync_job(sync_job)
 
 
 @blueprint.post("")
 @endpoint(action="sync_job/post", body=CreateBody)
 def create(body: dict[str, Any]) -> Response:
-    """Queue a job for a connector."""
+    """Create a job for a connector."""
     sync_job_id = operations.create(store(), body["id"], body["job_type"], body["trigger_method"])
     return json_response({"id": sync_job_id}, 201)
 
@@ -43,7 +43,7 @@ def create(body: dict[str, Any]) -> Response:
 def list_(query: dict[str, Any]) -> Response:
     """List jobs by their creation, a page at a time."""
     page = operations.list_(store(), **query)
-    shown: dict[str, Any] = {"count": page.count, "results": [_shown(job) for job in page.results]}
+    shown: dict[str, Any] = {"count": page.count, "results": [_redacted(job) for job in page.results]}
     if page.search_after is not None:
         shown["search_after"] = page.search_after
     return json_response(shown)
@@ -52,14 +52,14 @@ def list_(query: dict[str, Any]) -> Response:
 @blueprint.get("/<segment:connector_sync_job_id>")
 @endpoint(action="sync_job/get", validate_path=existing_sync_job_id)
 def get(connector_sync_job_id: str) -> Response:
-    """Show a job."""
-    return json_response(_shown(operations.get(store(), connector_sync_job_id)))
+    """Get a job."""
+    return json_response(_redacted(operations.get(store(), connector_sync_job_id)))
 
 
 @blueprint.delete("/<segment:connector_sync_job_id>")
 @endpoint(action="sync_job/delete", validate_path=written_sync_job_id)
 def delete(connector_sync_job_id: str) -> Response:
-    """Remove a job."""
+    """Delete a job."""
     operations.delete(store(), connector_sync_job_id)
     return json_response({"acknowledged": True})
 
@@ -67,21 +67,21 @@ def delete(connector_sync_job_id: str) -> Response:
 @blueprint.put("/<segment:connector_sync_job_id>/_cancel")
 @endpoint(action="sync_job/cancel", validate_path=written_sync_job_id)
 def cancel(connector_sync_job_id: str) -> Response:
-    """End a waiting job, ask a running one to stop."""
+    """Cancel a waiting job at once, or ask the worker of a running one to stop."""
     return json_response({"result": operations.cancel(store(), connector_sync_job_id)})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_check_in")
 @endpoint(action="sync_job/check_in", validate_path=written_sync_job_id)
 def check_in(connector_sync_job_id: str) -> Response:
-    """Take a heartbeat of the job's worker."""
+    """Record a heartbeat of the job's worker."""
     return json_response({"result": operations.check_in(store(), connector_sync_job_id)})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_claim")
 @endpoint(action="sync_job/claim", body=ClaimBody, validate_path=written_sync_job_id)
 def claim(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
-    """Give a waiting job to one worker."""
+    """Claim a waiting job for a worker."""
     result = operations.claim(
         store(),
         connector_sync_job_id,
@@ -102,7 +102,7 @@ def error(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
 @blueprint.put("/<segment:connector_sync_job_id>/_stats")
 @endpoint(action="sync_job/update_stats", body=StatsBody, validate_path=written_sync_job_id)
 def stats(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
-    """Take the counters of the job's worker."""
+    """Store the counters of the job's worker."""
     counters = {key: value for key, value in body.items() if key not in ("last_seen", "metadata")}
     result = operations.report_stats(
         store(), connector_sync_job_id, counters, body.get("last_seen"), body.get("metadata")

@@ -35,10 +35,10 @@ DEFAULT_PRIVILEGES = ("manage_connector",)
 
 
 class CallerLookup(Protocol):
-    """Who asks for callers' privileges: `app.store.security.Security`."""
+    """Looks callers up: `app.store.security.Security`, or a stand-in of tests that want no security."""
 
     def caller(self, credentials: Credentials, needed: frozenset[str]) -> Caller:
-        """The caller of these credentials. Raises `ApiError` where there is none, or that is not known."""
+        """The caller of these credentials. Raises `ApiError` where there is none, or where that cannot be found out."""
 
     def subject(self, credentials: Credentials) -> str:
         """The caller as an error message names them."""
@@ -56,7 +56,7 @@ def require(action: str) -> None:
     security: CallerLookup = current_app.extensions[_SECURITY]
     credentials, caller = _credentials(), _caller()
     if not caller.granted & frozenset(needed):
-        # What is remembered may be out of date; a refusal never is.
+        # What is cached may be out of date, so a refusal is always asked for again.
         with _for_our_address():
             caller = g.caller = security.caller(credentials, frozenset(needed))
     if caller.granted & frozenset(needed):
@@ -95,7 +95,7 @@ def _authenticate() -> None:
 
 @contextmanager
 def _for_our_address() -> Iterator[None]:
-    """Elasticsearch's refusals name the request that it saw; the caller sent another one."""
+    """Elasticsearch's 401 names the request that it got from us; show the caller their own."""
     try:
         yield
     except ApiError as error:

@@ -1,4 +1,4 @@
-"""The decorator that stands between Flask and a view, and does what Elasticsearch does before an endpoint's own work."""
+"""The decorator of views: it does what Elasticsearch does before an endpoint's own work."""
 
 from __future__ import annotations
 

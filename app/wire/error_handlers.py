@@ -22,7 +22,7 @@ def install(app: Flask) -> None:
 
 
 def _http_error(error: HTTPException) -> Response:
-    """What Flask and Werkzeug raise by themselves."""
+    """The response to what Flask and Werkzeug raise by themselves."""
     target = request_context.current().target
     found: Response | PlainError | ApiError
     if isinstance(error, MethodNotAllowed):

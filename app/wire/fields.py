@@ -172,7 +172,7 @@ class EnumString(BodyField, fields.String):
 
 
 class Timestamp(BodyField, fields.String):
-    """A moment as text: ISO 8601, its time and zone optional, or milliseconds since 1970.
+    """A timestamp as text: ISO 8601, its time and zone optional, or milliseconds since 1970.
 
     Yields ISO 8601 in UTC with `Z` and 3, 6 or 9 fractional digits. With `reads_objects` an object is a refused value
     instead of a wrong token.

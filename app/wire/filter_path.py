@@ -69,7 +69,7 @@ def _matches(pattern: tuple[str, ...], key: str) -> bool:
 
 
 class _Steps:
-    """What a key makes of some paths, worked out once for each key: responses repeat theirs in every document.
+    """The effect of one key on some paths, computed once for each key: responses repeat keys in every document.
 
     `met` has all sets of paths that came up so far.
     """
@@ -95,7 +95,7 @@ class _Steps:
                 self._always.append(rest)
 
     def through(self, key: str) -> _Step:
-        """Whether a path ends at `key`, and the paths that lead on through it, if any."""
+        """Whether a path ends at `key`, and the paths that continue below it, if any."""
         if key not in self._known:
             matched = [rest for text, first, rest in self._patterns if text in key and _matches(first, key)]
             added = [*self._keys.get(key, ()), *matched]

@@ -6,7 +6,7 @@ from app.store.documents import MAX_ID_BYTES
 
 
 def too_long(document_id: str) -> list[str]:
-    """What Elasticsearch says of an id, counted in UTF-8, that it would not write; nothing when it is short enough."""
+    """The error messages for an id that Elasticsearch would not write, counted in UTF-8; none when it is short enough."""
     size = len(document_id.encode("utf-8", "surrogatepass"))
     if size <= MAX_ID_BYTES:
         return []

@@ -1,4 +1,4 @@
-"""Content negotiation: which media types are spoken, and which one a response is in."""
+"""Content negotiation: which media types are accepted, and which one a response has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ JSON = "application/json"
 VERSIONS = (9, 8)
 
 _VENDOR_JSON = "application/vnd.elasticsearch+json"
-# What is asked for, and the type of the response. Lines of JSON are JSON when there is one.
+# The type that is asked for, and the type of the response. One JSON document is also a valid ndjson response.
 _SPOKEN = {
     "application/*": JSON,
     "application/json": JSON,
@@ -19,7 +19,7 @@ _SPOKEN = {
     "application/vnd.elasticsearch+json": _VENDOR_JSON,
     "application/vnd.elasticsearch+x-ndjson": _VENDOR_JSON,
 }
-# Elasticsearch speaks these too; this service does not, and says so rather than respond in another.
+# Elasticsearch supports these too; this service does not, and refuses them rather than respond in another type.
 _FORMATS_NOT_SPOKEN = frozenset({"yaml", "cbor", "smile"})
 _NOT_SPOKEN = frozenset(
     f"application/{prefix}{name}" for prefix in ("", "vnd.elasticsearch+") for name in _FORMATS_NOT_SPOKEN
@@ -46,7 +46,7 @@ class MediaType:
 
 
 def parse(header: str, raw: str | None) -> MediaType | None:
-    """Read a header's value; None when it is absent, a list, or any type at all, which all say nothing.
+    """Read a header's value; None when it is absent, a list, or `*/*`: none of these asks for a type.
 
     Raises `ApiError` 400 for what is no media type.
     """
@@ -54,7 +54,7 @@ def parse(header: str, raw: str | None) -> MediaType | None:
         return None
     if not raw.strip():
         raise _malformed(header, f"Header [{header}] cannot be empty.")
-    # Browsers send lists; Elasticsearch disregards them.
+    # Browsers send lists; Elasticsearch ignores them.
     if "," in raw or raw.strip() == "*/*":
         return None
     first, *rest = raw.split(";")
@@ -71,7 +71,7 @@ def parse(header: str, raw: str | None) -> MediaType | None:
 
 
 def check_versions(accept: MediaType | None, content_type: MediaType | None, *, has_body: bool) -> None:
-    """Refuse versions that are not served, and with a body those that differ. Raises `ApiError` 400."""
+    """Raises `ApiError` 400 for versions that are not supported and, with a body, for versions that differ."""
     _check_served("Accept", accept)
     if not has_body:
         return
@@ -100,7 +100,7 @@ def response_type(accept: MediaType | None, content_type: MediaType | None, form
 
 
 def check_spoken(accept: MediaType | None, format_: str) -> None:
-    """Raises `PlainError` 406 when the response is wanted in a format of Elasticsearch's that is not served here."""
+    """Raises `PlainError` 406 for a response format of Elasticsearch's that is not supported here."""
     if format_.lower() in _FORMATS_NOT_SPOKEN:
         raise PlainError(406, f"format parameter [{format_}] is not supported")
     if accept is not None and accept.name in _NOT_SPOKEN and format_.lower() != "json":
@@ -108,7 +108,7 @@ def check_spoken(accept: MediaType | None, format_: str) -> None:
 
 
 def check_body_type(raw: str | None, content_type: MediaType | None) -> None:
-    """Raises `PlainError` 406 when a body comes in a type that is not read here. `raw` is the header's value."""
+    """Raises `PlainError` 406 for a body of a type that is not supported here. `raw` is the header's value."""
     if content_type is None or content_type.name not in _SPOKEN:
         raise PlainError(406, f"Content-Type header [{raw or ''}] is not supported")
 

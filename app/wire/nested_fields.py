@@ -43,7 +43,7 @@ class ListOf(BodyField, fields.List[Any]):
             return _object(self._schema_class, values[index], (index,))
         if isinstance(values[index], list):
             raise _no_list(index)
-        # Elasticsearch goes on to the token after a scalar before it looks.
+        # Elasticsearch's parser checks the token after a scalar, not the scalar itself.
         if index + 1 < len(values):
             raise _no_object(self._schema_class, token_name(values[index + 1]), (index + 1,), Spot.START)
         raise _no_object(self._schema_class, "END_ARRAY", (), Spot.LAST)

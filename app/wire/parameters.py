@@ -1,4 +1,4 @@
-"""Query parameters of an endpoint, as marshmallow fields with Elasticsearch's rules and words.
+"""Query parameters of an endpoint, as marshmallow fields with Elasticsearch's rules and error messages.
 
 The order in which a schema declares its parameters is the order in which they are parsed; the first that cannot be read
 ends the request.
@@ -21,7 +21,7 @@ _INTEGER = re.compile(r"([+-]?)0*([0-9]{1,10})")
 
 
 class QueryParameters(RequestSchema):
-    """The query parameters that one endpoint takes. Those that are not declared are none of its business."""
+    """The query parameters that one endpoint takes. Others are ignored here."""
 
     @classmethod
     def names(cls) -> list[str]:
@@ -30,14 +30,14 @@ class QueryParameters(RequestSchema):
 
     @classmethod
     def parse(cls, parameters: Mapping[str, str]) -> Parsed:
-        """Read the declared parameters, in this order. Raises `ApiError` 400 for the first that cannot be."""
+        """Read the declared parameters, in this order. Raises `ApiError` 400 for the first that cannot be read."""
         schema = schema_instance(cls)
         values = {name: field.read(parameters) for name, field in schema.load_fields.items()}
         schema.check(values)
         return Parsed(values, schema.violations(values))
 
     def check(self, values: dict[str, Any]) -> None:
-        """What can only be said once all parameters are parsed: a hook that raises `ApiError` 400."""
+        """A hook for rules between parameters: raises `ApiError` 400."""
 
 
 class _Parameter(fields.Field[Any]):
@@ -49,7 +49,7 @@ class _Parameter(fields.Field[Any]):
         return self.data_key or self.name or ""
 
     def read(self, parameters: Mapping[str, str]) -> Any:
-        """The parameter's value, or its `load_default`. Raises `ApiError` 400 for a text that stands for none."""
+        """The parameter's value, or its `load_default`. Raises `ApiError` 400 for a text that cannot be read."""
         text = parameters.get(self.parameter)
         return self.load_default if text is None else self._read(text)
 
@@ -93,7 +93,7 @@ class CommaList(_Parameter, fields.List[Any]):
 
 
 class Enum(_Parameter, fields.String):
-    """One of `choices`, in any case; the value is the choice. `enum` is what a refusal calls the set, if it has a name."""
+    """One of `choices`, in any case; the value is the choice. `enum` names the set in the error message, if it has a name."""
 
     def __init__(self, choices: Iterable[str], *, enum: str | None = None, **options: Any) -> None:
         self.choices = tuple(map(str, choices))

@@ -1,4 +1,4 @@
-"""Answers: JSON in the form the request asked for, and errors in Elasticsearch's envelope."""
+"""Responses: JSON in the form that the request asked for, and errors in Elasticsearch's envelope."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def json_response(payload: Mapping[str, Any], status: int = 200) -> Response:
 
 
 def error_response(error: ApiError | PlainError) -> Response:
-    """A failure in its envelope, whole whatever `filter_path` says."""
+    """An error in its envelope; `filter_path` does not apply to it."""
     response = _render(envelope(error), error.status)
     if isinstance(error, PlainError):
         response.headers.update(error.headers)
@@ -30,7 +30,7 @@ def error_response(error: ApiError | PlainError) -> Response:
 
 
 def envelope(error: ApiError | PlainError) -> dict[str, Any]:
-    """The JSON object that tells of an error."""
+    """The JSON object that describes an error."""
     if isinstance(error, PlainError):
         status = {"status": error.status} if error.show_status else {}
         return {"error": error.message, **status}

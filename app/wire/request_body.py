@@ -1,4 +1,4 @@
-"""The bytes of a request's body: read, inflated, and bounded in both."""
+"""The bytes of a request's body: read and decompressed, up to a limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHUNK = 64 * 1024
 # The window bits that tell zlib which wrapping to expect.
 _WINDOW = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _GZIP_MAGIC = b"\x1f\x8b"
-# Members cost time in the length of what follows them, and empty ones never reach the limit. Clients send one.
+# Each gzip member costs time in the length of the rest, and empty ones never reach the limit. Clients send one.
 _MAX_GZIP_MEMBERS = 16
 
 
@@ -36,7 +36,7 @@ def receive() -> bytes:
         return b""
     media_types.check_body_type(request.environ.get("CONTENT_TYPE"), current().content_type)
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
-    # Elasticsearch takes bodies in an encoding it does not know as they are.
+    # Elasticsearch reads a body in an encoding that it does not know as it is.
     return _inflate(body, encoding, limit) if encoding in _WINDOW else body
 
 
@@ -51,7 +51,7 @@ def _read(limit: int) -> bytes:
             if len(read) > limit:
                 raise _too_long(limit)
     except BlockingIOError:
-        # The worker's limit on silence: HTTP's status for it, since Elasticsearch has no such limit.
+        # The worker's timeout. Elasticsearch has none, so this is HTTP's own status for it.
         raise status_error(408, "the request body did not arrive in time") from None
     except (OSError, ClientDisconnected, ParseException):
         # Lost connections and broken chunks.

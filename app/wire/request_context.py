@@ -89,7 +89,7 @@ def _negotiate(context: RequestContext) -> None:
 
 
 def _wants_pretty(raw_query: str) -> bool:
-    """The flag of a request that is refused before its parameters are looked at."""
+    """The `pretty` flag of a request that is refused before its parameters are read."""
     try:
         return flag(parse_query(raw_query).get("pretty"))
     except ApiError:
@@ -98,5 +98,5 @@ def _wants_pretty(raw_query: str) -> bool:
 
 def _check_error_trace(value: str | None) -> None:
     if value not in (None, "", "true", "false"):
-        # The one flag whose refusal is a plain text.
+        # The one flag whose error is a plain text.
         raise PlainError(400, f"Failed to parse value [{value}] as only [true] or [false] are allowed.")

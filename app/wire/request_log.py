@@ -14,7 +14,7 @@ from app.wire.uri import PUBLIC_PATHS
 
 _log = structlog.get_logger("app.requests")
 
-# What a caller's id may look like to go on to Elasticsearch and into logs.
+# A caller's id that is passed on to Elasticsearch and into logs.
 _SAFE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 

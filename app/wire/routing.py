@@ -1,4 +1,4 @@
-"""Routes that match as Elasticsearch's do, and its words for a path or method that has none."""
+"""Routes that match as Elasticsearch's do, and its errors for an unknown path or method."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SegmentConverter(BaseConverter):
 class ConnectorConverter(SegmentConverter):
     """A segment that is never the name of another part of the API."""
 
-    # In the expression, or the methods of connectors would count as known where only those of the other part are.
+    # Excluded in the expression: otherwise the methods of connectors would be allowed for the other parts, too.
     regex = f"(?!(?:{'|'.join(map(re.escape, RESERVED_NAMES))})(?:/|$))[^/]*"
 
 
@@ -44,7 +44,7 @@ class ExactRule(Rule):
 
 
 def install(app: Flask) -> None:
-    """Make the app's routes behave so. Call before any route is added."""
+    """Set the app up for such routes. Call before any route is added."""
     app.url_rule_class = ExactRule  # type: ignore[assignment]  # Flask annotates the default's exact type
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
@@ -55,7 +55,7 @@ def install(app: Flask) -> None:
 
 
 def unknown_path(method: str, target: str) -> Response | PlainError:
-    """What a path without any route is answered."""
+    """The response for a path without any route."""
     if method == "OPTIONS":
         return _options(())
     if method not in METHODS:
@@ -64,7 +64,7 @@ def unknown_path(method: str, target: str) -> Response | PlainError:
 
 
 def wrong_method(method: str, target: str, error: MethodNotAllowed) -> Response | PlainError:
-    """What a known path is answered that has no route for the method."""
+    """The response for a known path that has no route for the method."""
     allowed = sorted(error.valid_methods or (), key=METHODS.index)
     if method == "OPTIONS":
         return _options(allowed)

@@ -1,22 +1,22 @@
-"""Near misses: which known name did the caller probably mean?"""
+"""Close matches: which known name did the caller probably mean?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-# Names this alike or less are not suggested.
+# Names that are not more similar than this are not suggested.
 _THRESHOLD = 0.5
 
 
 def close_matches(word: str, candidates: Iterable[str]) -> list[str]:
-    """The candidates that are more than half like `word`, the likest first, equals in alphabetical order."""
+    """The candidates that are similar to `word`, the most similar first, equals in alphabetical order."""
     scored = [(_similarity(word, candidate), candidate) for candidate in set(candidates)]
     likely = [(score, candidate) for score, candidate in scored if score > _THRESHOLD]
     return [candidate for _, candidate in sorted(likely, key=lambda pair: (-pair[0], pair[1]))]
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
-    """`did you mean [x]?`, `did you mean any of [x, y]?`, or nothing when no candidate is near."""
+    """`did you mean [x]?`, `did you mean any of [x, y]?`, or an empty text."""
     found = close_matches(word, candidates)
     if not found:
         return ""

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 TARGET = "wire.target"
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
-"""Probes come without credentials, and learn nothing but whether the service can be used."""
+"""Probes send no credentials, and learn only whether the service can be used."""
 
 RESERVED_NAMES = ("_sync_job", "_secret", "_ui", "_openapi", "_openapi.json")
-"""What stands under `/_connector` beside connectors: no ids, however they are spelled. No generated id is among them, since
-those have 20 characters."""
+"""Other parts of the API under `/_connector`, never ids of connectors, however they are percent-encoded. No generated id is
+among them, since those have 20 characters."""
 
 _HEX_PAIR = re.compile(r"[0-9A-Fa-f]{2}")
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
@@ -85,7 +85,7 @@ def parse_query(query: str) -> dict[str, str]:
 
 def _routable(path: str) -> str:
     path = "/".join(_unescaped(segment) for segment in path.rstrip("/").split("/"))
-    # Werkzeug would drop empty segments in front; encoded they match no route, which is what they shall do.
+    # Werkzeug would drop empty segments in front; encoded they match no route, as they should.
     if path.startswith("//"):
         return "/%2F" + path[2:]
     return path if path.startswith("/") else f"/{path}"

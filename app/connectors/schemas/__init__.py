@@ -1,1 +1,1 @@
-"""What the connector endpoints accept: each field's rule stands here, once."""
+"""What the connector endpoints accept: each field's rule, once."""

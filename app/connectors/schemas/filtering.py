@@ -56,7 +56,7 @@ class AdvancedSnippet(RequestBody):
 
 
 class Finding(RequestBody):
-    """What a connector service has against some rules."""
+    """What a connector service found wrong with some rules."""
 
     parser_name = "connector_filtering_validation"
     lenient = True
@@ -66,7 +66,7 @@ class Finding(RequestBody):
 
 
 class Validation(RequestBody):
-    """A connector service's verdict on a draft."""
+    """A connector service's validation of a draft."""
 
     parser_name = "filtering_validation_info"
     lenient = True
