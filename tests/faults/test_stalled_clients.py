@@ -114,7 +114,7 @@ def test_who_stops_late_costs_a_thread_for_a_while(few_threads) -> None:
             told = {"error": {"root_cause": [cause], **cause}, "status": 408}
             assert (status, json.loads(body)) == (408, told)
             assert client.recv(65536) == b""  # nobody knows where another request would begin
-        few_threads.wait_for(lambda: "does not take its answer" in few_threads.log())
+        few_threads.wait_for(lambda: "does not read its response" in few_threads.log())
         taken = 0
         while part := clients[2].recv(1 << 20):
             taken += len(part)
