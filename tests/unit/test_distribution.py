@@ -4,7 +4,7 @@ import subprocess
 import sys
 import zipfile
 
-from scripts.elasticsearch.distribution import _follow, extract
+from scripts.elasticsearch.distribution import _show_progress, extract
 
 
 def test_only_the_home_is_extracted_and_anyone_can_read_it(tmp_path):
@@ -57,7 +57,7 @@ print("[ERROR] it broke")
 """
     command = [sys.executable, "-c", maven]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        said = _follow(process, every=0.2)
+        said = _show_progress(process, seconds=0.2)
     shown = capfd.readouterr().err.splitlines()
     amounts = [line.partition("/950 MB, ")[0].strip() for line in shown if "/950 MB, " in line]
     assert len(amounts) >= 3
