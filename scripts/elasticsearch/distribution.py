@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -51,6 +50,7 @@ NEWEST_FIRST = (
 )
 
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
+_PROGRESS = re.compile(r"Progress.*?([\d.]+(?: ?[kMG]?B)?/[\d.]+ ?[MG]B)")
 
 
 def choose(javas: Sequence[Java], major: int | None = None) -> tuple[Distribution, Java]:
@@ -119,53 +119,45 @@ def _download(distribution: Distribution, into: Path) -> Path:
         f"-DoutputDirectory={into}",
         "-Dmdep.silent=true",
     ]
-    with subprocess.Popen(
-        command, cwd=into, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
-        output = _show_progress(process)
+    status, output = _run_maven(command, into)
     archives = list(into.glob("*.zip"))
-    if process.returncode != 0 or not archives:
+    if status != 0 or not archives:
         errors = [line for line in output if "ERROR" in line] or output[-1:] or ["it printed nothing"]
         raise Unavailable(f"Maven could not download {distribution.artifact}: {errors[0]}")
     return archives[0]
 
 
-def _show_progress(process: subprocess.Popen[bytes], seconds: float = PROGRESS_SECONDS) -> list[str]:
-    """Print Maven's progress every few seconds, and return the other lines of its output."""
-    progress = ""
-    ended = threading.Event()
+def _run_maven(
+    command: Sequence[str], folder: Path, seconds: float = PROGRESS_SECONDS
+) -> tuple[int, list[str]]:
+    """Run Maven in a folder and print its progress every few seconds.
 
-    def show() -> None:
-        started = time.monotonic()
-        while not ended.wait(seconds):
+    Returns:
+        Its exit status, and the lines of its output without those of its progress.
+    """
+    log, started = folder / "maven.log", time.monotonic()
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+                break
+            amount = _PROGRESS.search((_lines(log) or [""])[-1])
             print(
-                f"  {progress or 'working'}, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True
+                f"  {amount[1] if amount else 'working'}, {time.monotonic() - started:.0f} s",
+                file=sys.stderr,
+                flush=True,
             )
-
-    printer = threading.Thread(target=show, daemon=True)
-    printer.start()
-    output = []
-    try:
-        for line in filter(None, _lines(process)):
-            if amount := re.search(r"Progress.*?([\d.]+(?: ?[kMG]?B)?/[\d.]+ ?[MG]B)", line):
-                progress = amount.group(1)
-            else:
-                progress = ""  # it belonged to the previous file
-                output.append(line)
-    finally:
-        ended.set()
-        printer.join()
-    return output
+    return process.returncode, [line for line in _lines(log) if not _PROGRESS.search(line)]
 
 
-def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
-    """Split the output of a process at line feeds and carriage returns; Maven's progress uses the latter."""
-    assert process.stdout is not None
-    rest = b""
-    while chunk := os.read(process.stdout.fileno(), 65536):
-        *whole, rest = re.split(rb"[\r\n]", rest + chunk)
-        yield from (line.decode(errors="replace").strip() for line in whole)
-    yield rest.decode(errors="replace").strip()
+def _lines(log: Path) -> list[str]:
+    # Maven ends its progress lines with carriage returns; read_text turns them into line feeds.
+    return [line for line in map(str.strip, log.read_text(errors="replace").splitlines()) if line]
 
 
 def extract(archive: Path, into: Path) -> None:
