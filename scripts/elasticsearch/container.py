@@ -55,9 +55,8 @@ class TestContainer:
         """
         if self._container is not None:
             return self
-        if Path(
-            "/.dockerenv"
-        ).exists():  # this process is in a container: ports are published on the Docker host
+        if Path("/.dockerenv").exists():  # this process is in a container
+            # Ports are published on the Docker host.
             os.environ.setdefault("TESTCONTAINERS_CONNECTION_MODE", "docker_host")
         try:
             import docker
@@ -192,10 +191,8 @@ class KeptContainer:
 
     def _address(self) -> str | None:
         try:
-            return (
-                "http://"
-                + self._docker("port", self._name, "9200/tcp", seconds=_DOCKER_TIMEOUT_SECONDS).split()[0]
-            )
+            ports = self._docker("port", self._name, "9200/tcp", seconds=_DOCKER_TIMEOUT_SECONDS)
+            return f"http://{ports.split()[0]}"
         except (Unavailable, IndexError):
             return None
 

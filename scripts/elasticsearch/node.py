@@ -91,7 +91,7 @@ class EmbeddedNode:
     """One Elasticsearch node. It ends when the thread that started it ends, so start it from the main thread.
 
     As a context manager it runs inside the block. After :meth:`kill` or :meth:`stop`, :meth:`start` starts it again with
-    its data and at the same address; a throwaway folder is removed when the block or the process ends.
+    its data and at the same address; a throwaway folder is removed at the end of the block.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class EmbeddedNode:
 
         Args:
             major: The Elasticsearch major; None for the newest that a Java here can run.
-            profile: What it is for; this decides about its heap and compilers.
+            profile: The use of the node, which determines its heap and compilers.
             folder: Where config, data and logs are kept; None for a throwaway folder.
             security: Users and roles; None for a node without security.
             settings: More settings for ``elasticsearch.yml``.
@@ -117,7 +117,7 @@ class EmbeddedNode:
         self._major = major
         self._profile = profile
         self._kept_folder = folder
-        self._port = 0  # any free one; after the first start the same again
+        self._port = 0  # any free port; a restart uses the same one
         self._security = security
         self._settings = dict(settings or {})
         self._folder: Path | None = None
