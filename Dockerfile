@@ -1,6 +1,6 @@
 # docker build --tag connector-sync-service .
 # For an 8.x cluster: --build-arg ELASTICSEARCH_MAJOR=8
-# BASE: any image with Python 3.11 or newer. BUILDER: the same Python with venv; what it has more stays behind.
+# BASE: any image with Python 3.11 or newer. BUILDER: the same Python with venv; only its /service is copied.
 ARG BASE=python:3.13-slim
 ARG BUILDER=${BASE}
 
@@ -15,7 +15,7 @@ COPY gunicorn.conf.py /service/
 COPY mappings /service/mappings
 COPY scripts /service/scripts
 COPY app /service/app
-# The service cannot write where it stands, so it is compiled here.
+# The service cannot write to its own folder, so it is compiled here.
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash /service/app /service/scripts
 
 FROM ${BASE}
@@ -29,5 +29,5 @@ import http.client, os; \
 probe = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 9280), timeout=2); \
 probe.request('GET', '/healthz'); \
 raise SystemExit(probe.getresponse().status != 200)"]
-# Answers requests under way for up to 30 seconds after SIGTERM: docker stop --time 40, or the like.
+# After SIGTERM it completes requests in progress for up to 30 seconds, so stop it with docker stop --time 40.
 CMD ["/service/.venv/bin/python", "-m", "gunicorn"]

@@ -1,10 +1,10 @@
-# Everything below runs in an environment of its own, .venv/9 or .venv/8: the major of Elasticsearch and of its client.
+# There is one virtual environment per major of Elasticsearch and its client, .venv/9 and .venv/8.
 # `make test ELASTICSEARCH_MAJOR=8` runs all tests with the 8.x client against Elasticsearch 8.x.
 
 PYTHON3 ?= python3
 
 ifneq ($(shell $(PYTHON3) -c 'import sys; print(sys.version_info >= (3, 11))'),True)
-$(error $(PYTHON3) is no Python 3.11 or newer; name another one with PYTHON3=...)
+$(error $(PYTHON3) must be Python 3.11 or newer; set another one with PYTHON3=...)
 endif
 ifndef ELASTICSEARCH_MAJOR
 ELASTICSEARCH_MAJOR := $(shell $(PYTHON3) -m scripts.elasticsearch --major)
@@ -25,10 +25,10 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(VENV)/.runtime ## Run the service, with an Elasticsearch unless ELASTICSEARCH_URL names one (HOST, PORT, WORKERS, THREADS)
+run: $(VENV)/.runtime ## Run the service, with an Elasticsearch unless ELASTICSEARCH_URL is set (HOST, PORT, WORKERS, THREADS)
 	@exec $(PYTHON) -m scripts.run
 
-# Each worker has an Elasticsearch of its own, so a few tests or a cluster that is given are for one.
+# Each worker starts its own Elasticsearch, so a selection of tests, or a given cluster, runs with one.
 TEST_WORKERS ?= $(if $(ARGS)$(TEST_ELASTICSEARCH_URL),0,2)
 
 .PHONY: test
@@ -36,14 +36,14 @@ test: $(VENV)/.dev ## Run all tests against a real Elasticsearch (ARGS='-k name'
 	@exec $(PYTHON) -m pytest -n $(TEST_WORKERS) $(ARGS)
 
 .PHONY: coverage
-coverage: $(VENV)/.dev ## Run all tests and report which lines of app/ no process ran; fails under 95 % (ARGS, TEST_WORKERS)
+coverage: $(VENV)/.dev ## Run all tests and report the lines of app/ that were not run; fails under 95 % (ARGS, TEST_WORKERS)
 	@$(PYTHON) -m coverage erase
 	@$(PYTHON) -m coverage run -m pytest -n $(TEST_WORKERS) $(ARGS)
 	@$(PYTHON) -m coverage combine --quiet
 	@$(PYTHON) -m coverage report
 
 .PHONY: check
-check: $(VENV)/.dev ## Check format, lint, types and the arrows between modules
+check: $(VENV)/.dev ## Check format, lint, types and import contracts
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/mypy
@@ -54,12 +54,12 @@ bench: $(VENV)/.dev ## Measure the service (ARGS goes to the benchmark)
 	@exec $(PYTHON) -m scripts.bench $(ARGS)
 
 .PHONY: format
-format: $(VENV)/.dev ## Format the code and repair what can be repaired
+format: $(VENV)/.dev ## Format the code and apply automatic fixes
 	@$(VENV)/bin/ruff check --fix
 	@$(VENV)/bin/ruff format
 
 .PHONY: lock
-lock: .venv/lock/.uv ## Pin all requirements anew (ARGS=--upgrade for newer ones)
+lock: .venv/lock/.uv ## Pin all requirements again (ARGS=--upgrade for newer ones)
 	@for major in 9 8; do \
 	    echo "elasticsearch<$$((major + 1))" | $(COMPILE) pyproject.toml - -o requirements/runtime-$$major.txt && \
 	    $(COMPILE) --group dev pyproject.toml -c requirements/runtime-$$major.txt -o requirements/dev-$$major.txt \
@@ -79,11 +79,11 @@ image: ## Build the service's image, connector-sync-service (ARGS goes to docker
 	@exec docker build --tag connector-sync-service --build-arg ELASTICSEARCH_MAJOR=$(ELASTICSEARCH_MAJOR) $(ARGS) .
 
 .PHONY: base-image
-base-image: | $(PYTHON) ## Make what that image is built on of Debian's packages, where no registry is reached
+base-image: | $(PYTHON) ## Build that image's base images from Debian's packages, without a registry
 	@exec $(PYTHON) -m scripts.offline.base_image
 
 .PHONY: elasticsearch-image
-elasticsearch-image: ## Make a local Elasticsearch image for ES_IMAGE, where no registry is reached
+elasticsearch-image: ## Build an Elasticsearch image for ES_IMAGE, without a registry
 	@exec $(PYTHON3) -m scripts.offline.elasticsearch_image
 
 .PHONY: test-image-python
@@ -95,11 +95,11 @@ test-image-python: base-image ## Run the unit tests with the Python of the servi
 	    exec .venv/bin/python -m pytest tests/unit $(ARGS)'
 
 .PHONY: clean
-clean: ## Remove the environments and every cache (not the data of `make run`)
+clean: ## Remove the virtual environments and all caches (not the data of `make run`)
 	rm -rf .venv .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# --universal: one file for every supported Python and platform. Never an index's address: each machine has its own.
+# --universal: one file for all supported Pythons and platforms. No addresses of indexes: each machine has its own.
 COMPILE = .venv/lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
     --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
 
@@ -111,7 +111,7 @@ $(VENV)/.runtime: requirements/runtime-$(ELASTICSEARCH_MAJOR).txt | $(PYTHON)
 $(VENV)/.dev: requirements/dev-$(ELASTICSEARCH_MAJOR).txt | $(PYTHON)
 	@echo "Installing the requirements for development into $(VENV)"
 	@$(PIP_INSTALL) --require-hashes -r $<
-	@touch $(VENV)/.runtime $@  # they are among them
+	@touch $(VENV)/.runtime $@  # these include the service's
 
 .venv/lock/.uv: | .venv/lock/bin/python
 	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9

@@ -1,4 +1,4 @@
-"""How gunicorn serves the application; read by itself when it is started in this folder."""
+"""Configuration of gunicorn, which reads it by itself when it is started in this folder."""
 
 import sys
 
@@ -11,29 +11,29 @@ from app.settings import SettingsError, load
 try:
     _settings = load()
 except SettingsError as error:
-    sys.exit(str(error))  # the sentence alone, and not the traceback of a configuration file
+    sys.exit(str(error))  # gunicorn would print a traceback
 
 wsgi_app = "app:create_app()"
 bind = (
     f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 )
 
-# Two processes use two cores, and a thread waits for Elasticsearch most of its time.
-worker_class = "app.wire.gunicorn_worker.Worker"  # threads, and refusals in our envelope
+# Each process uses one core; threads are cheap, because they wait for Elasticsearch most of the time.
+worker_class = "app.wire.gunicorn_worker.Worker"  # with threads, and errors in Elasticsearch's format
 workers = _settings.workers
 threads = _settings.threads
 
 keepalive = 75  # longer than the idle connections of clients and of usual load balancers
 graceful_timeout = 30
-limit_request_line = 8190  # the largest that is a limit at all; twice as much as Elasticsearch takes
-limit_request_field_size = 16384  # as much as Elasticsearch takes: some tokens are long
+limit_request_line = 8190  # gunicorn's maximum; Elasticsearch accepts half of it
+limit_request_field_size = 16384  # as in Elasticsearch: some tokens are long
 
 accesslog = None  # the application logs its requests
-control_socket_disable = True  # it would write below the home folder
+control_socket_disable = True  # it would write to the home folder
 
 
 class _SharedLog(Logger):  # type: ignore[misc]
-    """Gunicorn's own lines, in the format of all the others."""
+    """Sends gunicorn's log through the root logger, so that all lines have one format."""
 
     def setup(self, cfg: object) -> None:
         super().setup(cfg)
@@ -42,7 +42,7 @@ class _SharedLog(Logger):  # type: ignore[misc]
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Once a worker process has its application: create what is missing of the indices, in the background."""
+    """Create missing indices in the background, once a worker process has loaded the application."""
     context.prepare(worker.wsgi)
 
 

@@ -1,1 +1,1 @@
-"""What developers and operators run, one command each. `offline` is only for machines without an image registry."""
+"""Commands for developers and operators. `offline` is for machines that cannot reach an image registry."""

@@ -1,12 +1,12 @@
-"""make bench: claims through the service, beside the same claims without it, on one node in one run.
+"""make bench: compares claims through the service with claims sent directly to Elasticsearch, on one node.
 
-Three ways to claim a job, each with 1, 8 and 64 clients:
+It claims jobs in three ways, each with 1, 8 and 64 clients:
 
 - service: `PUT /_connector/_sync_job/{id}/_claim` over HTTP;
 - direct: the same scripted update, sent to Elasticsearch by its Python client;
-- original: what Elasticsearch's own API does: read the job, then update it without a condition and refresh.
+- original: as Elasticsearch's own API does it: read the job, then update it without a condition and refresh.
 
-A machine's speed varies from minute to minute, so the ways take turns, and what counts is the ratio within the run.
+The speed of a machine varies from minute to minute, so the three ways take turns; compare the ratios within one run.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from app.store.index_definitions import SYNC_JOBS
 from app.sync_jobs.operations import CLAIM
 from app.sync_jobs.states import TRANSITIONS
 from scripts.elasticsearch import Cluster, EmbeddedNode, Source
-from scripts.elasticsearch.source import version_of
+from scripts.elasticsearch.source import http_get, version_of
 
 CLIENTS = (1, 8, 64)
 Claim = Callable[[str], None]
@@ -40,19 +40,17 @@ Claim = Callable[[str], None]
 
 def main() -> None:
     """Measure and print the table."""
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    arguments.add_argument("--seconds", type=float, default=3, help="how long each turn takes (default: 3)")
-    arguments.add_argument(
-        "--turns", type=int, default=3, help="turns of each way, the median counts (default: 3)"
-    )
-    options = arguments.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=3, help="how long each turn takes (default: 3)")
+    parser.add_argument("--turns", type=int, default=3, help="turns of each way (default: 3)")
+    options = parser.parse_args()
     with (
         _elasticsearch() as source,
-        _service(source.url) as url,
+        _service(source.url) as address,
         Elasticsearch(source.url, connections_per_node=max(CLIENTS), request_timeout=60) as client,
     ):
         ways: dict[str, Callable[[], Claim]] = {
-            "service": lambda: _through_service(url),
+            "service": lambda: _through_service(address),
             "direct": lambda: _direct(client),
             "original": lambda: _read_then_write(client),
         }
@@ -75,7 +73,7 @@ def main() -> None:
 
 
 def _elasticsearch() -> Source:
-    """A node of our own; never the cluster of ELASTICSEARCH_URL, which may be somebody's."""
+    """Start an embedded node, or use the cluster of TEST_ELASTICSEARCH_URL; never that of ELASTICSEARCH_URL."""
     if url := os.environ.get("TEST_ELASTICSEARCH_URL"):
         return Cluster(url, version_of(url))
     return EmbeddedNode(profile="bench")
@@ -95,7 +93,7 @@ def _service(elasticsearch_url: str) -> Iterator[str]:
     repository = Path(__file__).resolve().parent.parent
     process = subprocess.Popen([sys.executable, "-m", "gunicorn"], cwd=repository, env=environment)
     try:
-        while not _is_ready(port):
+        while not _is_ready(f"http://127.0.0.1:{port}/readyz"):
             if process.poll() is not None:
                 raise SystemExit("the service did not start")
             time.sleep(0.1)
@@ -105,15 +103,11 @@ def _service(elasticsearch_url: str) -> Iterator[str]:
         process.wait()
 
 
-def _is_ready(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+def _is_ready(url: str) -> bool:
     try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
+        return http_get(url, timeout=60)[0] == 200
     except OSError:
         return False
-    finally:
-        connection.close()
 
 
 def _pending_jobs(client: Elasticsearch, count: int) -> list[str]:
@@ -125,7 +119,7 @@ def _pending_jobs(client: Elasticsearch, count: int) -> list[str]:
 
 
 def _rate(connect: Callable[[], Claim], clients: int, jobs: list[str], seconds: float) -> float:
-    """Claims a second by so many clients at once. Each job is claimed once; the run ends with the time or the jobs."""
+    """Measure the claims per second of several clients, each job claimed once, until the time or the jobs run out."""
     queue = iter(jobs)
     lock = threading.Lock()
     start = threading.Barrier(clients + 1)
@@ -144,8 +138,8 @@ def _rate(connect: Callable[[], Claim], clients: int, jobs: list[str], seconds: 
                     return
                 claim(job)
                 done[number] += 1
-        except BaseException as failure:
-            failures.append(failure)
+        except BaseException as error:
+            failures.append(error)
             start.abort()
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
@@ -153,12 +147,12 @@ def _rate(connect: Callable[[], Claim], clients: int, jobs: list[str], seconds: 
         thread.start()
     deadline[0] = time.monotonic() + seconds
     start.wait()
-    began = time.monotonic()
+    started = time.monotonic()
     for thread in threads:
         thread.join()
     if failures:
         raise failures[0]
-    return sum(done) / (time.monotonic() - began)
+    return sum(done) / (time.monotonic() - started)
 
 
 def _through_service(address: str) -> Claim:
@@ -168,9 +162,9 @@ def _through_service(address: str) -> Claim:
 
     def claim(job: str) -> None:
         connection.request("PUT", f"/_connector/_sync_job/{job}/_claim", body, headers)
-        answer = connection.getresponse()
-        text = answer.read()
-        if answer.status != 200:
+        response = connection.getresponse()
+        text = response.read()
+        if response.status != 200:
             raise RuntimeError(text.decode())
 
     return claim

@@ -1,4 +1,4 @@
-"""nginx in the foreground as one address for both: /_connector is the service, all else is Elasticsearch."""
+"""nginx in the foreground as one address: /_connector goes to the service, the rest to Elasticsearch."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from urllib.parse import SplitResult, urlsplit
 
 import certifi
 
-from scripts.parent_death import set_parent_death_signal, with_parent_death_signal
+from scripts.parent_death import exit_on_signals, with_parent_death_signal
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "gateway" / "nginx.conf.template"
 
-# What surrounds the template elsewhere is the nginx.conf of a distribution or an image. This one needs no right at all:
-# every path is below the folder that nginx is started with.
+# Elsewhere the template is included by the nginx.conf of a distribution or an image. This one needs no privileges: all
+# its paths are below the folder that nginx is started with.
 _MAIN = """
 daemon off;
 worker_processes 1;
@@ -51,7 +51,7 @@ proxy_ssl_server_name on;
 proxy_ssl_name "{host}";
 proxy_ssl_verify on;
 proxy_ssl_verify_depth 5;
-proxy_ssl_trusted_certificate "{authorities}";
+proxy_ssl_trusted_certificate "{ca_certs}";
 """
 
 _START_SECONDS = 10.0
@@ -59,11 +59,11 @@ _GRACE_SECONDS = 5.0
 
 
 class GatewayError(Exception):
-    """There can be no gateway; the text is one sentence that says why."""
+    """The gateway cannot run; the message says why."""
 
 
 class Gateway:
-    """nginx with our configuration, which ends when the thread that started it ends: start it from the main thread."""
+    """nginx with our configuration. It ends when the thread that started it ends, so start it from the main thread."""
 
     def __init__(
         self, host: str, port: int, connectors_url: str, elasticsearch_url: str, ca_certs: str | None = None
@@ -71,28 +71,31 @@ class Gateway:
         """Describe the gateway; nothing is started yet.
 
         Args:
-            host: Where to listen.
-            port: Where to listen.
-            connectors_url: The service, over http.
-            elasticsearch_url: Elasticsearch: one address, or several of one cluster separated by commas. Credentials in
-                it are not used, since callers bring their own.
-            ca_certs: A file with the certificates of the authority that signed Elasticsearch's; None for the usual ones.
+            host: The address to listen at.
+            port: The port to listen at.
+            connectors_url: The address of the service, over http.
+            elasticsearch_url: The address of Elasticsearch, or several of one cluster separated by commas. Credentials
+                in it are not used: callers send their own.
+            ca_certs: A file with the certificate authorities that Elasticsearch's certificate is checked against; None
+                for the usual ones.
 
         Raises:
             GatewayError: One of the addresses cannot be used.
         """
-        self._elasticsearch = [_checked(url) for url in elasticsearch_url.split(",")]
-        self._authorities = Path(ca_certs or certifi.where()).absolute()
+        self._elasticsearch = [_parse_url(url) for url in elasticsearch_url.split(",")]
+        self._ca_certs = Path(ca_certs or certifi.where()).absolute()
         first = self._elasticsearch[0]
         if len({each.scheme for each in self._elasticsearch}) > 1:
             raise GatewayError("The gateway needs one scheme for all addresses of Elasticsearch.")
         if first.scheme == "https" and len({each.hostname for each in self._elasticsearch}) > 1:
-            raise GatewayError("The gateway checks certificates for one host name of Elasticsearch only.")
+            raise GatewayError(
+                "The gateway can check the certificate of one host name of Elasticsearch only."
+            )
         self._values = {
-            "GATEWAY_LISTEN": _joined(host, port),
-            "CONNECTORS_ADDRESS": _server(_checked(connectors_url)),
-            # More servers than one, in a place for one.
-            "ELASTICSEARCH_ADDRESS": ";\n    server ".join(map(_server, self._elasticsearch)),
+            "GATEWAY_LISTEN": host_and_port(host, port),
+            "CONNECTORS_ADDRESS": _server_address(_parse_url(connectors_url)),
+            # The template has one "server" line; this makes several of it.
+            "ELASTICSEARCH_ADDRESS": ";\n    server ".join(map(_server_address, self._elasticsearch)),
             "ELASTICSEARCH_SCHEME": first.scheme,
         }
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -102,23 +105,23 @@ class Gateway:
         """Start nginx and wait until it listens.
 
         Raises:
-            GatewayError: There is no nginx, or it does not start; then it has said why on standard error.
+            GatewayError: nginx is not installed, or does not start; its reason is on standard error.
         """
-        # Debian's users do not have the folder of nginx in their PATH.
+        # Debian installs nginx in a folder that is not in the PATH of users.
         nginx = shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
         if nginx is None:
             raise GatewayError(
-                "The gateway needs nginx, which is not installed (Debian's nginx-light will do)."
+                "The gateway needs nginx, which is not installed (Debian's nginx-light is enough)."
             )
         self._folder = tempfile.TemporaryDirectory(prefix="connector-sync-service-gateway-")
         folder = Path(self._folder.name)
-        folder.chmod(0o755)  # root's nginx serves as another user
+        folder.chmod(0o755)  # nginx started by root serves as another user
         (folder / "nginx.conf").write_text(_MAIN)
         (folder / "gateway.conf").write_text(render(TEMPLATE.read_text(), self._values))
         if self._values["ELASTICSEARCH_SCHEME"] == "https":
             host = self._elasticsearch[0].hostname
-            (folder / "tls.conf").write_text(_TLS.format(host=host, authorities=self._authorities))
-        # In a session of its own, since nginx takes the Ctrl-C of a terminal as "at once".
+            (folder / "tls.conf").write_text(_TLS.format(host=host, ca_certs=self._ca_certs))
+        # In a session of its own: nginx would stop at once at the Ctrl-C of a terminal.
         self._process = subprocess.Popen(
             with_parent_death_signal(
                 [nginx, "-e", "stderr", "-p", f"{folder}/", "-c", f"{folder}/nginx.conf"]
@@ -127,28 +130,28 @@ class Gateway:
             start_new_session=True,
         )
         try:
-            self._wait(folder / "nginx.pid")
+            self._wait_until_it_listens(folder / "nginx.pid")
         except BaseException:
             self.stop()
             raise
         return self
 
     def failure(self) -> str | None:
-        """Say how nginx ended by itself; None while it runs."""
+        """Say how nginx exited by itself; None while it runs."""
         if self._process is None or self._process.poll() is None:
             return None
-        return f"nginx ended with status {self._process.returncode}; what it said stands above"
+        return f"nginx exited with status {self._process.returncode}; see its output above"
 
     def wait(self) -> None:
-        """Wait until nginx ends."""
+        """Wait until nginx exits."""
         if self._process is not None:
             self._process.wait()
 
     def stop(self) -> None:
-        """Let nginx answer the requests under way for some seconds, then end it."""
+        """Stop nginx; requests in progress get some seconds to complete."""
         if self._process is not None:
-            for asked in (signal.SIGQUIT, signal.SIGTERM, signal.SIGKILL):
-                self._process.send_signal(asked)
+            for number in (signal.SIGQUIT, signal.SIGTERM, signal.SIGKILL):
+                self._process.send_signal(number)
                 with suppress(subprocess.TimeoutExpired):
                     self._process.wait(_GRACE_SECONDS)
                     break
@@ -157,15 +160,15 @@ class Gateway:
             self._folder.cleanup()
             self._folder = None
 
-    def _wait(self, pid_file: Path) -> None:
+    def _wait_until_it_listens(self, pid_file: Path) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        while (ended := self.failure()) is None:
+        while (failure := self.failure()) is None:
             if pid_file.exists():  # nginx writes it once it listens
                 return
             if time.monotonic() > deadline:
-                raise GatewayError("The gateway cannot be started, since nginx does not listen.")
+                raise GatewayError("The gateway cannot be started, because nginx does not listen.")
             time.sleep(0.02)
-        raise GatewayError(f"The gateway cannot be started, since {ended}.")
+        raise GatewayError(f"The gateway cannot be started, because {failure}.")
 
     def __enter__(self) -> Self:
         return self.start()
@@ -175,54 +178,59 @@ class Gateway:
 
 
 def render(template: str, values: dict[str, str]) -> str:
-    """Put values where a template says ``${NAME}``, as envsubst does; nginx's own variables stay."""
+    """Replace ``${NAME}`` in a template, as envsubst does; nginx's own variables, ``$name``, are left alone.
+
+    Args:
+        template: The text with the placeholders.
+        values: What to put in, by name.
+    """
     return re.sub(r"\$\{([A-Z_]+)\}", lambda match: values[match[1]], template)
 
 
-def _checked(url: str) -> SplitResult:
+def _parse_url(url: str) -> SplitResult:
     parts = urlsplit(url.strip())
-    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # never print a password
+    printable = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without the password
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise GatewayError(f"The gateway needs an http or https address, and {shown} is none.")
+        raise GatewayError(f"The gateway needs an http or https address, not {printable}.")
     if parts.path.strip("/") or parts.query:
-        raise GatewayError(f"The gateway passes paths on as they are, so {shown} may have none.")
+        raise GatewayError(f"The gateway forwards paths unchanged, so {printable} must not have a path.")
     return parts
 
 
-def _server(url: SplitResult) -> str:
+def _server_address(url: SplitResult) -> str:
     host, port = url.hostname or "", url.port or {"http": 80, "https": 443}[url.scheme]
-    # nginx would take turns among all addresses of a name, and nobody may listen at one of those of localhost.
+    # nginx would use all addresses of a name in turn, and a server on localhost may listen at one of them only.
     with suppress(OSError), socket.create_connection((host, port), timeout=2) as connection:
         host = connection.getpeername()[0]
-    return _joined(host, port)
+    return host_and_port(host, port)
 
 
-def _joined(host: str, port: int) -> str:
+def host_and_port(host: str, port: int) -> str:
+    """Join host and port as in a URL, an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def main() -> int:
-    """Run the gateway until somebody asks for its end.
+    """Run the gateway until Ctrl-C or another signal.
 
     Returns:
-        The exit status: 0 when somebody asked for the end, else 1.
+        The exit status 1 if the gateway failed; a signal exits with 0.
     """
     parser = argparse.ArgumentParser(prog="python3 -m scripts.gateway", description=__doc__)
     parser.add_argument(
         "elasticsearch", help="the address of Elasticsearch, http://127.0.0.1:9200 for example"
     )
     parser.add_argument("connectors", help="the address of the service, http://127.0.0.1:9280 for example")
-    parser.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
-    parser.add_argument("--port", default=9281, type=int, help="where to listen (%(default)s)")
-    parser.add_argument("--ca-certs", help="the certificates of the authority that signed Elasticsearch's")
-    chosen = parser.parse_args()
-    for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(asked, lambda *_: sys.exit(0))
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (%(default)s)")
+    parser.add_argument("--port", default=9281, type=int, help="the port to listen at (%(default)s)")
+    parser.add_argument("--ca-certs", help="a file with the certificate authorities of Elasticsearch")
+    options = parser.parse_args()
+    exit_on_signals()
     try:
-        set_parent_death_signal()
-        gateway = Gateway(chosen.host, chosen.port, chosen.connectors, chosen.elasticsearch, chosen.ca_certs)
-        with gateway:
-            print(f"The gateway answers at http://{_joined(chosen.host, chosen.port)}", flush=True)
+        with Gateway(
+            options.host, options.port, options.connectors, options.elasticsearch, options.ca_certs
+        ) as gateway:
+            print(f"The gateway answers at http://{host_and_port(options.host, options.port)}", flush=True)
             gateway.wait()
             print(gateway.failure(), file=sys.stderr)
     except GatewayError as error:

@@ -1,4 +1,4 @@
-"""No command: the parent-death signal, which ends a process when its parent dies (Linux; elsewhere nothing happens)."""
+"""No command: how the processes of a command end, on a signal or with their parent (the latter on Linux only)."""
 
 from __future__ import annotations
 
@@ -9,38 +9,50 @@ import signal
 import sys
 from collections.abc import Sequence
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
 
 
-def set_parent_death_signal() -> None:
-    """Make the kernel send this process a SIGTERM when its parent dies, for whatever reason.
+def exit_on_signals() -> None:
+    """Make the first Ctrl-C, SIGTERM or SIGHUP raise SystemExit(0); the death of the parent sends a SIGTERM.
 
     Raises:
-        SystemExit: The parent died before the signal was set.
+        SystemExit: One of the signals arrived, or the parent is dead already.
     """
+    for number in STOP_SIGNALS:
+        signal.signal(number, _exit)
     if sys.platform != "linux":
         return
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the kernel knew
+    if os.getppid() != parent:  # it died before the signal was set
         raise SystemExit(1)
 
 
+def _exit(_signum: int, _frame: object) -> None:
+    for number in STOP_SIGNALS:  # a second signal must not interrupt the clean-up
+        signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(0)
+
+
 def with_parent_death_signal(command: Sequence[str], uid: int | None = None) -> list[str]:
-    """Wrap a command so that it gets a SIGTERM when the thread that starts it ends: start it from the main thread.
+    """Wrap a command so that it gets a SIGTERM when its parent thread ends; start it from the main thread.
 
     Args:
         command: The program and its arguments.
-        uid: Run it as this numeric user and group, without any privilege (needs root).
+        uid: Run it as this numeric user and group, without privileges (needs root).
 
     Returns:
-        The command to start instead.
+        The command to start instead; `command` itself where setpriv is not installed.
+
+    Raises:
+        FileNotFoundError: `uid` is given and setpriv is not installed.
     """
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         if uid is not None:
             raise FileNotFoundError("setpriv (Debian package util-linux) is not installed")
         return list(command)
-    # setpriv sets the signal after the change of user, which would clear it.
+    # setpriv sets the signal after it has changed the user, because the change clears the signal.
     user = [] if uid is None else [f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"]
     return [setpriv, *user, "--pdeathsig=TERM", *command]

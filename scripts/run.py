@@ -14,14 +14,14 @@ from pathlib import Path
 
 from app.settings import Settings, SettingsError, load
 from scripts.elasticsearch import Source, Unavailable, folders, for_run
-from scripts.elasticsearch.source import ask
-from scripts.gateway import Gateway, GatewayError
-from scripts.parent_death import set_parent_death_signal, with_parent_death_signal
+from scripts.elasticsearch.source import http_get
+from scripts.gateway import Gateway, GatewayError, host_and_port
+from scripts.parent_death import STOP_SIGNALS, exit_on_signals, with_parent_death_signal
 from scripts.secrets import kept_key
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
-_GRACE_SECONDS = 40  # longer than gunicorn itself waits for requests under way
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_GRACE_SECONDS = 40  # longer than gunicorn itself waits for requests in progress
+_REPORT_SECONDS = 10  # between two lines that say why the service is not ready
 
 _FIRST_REQUESTS = """
 The Connector API answers at {url} until Ctrl-C. A first connector, and a sync job for it:
@@ -34,15 +34,11 @@ The Connector API answers at {url} until Ctrl-C. A first connector, and a sync j
 """
 
 
-class _Asked(BaseException):
-    """Somebody asked for the end, with Ctrl-C or another signal."""
+class _RunError(Exception):
+    """The run cannot start or go on; the message says why."""
 
-
-class _Ended(Exception):
-    """The service or its Elasticsearch ended by itself."""
-
-    def __init__(self, sentence: str, status: int) -> None:
-        super().__init__(sentence)
+    def __init__(self, message: str, status: int = 1) -> None:
+        super().__init__(message)
         self.status = status
 
 
@@ -50,78 +46,71 @@ def main() -> int:
     """Run the service and, unless ``ELASTICSEARCH_URL`` names one, an Elasticsearch for it.
 
     Returns:
-        The exit status: 0 when somebody asked for the end, the service's own when it ended by itself, else 1.
+        The exit status: 0 after Ctrl-C or another signal, the service's own if it exited by itself, else 1.
     """
-    for asked in _SIGNALS:
-        signal.signal(asked, _ask)
     try:
-        set_parent_death_signal()
+        exit_on_signals()
         settings = load()
         port = _free_port(settings.host, settings.port)
         gateway_port = _gateway_port(settings)
         with ExitStack() as stack:
             source = stack.enter_context(for_run())
-            if source.version:  # not a cluster that was named: its address may hold a password
-                _say(f"Elasticsearch {source.version} answers at {source.url}")
-            url = shown = _url(settings.host, port)
+            if source.version:  # otherwise it is the cluster of ELASTICSEARCH_URL
+                _print(f"Elasticsearch {source.version} answers at {source.url}")
+            url = public_url = _url(settings.host, port)
             gateway = None
             if gateway_port is not None:
-                shown = _url(settings.host, gateway_port)
+                public_url = _url(settings.host, gateway_port)
                 gateway = Gateway(
                     settings.host, gateway_port, url, source.url, settings.elasticsearch_ca_certs
                 )
                 stack.enter_context(gateway)
-                _say(f"The gateway answers at {shown}: /_connector is the service, all else Elasticsearch")
-            service = stack.enter_context(_service(source, port, _key(settings)))
-            _wait(source, service, gateway, url, shown)
-    except _Asked:
-        _say("Stopped.")
+                _print(
+                    f"The gateway answers at {public_url}: /_connector is the service, the rest Elasticsearch"
+                )
+            service = stack.enter_context(_service(source, port, _secrets_key(settings)))
+            _watch(source, service, gateway, url, public_url)
+    except SystemExit:
+        _print("Stopped.")
         return 0
-    except _Ended as error:
-        _say(str(error))
+    except _RunError as error:
+        _print(str(error))
         return error.status
     except (SettingsError, Unavailable, GatewayError) as error:
-        _say(str(error))
+        _print(str(error))
         return 1
     return 0
 
 
-def _ask(_signum: int, _frame: object) -> None:
-    for asked in _SIGNALS:  # once is enough: nothing may interrupt the end
-        signal.signal(asked, signal.SIG_IGN)
-    raise _Asked
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
+def _print(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
 
 
 def _gateway_port(settings: Settings) -> int | None:
-    """Read GATEWAY and GATEWAY_PORT, and refuse what no gateway can do before anything is started.
+    """Read and check GATEWAY and GATEWAY_PORT, before anything is started.
 
     Returns:
-        The port of the gateway; None when no gateway is wanted.
+        The port of the gateway; None if GATEWAY is off.
     """
     if os.environ.get("GATEWAY", "0") in ("", "0"):
         return None
-    wanted = os.environ.get("GATEWAY_PORT", "9281")
-    if not (wanted.isdecimal() and int(wanted) < 65536):
-        raise _Ended(f"GATEWAY_PORT is {wanted!r}, which is no port.", 1)
+    port = os.environ.get("GATEWAY_PORT", "9281")
+    if not (port.isdecimal() and int(port) < 65536):
+        raise _RunError(f"GATEWAY_PORT must be a port number, not {port!r}.")
     if settings.elasticsearch_cert_fingerprint:
-        raise _Ended("The gateway needs ELASTICSEARCH_CA_CERTS: nginx compares no fingerprints.", 1)
-    return _free_port(settings.host, int(wanted), "GATEWAY_PORT")
+        raise _RunError("The gateway needs ELASTICSEARCH_CA_CERTS: nginx cannot check a fingerprint.")
+    return _free_port(settings.host, int(port), "GATEWAY_PORT")
 
 
 def _url(host: str, port: int) -> str:
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    return f"http://{host_and_port({'0.0.0.0': '127.0.0.1', '::': '::1'}.get(host, host), port)}"
 
 
 def _free_port(host: str, port: int, variable: str = "PORT") -> int:
-    """Fail at once on a port that is taken, which the service would only find out after Elasticsearch has started.
+    """Check that a port is free, before Elasticsearch is started; the service would check it only afterwards.
 
     Returns:
-        The port; a free one for 0.
+        The port; for 0 any free one.
     """
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -130,16 +119,16 @@ def _free_port(host: str, port: int, variable: str = "PORT") -> int:
             probe.bind(address)
             return int(probe.getsockname()[1])
     except OSError as error:
-        raise _Ended(
-            f"Cannot listen at {host}:{port} ({error}); HOST and {variable} name another address.", 1
+        raise _RunError(
+            f"Cannot listen at {host}:{port} ({error}); set HOST or {variable} to another address."
         ) from error
 
 
-def _key(settings: Settings) -> dict[str, str]:
-    """Give an Elasticsearch of our own a key for secrets, which stays beside its data.
+def _secrets_key(settings: Settings) -> dict[str, str]:
+    """Keep a key for secrets beside the data of an Elasticsearch that this command starts.
 
     Returns:
-        The setting; empty for a cluster that was named, and where there is a key already.
+        The SECRETS_KEYS setting; empty if it is set already, and for the cluster of ELASTICSEARCH_URL.
     """
     if settings.secrets_keys or os.environ.get("ELASTICSEARCH_URL"):
         return {}
@@ -147,21 +136,21 @@ def _key(settings: Settings) -> dict[str, str]:
     try:
         key = kept_key(file)
     except OSError as error:
-        raise _Ended(
-            f"Secrets have no key, since {file} cannot be read or made ({error.strerror}).", 1
+        raise _RunError(
+            f"The file {file} for the key of secrets cannot be read or written ({error.strerror})."
         ) from error
-    _say(f"Secrets are encrypted with the key in {file}")
+    _print(f"Secrets are encrypted with the key in {file}")
     return {"SECRETS_KEYS": key}
 
 
 @contextmanager
-def _service(source: Source, port: int, key: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run gunicorn; at the end let it answer the requests under way, while Elasticsearch still runs."""
-    # In a session of its own, since gunicorn takes the Ctrl-C of a terminal as "at once".
+def _service(source: Source, port: int, secrets_key: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run gunicorn; at the end it completes the requests in progress while Elasticsearch still runs."""
+    # In a session of its own: gunicorn would stop at once at the Ctrl-C of a terminal.
     service = subprocess.Popen(
         with_parent_death_signal([sys.executable, "-m", "gunicorn"]),
         cwd=_REPOSITORY,
-        env={**os.environ, "ELASTICSEARCH_URL": source.url, "PORT": str(port), **key},
+        env={**os.environ, "ELASTICSEARCH_URL": source.url, "PORT": str(port), **secrets_key},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -169,9 +158,9 @@ def _service(source: Source, port: int, key: dict[str, str]) -> Iterator[subproc
         yield service
     finally:
         if service.poll() is None:
-            _say("Stopping; requests under way are answered first. Ctrl-C again ends at once.")
-            for asked in _SIGNALS:
-                signal.signal(asked, lambda *_: service.send_signal(signal.SIGQUIT))
+            _print("Stopping after the requests in progress. Press Ctrl-C again to stop at once.")
+            for number in STOP_SIGNALS:
+                signal.signal(number, lambda *_: service.send_signal(signal.SIGQUIT))
             service.terminate()
             try:
                 service.wait(_GRACE_SECONDS)
@@ -180,37 +169,39 @@ def _service(source: Source, port: int, key: dict[str, str]) -> Iterator[subproc
                 service.wait()
 
 
-def _wait(
-    source: Source, service: subprocess.Popen[bytes], gateway: Gateway | None, url: str, shown: str
+def _watch(
+    source: Source, service: subprocess.Popen[bytes], gateway: Gateway | None, url: str, public_url: str
 ) -> None:
-    """Say when the service at `url` is ready, with first requests to `shown`, and wait until something ends."""
-    ready, complained = False, time.monotonic()
+    """Print first requests to `public_url` when the service at `url` is ready, and wait until a process exits.
+
+    Raises:
+        _RunError: One of the processes exited.
+    """
+    ready, reported = False, time.monotonic()
     while True:
         if (status := service.poll()) is not None:
-            # A negative status is a signal's number, which a shell adds to 128.
-            raise _Ended(
-                f"The service ended by itself with status {status}; what it said stands above.",
+            # A negative status is the number of a signal; like a shell, add 128 to it.
+            raise _RunError(
+                f"The service exited with status {status}; see its output above.",
                 128 - status if status < 0 else status or 1,
             )
-        if failure := source.failure():
-            raise _Ended(f"The service ends, since {failure}", 1)
-        if gateway and (failure := gateway.failure()):
-            raise _Ended(f"The service ends, since {failure}", 1)
+        if failure := source.failure() or (gateway and gateway.failure()):
+            raise _RunError(f"The service stops, because {failure}")
         if not ready:
-            answer = _readiness(url)
-            ready = answer is None
+            problem = _readiness_problem(url)
+            ready = problem is None
             if ready:
-                print(_FIRST_REQUESTS.format(url=shown), flush=True)
-            elif time.monotonic() - complained > 10:
-                _say(f"Not ready yet: {answer}")
-                complained = time.monotonic()
+                print(_FIRST_REQUESTS.format(url=public_url), flush=True)
+            elif time.monotonic() - reported > _REPORT_SECONDS:
+                _print(f"Not ready yet: {problem}")
+                reported = time.monotonic()
         time.sleep(0.2)
 
 
-def _readiness(url: str) -> str | None:
-    """Ask the service whether it is ready: None, or what it says instead."""
+def _readiness_problem(url: str) -> str | None:
+    """Ask the service whether it is ready; None if it is, else the reason."""
     try:
-        status, body = ask(f"{url}/readyz")
+        status, body = http_get(f"{url}/readyz")
     except OSError as error:
         return str(error)
     return None if status == 200 else f"{status} {body.decode(errors='replace').strip()}"

@@ -1,4 +1,4 @@
-"""make secrets-key, make secrets-rotate: a new key for the stored secrets, and all of them under the first key."""
+"""make secrets-key prints a new key for secrets; make secrets-rotate encrypts all stored secrets with the first key."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from app.store import Store
 
 
 def kept_key(file: Path) -> str:
-    """Read the key that a file keeps; make both where there is none.
+    """Read the key in a file; make the file with a new key if it does not exist.
 
     Args:
-        file: Only its owner may read it. Its folder exists.
+        file: The file, readable by its owner only. Its folder must exist.
 
     Returns:
-        The key, as the settings take it. Of several processes that make one at once, all get the same.
+        The key, as in SECRETS_KEYS. Processes that call this at the same time get the same key.
 
     Raises:
-        OSError: The file can be neither read nor written.
+        OSError: The file cannot be read or written.
     """
     if not file.exists():
-        with tempfile.NamedTemporaryFile("w", dir=file.parent) as made:  # open to nobody else
-            made.write(new_key())
-            made.flush()
-            os.fsync(made.fileno())
+        with tempfile.NamedTemporaryFile("w", dir=file.parent) as temporary:  # mode 0600
+            temporary.write(new_key())
+            temporary.flush()
+            os.fsync(temporary.fileno())
             with suppress(FileExistsError):
-                os.link(made.name, file)  # whole from the first moment, and never over another one
+                os.link(temporary.name, file)  # atomic, and never replaces another process's file
     return file.read_text("ascii")
 
 
 def main() -> int:
-    """Carry out one command.
+    """Run one command.
 
     Returns:
-        The exit status: 0, or 1 when something is left for the operator to do.
+        The exit status: 0, or 1 if it failed or a secret could not be decrypted.
     """
     parser = argparse.ArgumentParser(prog="python3 -m scripts.secrets", description=__doc__)
     parser.add_argument("command", choices=["key", "rotate"])
@@ -67,7 +67,7 @@ def _rotate() -> int:
     rotation = rotate(vault)
     total = rotation.reencrypted + rotation.untouched
     print(
-        f"Secrets under the key [{vault.keyring.first}]: {total}, {rotation.reencrypted} of them encrypted anew."
+        f"Secrets under the key [{vault.keyring.first}]: {total}, {rotation.reencrypted} of them re-encrypted."
     )
     for secret_id, error in rotation.failed.items():
         print(f"The secret [{secret_id}] cannot be decrypted: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""python -m scripts.state_chart: prints the chart of a sync job's states, as the README shows it."""
+"""python -m scripts.state_chart: prints the chart of a sync job's states for the README."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from app.sync_jobs.states import FINISHED, TRANSITIONS
 
 
 def mermaid() -> str:
-    """The chart as Mermaid text, drawn from the table that the scripts follow."""
+    """Return the chart as Mermaid text, made from the table that the painless scripts use."""
     arrows = [f"    {start} --> {target}" for start, targets in TRANSITIONS.items() for target in targets]
     ends = [f"    {status} --> [*]" for status in FINISHED]
     return "\n".join(["stateDiagram-v2", f"    [*] --> {SyncStatus.PENDING}", *arrows, *ends])

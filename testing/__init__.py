@@ -1,7 +1,7 @@
-"""The service and an Elasticsearch in containers, for integration tests of whatever speaks to them.
+"""The service and an Elasticsearch in containers, for integration tests of their clients.
 
-Installed, it is the package `connector_testing`; docs/testing.md shows a fixture. It stands alone: nothing here imports the
-service, and the service never imports this.
+It is installed as the package `connector_testing`; docs/testing.md shows a fixture. It does not import the service, and the
+service does not import it.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ __all__ = ["DEFAULT_ELASTICSEARCH_IMAGE", "DEFAULT_SERVICE_IMAGE", "ConnectorSer
 DEFAULT_ELASTICSEARCH_IMAGE = "docker.elastic.co/elasticsearch/elasticsearch:9.4.3"
 DEFAULT_SERVICE_IMAGE = "connector-sync-service"
 
-_DAEMON_SECONDS = 5
-_LAST_LINES = 40  # of the log of what did not start
+_DOCKER_TIMEOUT_SECONDS = 5  # docker's default is a minute
+_LOG_LINES = 40  # of a container that did not start
 _ELASTICSEARCH_SETTINGS = {
     "discovery.type": "single-node",
     "xpack.security.enabled": "false",
     "cluster.routing.allocation.disk.threshold_enabled": "false",
-    # Without a limit it takes half of the machine's memory; the rest makes it start in half the time.
+    # Without a limit it takes half of the machine's memory; with one compiler it starts in half the time.
     "ES_JAVA_OPTS": "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1",
 }
 
 
 class NotStarted(Exception):
-    """Docker, the Elasticsearch or the service is not there; the text says why, with the log of what died."""
+    """Docker, Elasticsearch or the service is not available; the message says why, with the log of a container that exited."""
 
 
 class ConnectorService:
-    """An empty Elasticsearch and the service beside it, each in a container of its own.
+    """An empty Elasticsearch and the service, each in its own container.
 
-    A context manager: both answer inside the block, and nothing is left of them after it.
+    A context manager: both are ready inside the block, and removed after it.
     """
 
     url: str
-    """Where the service answers, for example `http://localhost:32771`."""
+    """The address of the service, for example `http://localhost:32771`."""
 
     elasticsearch_url: str
-    """Where Elasticsearch itself answers. Its security is off."""
+    """The address of Elasticsearch. Its security is off."""
 
     network: str
-    """The Docker network of both, for containers that join them: `service:9280` and `elasticsearch:9200` there."""
+    """The name of their Docker network; other containers in it reach `service:9280` and `elasticsearch:9200`."""
 
     def __init__(
         self,
@@ -65,11 +65,11 @@ class ConnectorService:
         """Describe both; nothing is started yet.
 
         Args:
-            elasticsearch_image: The image; None for `ES_IMAGE`, else Elastic's own.
-            service_image: The image; None for `CONNECTOR_SERVICE_IMAGE`, else `connector-sync-service`.
-            elasticsearch_settings: More environment variables of Elasticsearch.
+            elasticsearch_image: The image of Elasticsearch; None for `ES_IMAGE`, else Elastic's image.
+            service_image: The image of the service; None for `CONNECTOR_SERVICE_IMAGE`, else `connector-sync-service`.
+            elasticsearch_settings: Additional environment variables of Elasticsearch.
             settings: Environment variables of the service, such as `SECRETS_KEYS`.
-            start_seconds: How long each of the two may take until it is ready.
+            start_seconds: How long each of the two may take to become ready.
         """
         self.url = ""
         self.elasticsearch_url = ""
@@ -90,12 +90,12 @@ class ConnectorService:
         """Start both and wait until the service is ready.
 
         Raises:
-            NotStarted: One of them cannot be had, ended by itself, or is not ready in time.
+            NotStarted: Docker does not answer, or one of them cannot be started, exited, or is not ready in time.
         """
         if self._running is not None:
             return self
         try:
-            with closing(docker.from_env(timeout=_DAEMON_SECONDS)) as client:  # one that hangs costs a minute
+            with closing(docker.from_env(timeout=_DOCKER_TIMEOUT_SECONDS)) as client:
                 client.ping()
         except (docker.errors.DockerException, OSError) as error:
             raise NotStarted(f"Docker does not answer: {error}") from error
@@ -114,13 +114,13 @@ class ConnectorService:
         return self
 
     def stop(self) -> None:
-        """Remove both, with all that they hold; once is enough, twice does no harm."""
+        """Remove both containers with their data; a second call does nothing."""
         running, self._running, self._service = self._running, None, None
         if running is not None:
             running.close()
 
     def log(self) -> str:
-        """All that the service has written so far."""
+        """Return the log of the service so far, one JSON object per line; empty if it does not run."""
         return _log(self._service, "all") if self._service is not None else ""
 
     def __enter__(self) -> Self:
@@ -130,17 +130,21 @@ class ConnectorService:
         self.stop()
 
     def _run(
-        self, stack: ExitStack, container: DockerContainer, place: tuple[Network, str, int], probe: str
+        self, stack: ExitStack, container: DockerContainer, place: tuple[Network, str, int], path: str
     ) -> str:
-        """Start a container and wait until it answers a probe with 200; returns its address."""
+        """Start a container at a network, alias and port; wait until it answers a GET of `path` with 200.
+
+        Returns:
+            The container's address.
+        """
         network, alias, port = place
         container.with_network(network).with_network_aliases(alias).with_exposed_ports(port)
-        stack.callback(container.stop)  # also of one that was made and could not be started
+        stack.callback(container.stop)  # also for a container that was created but cannot be started
         try:
             container.start()
         except docker.errors.APIError as error:
             raise NotStarted(
-                f"The image {container.image} cannot be had or started: {error.explanation or error}"
+                f"The image {container.image} cannot be pulled or started: {error.explanation or error}"
             ) from error
         deadline = time.monotonic() + self._start_seconds
         url, last = "", "it has not answered yet"
@@ -149,11 +153,11 @@ class ConnectorService:
             wrapped.reload()
             if wrapped.status in ("exited", "dead"):
                 raise NotStarted(
-                    f"{container.image} ended by itself with status {wrapped.attrs['State']['ExitCode']}:\n"
+                    f"{container.image} exited with status {wrapped.attrs['State']['ExitCode']}:\n"
                     f"{_log(container)}"
                 )
             url = url or f"http://{container.get_container_host_ip()}:{container.get_exposed_port(port)}"
-            status, last = _get(url, probe)
+            status, last = _get(url, path)
             if status == 200:
                 return url
             time.sleep(0.1)
@@ -163,19 +167,19 @@ class ConnectorService:
 
 
 def _get(url: str, path: str) -> tuple[int, str]:
-    """Send one GET, past any proxy. Status and body; status 0 and the reason where nothing answers."""
+    """Send one GET without a proxy. Returns status and body; 0 and the reason if there was no response."""
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
     try:
         connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode(errors="replace")
+        response = connection.getresponse()
+        return response.status, response.read().decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
         return 0, f"{type(error).__name__}: {error}"
     finally:
         connection.close()
 
 
-def _log(container: DockerContainer, lines: int | Literal["all"] = _LAST_LINES) -> str:
+def _log(container: DockerContainer, lines: int | Literal["all"] = _LOG_LINES) -> str:
     written: bytes = container.get_wrapped_container().logs(tail=lines)
     return written.decode(errors="replace")

@@ -1,4 +1,4 @@
-"""No command (but see ``__main__``): a real Elasticsearch for tests and for a run, wherever one can be had."""
+"""No command (but see ``__main__``): a real Elasticsearch for the tests and for ``make run``."""
 
 from __future__ import annotations
 
@@ -23,89 +23,87 @@ __all__ = [
 ]
 
 
-def for_tests(major: int | None = None) -> Source:
-    """Start an Elasticsearch that tests may fill and empty.
+def for_tests() -> Source:
+    """Start an Elasticsearch whose data tests may write and delete.
 
-    The cluster that ``TEST_ELASTICSEARCH_URL`` names, else a container, else an embedded node. Never
-    ``ELASTICSEARCH_URL``, which may be somebody's cluster.
-
-    Args:
-        major: The Elasticsearch major to start; None for what ``ELASTICSEARCH_MAJOR`` says, else the newest.
+    The first that works of: the cluster of ``TEST_ELASTICSEARCH_URL``, a container, an embedded node. Never the
+    cluster of ``ELASTICSEARCH_URL``, which may be in use.
 
     Returns:
         The running source, a context manager.
 
     Raises:
-        Unavailable: No source can give one; the text names them all.
+        Unavailable: No source works; the message has the reason of each.
     """
-    major = major or _wanted_major()
+    major = _requested_major()
     sources: list[tuple[str, Callable[[], Source]]] = [
         ("container", TestContainer(major).start),
         ("embedded node", EmbeddedNode(major=major).start),
     ]
     if url := os.environ.get("TEST_ELASTICSEARCH_URL"):
         sources.insert(0, ("cluster of TEST_ELASTICSEARCH_URL", lambda: Cluster(url, version_of(url))))
-    return _first(sources)
+    return _first_available(sources)
 
 
-def for_run(major: int | None = None) -> Source:
+def for_run() -> Source:
     """Choose the Elasticsearch that the service runs beside.
 
-    The cluster that ``ELASTICSEARCH_URL`` names, and then nothing else is tried. Without it an embedded node, else
-    a container; both keep their data.
-
-    Args:
-        major: The Elasticsearch major to start; None for what ``ELASTICSEARCH_MAJOR`` says, else the newest.
+    Either the cluster of ``ELASTICSEARCH_URL``, which is not contacted, or else the first that works of: an embedded
+    node, a container. Both keep their data.
 
     Returns:
-        The source, a context manager; it runs, unless it is a cluster that was named.
+        The source, a context manager.
 
     Raises:
-        Unavailable: No source can give one; the text names them all.
+        Unavailable: No source works; the message has the reason of each.
     """
     if url := os.environ.get("ELASTICSEARCH_URL"):
         return Cluster(url)
-    major = major or _wanted_major()
-    return _first([("embedded node", lambda: _kept_node(major)), ("container", KeptContainer(major).start)])
+    major = _requested_major()
+    return _first_available(
+        [("embedded node", lambda: _kept_node(major)), ("container", KeptContainer(major).start)]
+    )
 
 
 def _kept_node(major: int | None) -> Source:
     chosen, _ = distribution.choose(java.find(), major)
-    distribution.home(chosen)  # which the first time takes a while
-    # One folder for each version: 9.x opens the data of the last 8.x only, and never the other way round.
+    distribution.home(chosen)  # downloads before "Starting" is printed
+    # One folder for each version: 9.x can only open the data of the last 8.x, and 8.x no data of 9.x.
     folder = folders.data_folder() / chosen.version
     print(f"Starting Elasticsearch {chosen.version}; its data stays in {folder}", file=sys.stderr, flush=True)
     return EmbeddedNode(major=chosen.major, profile="run", folder=folder).start()
 
 
 def client_major() -> int:
-    """Tell which major of the Elasticsearch client fits what would be chosen here, 9 or 8.
+    """Return the major of the Elasticsearch client that fits the Elasticsearch chosen here, 9 or 8.
 
-    A 9.x client speaks to 9.x only. Somebody's own cluster is not asked: 9, unless ``ELASTICSEARCH_MAJOR`` says 8.
+    A 9.x client works with 9.x only. The cluster of ``ELASTICSEARCH_URL`` is not contacted: 9, unless
+    ``ELASTICSEARCH_MAJOR`` is 8.
+
+    Raises:
+        Unavailable: ``ELASTICSEARCH_MAJOR`` is not a known major.
     """
-    if wanted := _wanted_major():
-        return wanted
+    if major := _requested_major():
+        return major
     if not os.environ.get("ELASTICSEARCH_URL"):
         try:
             return distribution.choose(java.find())[0].major
-        except Unavailable:  # then it will be a container
+        except Unavailable:  # no embedded node, so it will be a container
             pass
     return distribution.NEWEST_FIRST[0].major
 
 
-def _wanted_major() -> int | None:
-    wanted = os.environ.get("ELASTICSEARCH_MAJOR")
-    if not wanted:
+def _requested_major() -> int | None:
+    text = os.environ.get("ELASTICSEARCH_MAJOR")
+    if not text:
         return None
-    known = [each.major for each in distribution.NEWEST_FIRST]
-    if wanted not in map(str, known):
-        raise Unavailable(
-            f"ELASTICSEARCH_MAJOR is {wanted!r}; it must be one of {', '.join(map(str, sorted(known)))}"
-        )
-    return int(wanted)
+    known = sorted(each.major for each in distribution.NEWEST_FIRST)
+    if text not in map(str, known):
+        raise Unavailable(f"ELASTICSEARCH_MAJOR is {text!r}; it must be one of {', '.join(map(str, known))}")
+    return int(text)
 
 
-def _first(sources: Iterable[tuple[str, Callable[[], Source]]]) -> Source:
+def _first_available(sources: Iterable[tuple[str, Callable[[], Source]]]) -> Source:
     reasons = []
     for name, start in sources:
         try:
@@ -113,4 +111,4 @@ def _first(sources: Iterable[tuple[str, Callable[[], Source]]]) -> Source:
         except Unavailable as error:
             reasons.append(f"{name}: {error}")
             print(f"Elasticsearch: no {name}: {error}", file=sys.stderr, flush=True)
-    raise Unavailable("No Elasticsearch could be had. " + ". ".join(reasons) + ".")
+    raise Unavailable("No Elasticsearch is available. " + ". ".join(reasons) + ".")

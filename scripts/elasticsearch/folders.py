@@ -1,4 +1,4 @@
-"""No command: where the embedded Elasticsearch lives on this machine, always outside the repository."""
+"""No command: the folders of the embedded Elasticsearch, all of them outside the repository."""
 
 from __future__ import annotations
 
@@ -11,53 +11,53 @@ from .source import Unavailable
 
 PRODUCT = "connector-sync-service"
 
-# Elasticsearch refuses to run as root, so root runs it as a user of no account and no other files.
+# Elasticsearch refuses to run as root, so root runs it under a user id that has no account and no other files.
 NODE_UID = 9200 if os.geteuid() == 0 else None
 
 _MEMORY = Path("/dev/shm")
-_ROOM_BYTES = 4 << 30  # of several nodes at once
+_REQUIRED_BYTES = 4 << 30  # for several nodes at once
 
 
 def cache_folder() -> Path:
-    """Name the folder for what can be fetched again: ``XDG_CACHE_HOME``, or the system's cache for root."""
+    """Return the folder for downloads: in ``XDG_CACHE_HOME``, or for root in the system's cache."""
     return _folder("XDG_CACHE_HOME", "~/.cache", "/var/cache")
 
 
 def data_folder() -> Path:
-    """Name the folder for what must be kept: ``XDG_DATA_HOME``, or the system's state folder for root."""
+    """Return the folder for data to keep: in ``XDG_DATA_HOME``, or for root in the system's state folder."""
     return _folder("XDG_DATA_HOME", "~/.local/share", "/var/lib")
 
 
 def _folder(variable: str, of_user: str, of_root: str) -> Path:
-    # Root's home is closed to the user whom the node runs as; hence the system's folders.
+    # The node's user cannot enter root's home, so root uses the system's folders.
     default = of_user if NODE_UID is None else of_root
     return Path(os.environ.get(variable) or default).expanduser().absolute() / PRODUCT / "elasticsearch"
 
 
 def temporary_folder(*, in_memory: bool = False) -> Path:
-    """Name the folder for throwaway nodes, which the node's user can enter.
+    """Return the folder for throwaway nodes; the node's user can enter it.
 
     Args:
-        in_memory: Prefer the system's memory, where a refresh takes half of the time; not for measuring.
+        in_memory: Prefer a folder in memory, which halves the time of a refresh; not for benchmarks.
     """
-    wanted = Path(tempfile.gettempdir())
-    if in_memory and _has_room(_MEMORY):
+    if in_memory and _is_usable(_MEMORY):
         return _MEMORY
-    return wanted if reachable(wanted) else Path("/tmp")
+    temporary = Path(tempfile.gettempdir())
+    return temporary if reachable(temporary) else Path("/tmp")
 
 
-def _has_room(folder: Path) -> bool:
-    """Tell whether programs may run from a folder in memory, and a node's data fits."""
+def _is_usable(folder: Path) -> bool:
+    """Tell whether programs can run from a folder in memory, and a node's data fits into it."""
     try:
-        found = os.statvfs(folder)
+        stats = os.statvfs(folder)
     except OSError:
         return False
-    fits = found.f_bavail * found.f_frsize >= _ROOM_BYTES
-    return fits and not found.f_flag & (os.ST_NOEXEC | os.ST_RDONLY) and os.access(folder, os.W_OK)
+    fits = stats.f_bavail * stats.f_frsize >= _REQUIRED_BYTES
+    return fits and not stats.f_flag & (os.ST_NOEXEC | os.ST_RDONLY) and os.access(folder, os.W_OK)
 
 
 def reachable(path: Path) -> bool:
-    """Tell whether the node's user can enter a folder and all above it; those that are yet to be made count."""
+    """Tell whether the node's user can enter a folder and its parents; those that do not exist yet count as open."""
     if NODE_UID is None:
         return True
     return all(
@@ -68,14 +68,17 @@ def reachable(path: Path) -> bool:
 
 
 def make(path: Path) -> Path:
-    """Make a folder, with those above it, that the node's user can enter.
+    """Make a folder and its parents, all of which the node's user can enter.
+
+    Returns:
+        The folder.
 
     Raises:
-        Unavailable: It cannot be made, or the node's user could not enter it.
+        Unavailable: It cannot be made, or the node's user cannot enter one of its parents.
     """
     if not reachable(path):
         raise Unavailable(
-            f"the node's user {NODE_UID} cannot enter {path}, since a folder above it is closed to others"
+            f"the node's user {NODE_UID} cannot enter {path} because of the permissions of a parent folder"
         )
     try:
         for folder in reversed((path, *path.parents)):

@@ -1,4 +1,4 @@
-"""No command: finds the Javas of this machine and their versions."""
+"""No command: finds the Java installations of this machine and their versions."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _SYSTEM_FOLDERS = (
 
 
 class Java(NamedTuple):
-    """A Java that can be run."""
+    """A Java installation."""
 
     home: Path
     major: int
 
 
 def find() -> list[Java]:
-    """Find every Java, those that were named first: ES_JAVA_HOME, JAVA_HOME, the system's folders, the PATH.
+    """Find all Java installations, in the order ES_JAVA_HOME, JAVA_HOME, the system's folders, PATH.
 
-    A Java that the node's user cannot reach does not count.
+    Those that the node's user cannot enter are left out.
     """
     found: dict[Path, Java] = {}
     for candidate in _homes():
@@ -47,8 +47,8 @@ def find() -> list[Java]:
 
 def _homes() -> Iterator[Path]:
     for variable in ("ES_JAVA_HOME", "JAVA_HOME"):
-        if named := os.environ.get(variable):
-            yield Path(named)
+        if home := os.environ.get(variable):
+            yield Path(home)
     for pattern in _SYSTEM_FOLDERS:
         yield from sorted(Path("/").glob(pattern.lstrip("/")))
     if command := shutil.which("java"):
@@ -56,24 +56,24 @@ def _homes() -> Iterator[Path]:
 
 
 def major_of(home: Path) -> int | None:
-    """Tell the major version of the Java in a folder; None if it does not say.
+    """Return the major version of the Java in a folder; None if it cannot be found out.
 
-    Its ``release`` file answers at once; without one the Java itself is asked.
+    It is read from the ``release`` file; without that, ``java -version`` is run.
     """
     try:
         return parse_major((home / "release").read_text(errors="replace"))
     except OSError:
         pass
     try:
-        asked = subprocess.run(
+        done = subprocess.run(
             [home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=20, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return parse_major(asked.stderr + asked.stdout)
+    return parse_major(done.stderr + done.stdout)
 
 
 def parse_major(text: str) -> int | None:
-    """Read the major version out of a ``release`` file or of what ``java -version`` prints; None if it is not there."""
+    """Find the major version in a ``release`` file or in the output of ``java -version``; None if it is not there."""
     match = re.search(r'(?:JAVA_VERSION=|version )"(?:1\.)?(\d+)', text)
     return int(match.group(1)) if match else None

@@ -25,8 +25,8 @@ from scripts.parent_death import with_parent_death_signal
 from . import distribution, folders, java
 from .source import Unavailable, wait_for_version
 
-# What is only tried starts in half of the processor's time with the quick compiler alone. Serial collection has to be
-# said together with "no G1", which the node's own options ask for.
+# With the first compiler alone a node starts in half of the processor time, which suits tests and trials. The node's
+# own options choose G1, so serial collection needs "no G1" as well.
 JAVA_OPTIONS = {
     "test": "-Xms256m -Xmx256m -XX:TieredStopAtLevel=1 -XX:-UseG1GC -XX:+UseSerialGC",
     "run": "-Xms512m -Xmx512m",
@@ -34,15 +34,19 @@ JAVA_OPTIONS = {
 }
 
 _PREFIX = "connector-sync-service-elasticsearch-"
-_START_SECONDS = 300.0  # a busy machine takes minutes; one that dies is noticed at once
+_START_SECONDS = 300.0  # a busy machine needs minutes; a node that exits is noticed at once
+_STOP_SECONDS = 20.0
+_KILL_SECONDS = 10.0
+_LOCK_SECONDS = 5.0
+_LOG_LINES = 12  # of a node that failed
 
 
 @dataclass(frozen=True)
 class Security:
-    """Elasticsearch security with users of the file realm, over plain HTTP."""
+    """Elasticsearch security with users in the file realm, over plain HTTP."""
 
     users: Mapping[str, tuple[str, Sequence[str]]]
-    """Password and roles by user name. The first one is asked for when the node is ready; any role will do."""
+    """Password and roles by user name. The first user, whatever its roles, is used to see whether the node is ready."""
 
     roles: str = ""
     """The text of ``roles.yml``."""
@@ -63,31 +67,31 @@ class Security:
         return name, password
 
     def write(self, config: Path) -> None:
-        """Write the file realm into a config folder."""
-        names: dict[str, list[str]] = {}
+        """Write the files of the file realm into a config folder."""
+        users_by_role: dict[str, list[str]] = {}
         for user, (_, roles) in self.users.items():
             for role in roles:
-                names.setdefault(role, []).append(user)
+                users_by_role.setdefault(role, []).append(user)
         hashes = [f"{user}:{_hash(password)}\n" for user, (password, _) in self.users.items()]
         (config / "users").write_text("".join(hashes))
         (config / "users_roles").write_text(
-            "".join(f"{role}:{','.join(users)}\n" for role, users in names.items())
+            "".join(f"{role}:{','.join(users)}\n" for role, users in users_by_role.items())
         )
         (config / "roles.yml").write_text(self.roles)
 
 
 def _hash(password: str) -> str:
-    """Hash a password as the file realm reads it; PBKDF2, since the standard library has no bcrypt."""
+    """Hash a password for the file realm, with PBKDF2: the standard library has no bcrypt."""
     salt, cost = secrets.token_bytes(32), 1000
     key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, cost, 32)
     return f"{{PBKDF2}}{cost}${base64.b64encode(salt).decode()}${base64.b64encode(key).decode()}"
 
 
 class EmbeddedNode:
-    """One Elasticsearch node, which ends when the thread that started it ends: start it from the main thread.
+    """One Elasticsearch node. It ends when the thread that started it ends, so start it from the main thread.
 
-    As a context manager it runs inside the block. After :meth:`kill` or :meth:`stop`, :meth:`start` brings it back with
-    its data and at its address; a throwaway folder lives until the block or the process ends.
+    As a context manager it runs inside the block. After :meth:`kill` or :meth:`stop`, :meth:`start` starts it again with
+    its data and at the same address; a throwaway folder is removed at the end of the block.
     """
 
     def __init__(
@@ -96,7 +100,6 @@ class EmbeddedNode:
         major: int | None = None,
         profile: Literal["test", "run", "bench"] = "test",
         folder: Path | None = None,
-        port: int = 0,
         security: Security | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
@@ -104,18 +107,17 @@ class EmbeddedNode:
 
         Args:
             major: The Elasticsearch major; None for the newest that a Java here can run.
-            profile: What it is for, which decides its heap and compilers.
+            profile: The use of the node, which determines its heap and compilers.
             folder: Where config, data and logs are kept; None for a throwaway folder.
-            port: The HTTP port on 127.0.0.1; 0 for a free one, which then stays the node's.
             security: Users and roles; None for a node without security.
-            settings: More lines for ``elasticsearch.yml``.
+            settings: More settings for ``elasticsearch.yml``.
         """
         self.url = ""
         self.version = ""
         self._major = major
         self._profile = profile
-        self._keep = folder
-        self._port = port
+        self._kept_folder = folder
+        self._port = 0  # any free port; a restart uses the same one
         self._security = security
         self._settings = dict(settings or {})
         self._folder: Path | None = None
@@ -124,14 +126,22 @@ class EmbeddedNode:
 
     @property
     def pid(self) -> int:
-        """The process group of the node (its launcher and its JVM), for ``os.killpg``."""
+        """The process group of the node (its launcher and its JVM), for ``os.killpg``.
+
+        Raises:
+            ProcessLookupError: The node does not run.
+        """
         if self._process is None:
             raise ProcessLookupError("the node does not run")
         return self._process.pid
 
     @property
     def folder(self) -> Path:
-        """Where its config, data and logs are."""
+        """The folder with its config, data and logs.
+
+        Raises:
+            FileNotFoundError: The node was not started.
+        """
         if self._folder is None:
             raise FileNotFoundError("the node was not started")
         return self._folder
@@ -140,19 +150,19 @@ class EmbeddedNode:
         """Start the node and wait until it answers.
 
         Raises:
-            Unavailable: It cannot be started; with its last log lines if it died.
+            Unavailable: It cannot be started; if it exited, the message has its last log lines.
         """
         if self._process is not None:
             return self
         try:
             chosen, chosen_java = distribution.choose(java.find(), self._major)
             home = distribution.home(chosen)
-            self._occupy()
+            self._take_folder()
             self._configure(home)
             self._launch(home, chosen_java)
             auth = self._security.first_user if self._security else None
             self.version = wait_for_version(
-                self._address, self.failure, _START_SECONDS, auth, tell=self._profile == "run"
+                self._address, self.failure, _START_SECONDS, auth, progress=self._profile == "run"
             )
         except OSError as error:
             self.close()
@@ -165,39 +175,35 @@ class EmbeddedNode:
         return self
 
     def failure(self) -> str | None:
-        """Say how the node ended by itself, with its last log lines; None while it runs."""
+        """Say how the node exited by itself, with its last log lines; None while it runs."""
         if self._process is None or self._process.poll() is None:
             return None
         text = (self.folder / "logs" / "console.log").read_text(errors="replace")
         if "failed to obtain node lock" in text:
             return f"the data in {self.folder} is in use by another Elasticsearch node"
-        told = [line for line in text.splitlines() if line.strip() and not line.startswith("\tat ")]
-        lines = "\n  ".join(told[-12:])
-        return f"the embedded Elasticsearch ended with status {self._process.returncode}; its last lines:\n  {lines}"
+        lines = [line for line in text.splitlines() if line.strip() and not line.startswith("\tat ")]
+        log = "\n  ".join(lines[-_LOG_LINES:])
+        return f"the embedded Elasticsearch exited with status {self._process.returncode}; its last lines:\n  {log}"
 
-    def stop(self, seconds: float = 20) -> None:
-        """End the node cleanly; its data stays.
-
-        Args:
-            seconds: How long it may take before it is killed.
-        """
+    def stop(self) -> None:
+        """Stop the node, or kill it if that takes too long; its data stays."""
         if self._process is None:
             return
         self._process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
+            self._process.wait(_STOP_SECONDS)
         self.kill()
 
     def kill(self) -> None:
-        """End the node at once with SIGKILL, as a power cut would; its data stays."""
+        """Kill the node with SIGKILL, as a crash would; its data stays."""
         if self._process is None:
             return
         group = self._process.pid
         with suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
         self._process.wait()
-        # The JVM is a child of the launcher that is gone: wait until it is gone as well, with its port and its lock.
-        deadline = time.monotonic() + 10
+        # Wait for the JVM, too, which is a child of the launcher: until it exits it keeps the port and the lock.
+        deadline = time.monotonic() + _KILL_SECONDS
         with suppress(ProcessLookupError):
             while time.monotonic() < deadline:
                 os.killpg(group, 0)
@@ -205,12 +211,12 @@ class EmbeddedNode:
         self._process = None
 
     def close(self) -> None:
-        """End the node, and remove its folder unless that is to be kept."""
+        """Stop the node and remove its folder, unless that is to be kept."""
         self.stop()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-        if self._folder is not None and self._keep is None:
+        if self._folder is not None and self._kept_folder is None:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._folder = None
 
@@ -220,33 +226,34 @@ class EmbeddedNode:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _occupy(self) -> None:
-        """Take a folder for this node alone. The lock ends with this process and its node, whatever ends them."""
+    def _take_folder(self) -> None:
+        """Choose a folder and lock it for this node. The lock lasts until this process and the node have ended."""
         if self._folder is not None:
             return
-        if self._keep is not None:
-            folder = folders.make(self._keep.absolute())
-            self._lock = _locked(folder, seconds=5)  # a node whose parent was killed needs a moment to end
+        if self._kept_folder is not None:
+            folder = folders.make(self._kept_folder.absolute())
+            # A node whose parent was killed needs some time to exit.
+            self._lock = _lock_folder(folder, timeout=_LOCK_SECONDS)
             if self._lock is None:
                 raise Unavailable(f"the data in {folder} is in use by another Elasticsearch node")
         else:
             temporary = folders.temporary_folder(in_memory=self._profile == "test")
-            _sweep(temporary)
+            _remove_abandoned(temporary)
             folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=temporary))
-            self._lock = _locked(folder)
+            self._lock = _lock_folder(folder)
         self._folder = folder
 
     def _configure(self, home: Path) -> None:
         folder = self.folder
         config = folder / "config"
-        for fresh in ("config", "tmp"):
-            shutil.rmtree(folder / fresh, ignore_errors=True)
+        for name in ("config", "tmp"):
+            shutil.rmtree(folder / name, ignore_errors=True)
         for name in ("config", "data", "logs", "tmp"):
             (folder / name).mkdir(exist_ok=True)
         for file in (home / "config").iterdir():
             if file.is_file():
                 shutil.copyfile(file, config / file.name)
-        # These lines write below the working folder, where the JVM refuses to start if a folder is missing.
+        # These options name folders below the working folder; the JVM does not start if they are missing.
         options = (config / "jvm.options").read_text().splitlines(keepends=True)
         unwanted = re.compile(r"-Xlog:gc|HeapDumpPath|ErrorFile")
         (config / "jvm.options").write_text("".join(line for line in options if not unwanted.search(line)))
@@ -266,7 +273,7 @@ class EmbeddedNode:
             settings |= self._security.settings
             self._security.write(config)
         settings |= self._settings
-        lines = [f"{name}: {json.dumps(value)}\n" for name, value in settings.items()]  # JSON is YAML, too
+        lines = [f"{name}: {json.dumps(value)}\n" for name, value in settings.items()]  # JSON is also YAML
         (config / "elasticsearch.yml").write_text("".join(lines))
         (folder / "logs" / "http.ports").unlink(missing_ok=True)
         if folders.NODE_UID is not None:
@@ -279,7 +286,7 @@ class EmbeddedNode:
             "ES_JAVA_HOME": str(chosen.home),
             "ES_PATH_CONF": str(self.folder / "config"),
             "ES_TMPDIR": str(self.folder / "tmp"),
-            "ES_JAVA_OPTS": f"{JAVA_OPTIONS[self._profile]} -XX:-UsePerfData",  # which leaves files in /tmp
+            "ES_JAVA_OPTS": f"{JAVA_OPTIONS[self._profile]} -XX:-UsePerfData",  # else files stay in /tmp
             "CLI_JAVA_OPTS": "-XX:-UsePerfData",
         }
         assert self._lock is not None
@@ -291,8 +298,8 @@ class EmbeddedNode:
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
-                pass_fds=[self._lock.fileno()],  # the folder is taken as long as its node lives
-                start_new_session=True,  # a Ctrl-C in the terminal is for the parent, who ends the node in its turn
+                pass_fds=[self._lock.fileno()],  # the node holds the lock as well
+                start_new_session=True,  # the parent handles Ctrl-C and then stops the node
             )
 
     def _address(self) -> str | None:
@@ -303,10 +310,10 @@ class EmbeddedNode:
         return f"http://{ports[0]}" if ports else None
 
 
-def _locked(folder: Path, seconds: float = 0) -> IO[str] | None:
-    """Lock a folder, or return None if it stays locked for so many seconds."""
+def _lock_folder(folder: Path, timeout: float = 0) -> IO[str] | None:
+    """Lock a folder and return its lock file; None if another process still has it after `timeout` seconds."""
     lock = (folder / "in-use.lock").open("w")
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + timeout
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -319,10 +326,10 @@ def _locked(folder: Path, seconds: float = 0) -> IO[str] | None:
             return lock
 
 
-def _sweep(folder: Path) -> None:
-    """Remove the folders of throwaway nodes that were killed together with their parent."""
-    for left in folder.glob(f"{_PREFIX}*"):
-        with suppress(OSError):  # another user's, or just being removed
-            if (lock := _locked(left)) is not None:
-                shutil.rmtree(left, ignore_errors=True)
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the folders of throwaway nodes whose parent was killed."""
+    for abandoned in folder.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # it belongs to another user, or is being removed
+            if (lock := _lock_folder(abandoned)) is not None:
+                shutil.rmtree(abandoned, ignore_errors=True)
                 lock.close()

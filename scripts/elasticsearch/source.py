@@ -1,4 +1,4 @@
-"""No command: what every source of an Elasticsearch has in common."""
+"""No command: what all sources of an Elasticsearch share."""
 
 from __future__ import annotations
 
@@ -11,29 +11,24 @@ from collections.abc import Callable
 from typing import Any, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
-TELL_SECONDS = 3.0  # between two signs of life of what takes long
+PROGRESS_SECONDS = 3.0  # between two progress lines of something slow
 
 
 class Unavailable(Exception):
-    """A source cannot give an Elasticsearch; the text is one sentence that says why."""
+    """A source cannot provide an Elasticsearch; the message says why."""
 
 
 class Source(Protocol):
-    """A running Elasticsearch; leaving it as a context manager ends what was started for it."""
+    """A running Elasticsearch; as a context manager it ends what was started for it."""
 
-    @property
-    def url(self) -> str:
-        """Where it answers, for example ``http://127.0.0.1:9200``."""
+    url: str
+    """Its address, for example ``http://127.0.0.1:9200``."""
 
-    @property
-    def version(self) -> str:
-        """Its version, for example ``9.4.3``."""
+    version: str
+    """Its version, for example ``9.4.3``."""
 
     def failure(self) -> str | None:
-        """Say in one sentence how it ended by itself; None while it runs."""
-
-    def stop(self) -> None:
-        """End what was started for it; once is enough, twice does no harm."""
+        """Say how it ended by itself; None while it runs."""
 
     def __enter__(self) -> Self: ...
 
@@ -41,45 +36,41 @@ class Source(Protocol):
 
 
 class Cluster:
-    """Somebody's cluster that is only visited: nothing is started and nothing is stopped."""
+    """A cluster that somebody else runs: it is neither started nor stopped."""
 
     def __init__(self, url: str, version: str = "") -> None:
-        """Name it.
+        """Describe the cluster.
 
         Args:
-            url: Its address, credentials may be in it.
-            version: Its version; empty when nobody asked it.
+            url: Its address, which may contain credentials.
+            version: Its version; empty if it is not known.
         """
         self.url = url
         self.version = version
 
     def failure(self) -> str | None:
-        """Say None: how a visited cluster fares is not our business."""
+        """Return None: the cluster is not watched."""
         return None
-
-    def stop(self) -> None:
-        """Leave it running."""
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.stop()
+    def __exit__(self, *exception: object) -> None: ...
 
 
-def ask(url: str, auth: tuple[str, str] | None = None, timeout: float = 3) -> tuple[int, bytes]:
-    """Send one GET, past any proxy that the environment names.
+def http_get(url: str, auth: tuple[str, str] | None = None, timeout: float = 3) -> tuple[int, bytes]:
+    """Send one GET without a proxy, whatever the environment says.
 
     Args:
         url: An http or https address; credentials in it are used.
-        auth: Name and password, instead of those in the address.
-        timeout: Seconds for the connection, and again for the answer.
+        auth: User name and password, instead of those in the address.
+        timeout: Seconds for the connection, and again for the response.
 
     Returns:
         Status and body.
 
     Raises:
-        OSError: Nothing answered.
+        OSError: There was no response.
     """
     parts = urlsplit(url)
     if auth is None and parts.username is not None:
@@ -90,13 +81,11 @@ def ask(url: str, auth: tuple[str, str] | None = None, timeout: float = 3) -> tu
     if auth is not None:
         headers["Authorization"] = "Basic " + base64.b64encode(":".join(auth).encode()).decode()
     try:
-        connection.request(
-            "GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers=headers
-        )
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    except http.client.HTTPException as broken:
-        raise ConnectionError(f"{type(broken).__name__}: {broken}") from broken
+        connection.request("GET", parts._replace(scheme="", netloc="").geturl() or "/", headers=headers)
+        response = connection.getresponse()
+        return response.status, response.read()
+    except http.client.HTTPException as error:
+        raise ConnectionError(f"{type(error).__name__}: {error}") from error
     finally:
         connection.close()
 
@@ -104,23 +93,27 @@ def ask(url: str, auth: tuple[str, str] | None = None, timeout: float = 3) -> tu
 def version_of(url: str, auth: tuple[str, str] | None = None) -> str:
     """Ask a node for its version.
 
+    Args:
+        url: Its address; credentials in it are used.
+        auth: User name and password, instead of those in the address.
+
     Returns:
         The version, for example ``9.4.3``.
 
     Raises:
-        Unavailable: Nothing answers there, or not as Elasticsearch does.
+        Unavailable: There was no response, or not one of an Elasticsearch.
     """
-    where = urlsplit(url)._replace(query="")
-    shown = where._replace(netloc=where.netloc.rpartition("@")[2]).geturl()  # never print a password
+    parts = urlsplit(url)._replace(query="")
+    printable = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without the password
     try:
-        status, body = ask(url, auth)
+        status, body = http_get(url, auth)
     except OSError as error:
-        raise Unavailable(f"{shown} does not answer ({error})") from error
+        raise Unavailable(f"{printable} does not answer ({error})") from error
     try:
-        answer: dict[str, Any] = json.loads(body)
-        return str(answer["version"]["number"])
+        response: dict[str, Any] = json.loads(body)
+        return str(response["version"]["number"])
     except (ValueError, LookupError, TypeError):
-        raise Unavailable(f"{shown} answers {status}, and not with the version of an Elasticsearch") from None
+        raise Unavailable(f"{printable} answers {status} without an Elasticsearch version") from None
 
 
 def wait_for_version(
@@ -128,35 +121,35 @@ def wait_for_version(
     failure: Callable[[], str | None],
     seconds: float,
     auth: tuple[str, str] | None = None,
-    tell: bool = False,
+    progress: bool = False,
 ) -> str:
-    """Wait until a node that is just starting answers.
+    """Wait until a starting node answers.
 
     Args:
-        url: Gives its address as soon as it is known.
-        failure: Says why there is nothing to wait for any longer, or None.
+        url: Returns the node's address, or None while it is not known.
+        failure: Returns why the node ended, or None while it runs.
         seconds: How long to wait at most.
         auth: Name and password of a user who may ask for the version.
-        tell: Say on standard error every few seconds that it still starts.
+        progress: Print a line to standard error every few seconds.
 
     Returns:
         The node's version.
 
     Raises:
-        Unavailable: It ended, or did not answer in time.
+        Unavailable: The node ended, or did not answer in time.
     """
-    began = told = time.monotonic()
-    last = "it has no address yet"
-    while (now := time.monotonic()) < began + seconds:
-        if tell and now - told >= TELL_SECONDS:
-            print(f"  starting, {now - began:.0f} s", file=sys.stderr, flush=True)
-            told = now
+    started = printed = time.monotonic()
+    last_error = "it has no address yet"
+    while (now := time.monotonic()) < started + seconds:
+        if progress and now - printed >= PROGRESS_SECONDS:
+            print(f"  starting, {now - started:.0f} s", file=sys.stderr, flush=True)
+            printed = now
         if (ended := failure()) is not None:
             raise Unavailable(ended)
         if (address := url()) is not None:
             try:
                 return version_of(address, auth)
-            except Unavailable as not_yet:
-                last = str(not_yet)
+            except Unavailable as error:
+                last_error = str(error)
         time.sleep(0.1)
-    raise Unavailable(f"it was not ready within {seconds:.0f} s: {last}")
+    raise Unavailable(f"it was not ready within {seconds:.0f} s: {last_error}")

@@ -1,1 +1,1 @@
-"""Docker images made of this machine's own packages, only for machines without an image registry."""
+"""Docker images made from this machine's packages, for machines that cannot reach an image registry."""

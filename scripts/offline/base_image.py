@@ -1,8 +1,7 @@
-"""make base-image: what the service's image is built on, and nginx, of Debian's packages where no registry is reached."""
+"""make base-image: builds the base images of the service and an nginx image from Debian's packages, without a registry."""
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import platform
@@ -21,11 +20,11 @@ GATEWAY = "connector-sync-service/nginx"
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _PACKAGES = "base-files bash ca-certificates coreutils dash grep libstdc++6 python3-venv sed zlib1g"
 
-# Debian 12 has Python 3.11, Debian 13 that of the Dockerfile's own base; from the same mirrors, whatever they are.
+# Debian 12 has Python 3.11; Debian 13 has 3.13, as the Dockerfile's default base. Both come from the same mirrors.
 _RELEASES = {"bookworm": "trixie"}
 _APT_SOURCES = ("sources.list", "sources.list.d/debian.sources", "sources.list.d/ubuntu.sources")
 
-# The packages are unpacked only; these lines are what their own scripts would have done.
+# The packages are only unpacked; these lines replace their installation scripts.
 _FINISH = """
 set -e
 cd "$1"
@@ -35,7 +34,7 @@ find usr/share/ca-certificates -name '*.crt' -exec cat {} + >etc/ssl/certs/ca-ce
 rm -rf usr/share/doc usr/share/man usr/share/locale usr/share/info var/cache var/lib/apt
 """
 
-# What nginx's own image does with its templates.
+# The official nginx image handles templates in the same way.
 _GATEWAY = f"""
 FROM {GATEWAY}-packages
 COPY nginx.conf start /
@@ -60,7 +59,7 @@ done
 exec nginx -c /nginx.conf -g 'daemon off;'
 """
 
-# Beside the base's own Python: the wheels of all requirements, and no other place to look for them.
+# The wheels of all requirements, which pip then takes without a network.
 _BUILDER = f"""
 FROM {BASE}
 COPY wheels /wheels
@@ -70,17 +69,15 @@ _PIP_CONF = b"[global]\nno-index = true\nfind-links = /wheels\n"
 
 
 class ImageError(Exception):
-    """An image cannot be made; the text is one sentence that says why."""
+    """An image cannot be built; the message says why."""
 
 
 def main() -> int:
-    """Make the base, the builder and the gateway's image.
+    """Build the base, the builder and the gateway image.
 
     Returns:
         The exit status.
     """
-    parser = argparse.ArgumentParser(prog="python3 -m scripts.offline.base_image", description=__doc__)
-    parser.parse_args()
     major = os.environ.get("ELASTICSEARCH_MAJOR", "9")
     try:
         make_base()
@@ -95,21 +92,21 @@ def main() -> int:
 
 
 def make_base() -> None:
-    """Make a small image of the distribution's packages, with Python; nothing is done if it is there already.
+    """Build a small image with Python from the distribution's packages, unless it exists.
 
     Raises:
-        ImageError: It cannot be made.
+        ImageError: It cannot be built.
     """
-    _make_of_packages(BASE, _PACKAGES)
+    _make_from_packages(BASE, _PACKAGES)
 
 
 def make_gateway() -> None:
-    """Make an image of nginx that takes templates as nginx's own does.
+    """Build an nginx image that handles templates as the official one does.
 
     Raises:
-        ImageError: It cannot be made.
+        ImageError: It cannot be built.
     """
-    _make_of_packages(f"{GATEWAY}-packages", f"{_PACKAGES} gettext-base nginx")
+    _make_from_packages(f"{GATEWAY}-packages", f"{_PACKAGES} gettext-base nginx")
 
     def fill(context: tarfile.TarFile) -> None:
         add_bytes(context, "nginx.conf", _NGINX_CONF)
@@ -118,38 +115,38 @@ def make_gateway() -> None:
     build(GATEWAY, _GATEWAY, fill)
 
 
-def _make_of_packages(tag: str, packages: str) -> None:
+def _make_from_packages(tag: str, packages: str) -> None:
     if exists(tag):
         return
     if shutil.which("mmdebstrap") is None:
         raise ImageError("mmdebstrap is not installed (the package mmdebstrap of Debian or Ubuntu).")
-    own = _codename()
-    release = _RELEASES.get(own, own)
+    codename = _codename()
+    release = _RELEASES.get(codename, codename)
     command = ["mmdebstrap", "--quiet", "--variant=extract", f"--include={packages}"]
     command += [f"--extract-hook={_FINISH.strip()}", release, "-"]
-    print(f"Making {tag} of the packages of {release}", file=sys.stderr, flush=True)
+    print(f"Building {tag} from the packages of {release}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as sources, tempfile.TemporaryFile() as packed:
         for file in (Path("/etc/apt") / name for name in _APT_SOURCES):
             if file.is_file() and (text := file.read_text()):
                 copy = Path(sources) / file.name
-                copy.write_text(text.replace(own, release))
+                copy.write_text(text.replace(codename, release))
                 command.append(str(copy))
         if subprocess.run(command, stdout=packed, check=False).returncode:
-            raise ImageError(f"{tag} cannot be made; why stands above.")
+            raise ImageError(f"{tag} cannot be built; see the output above.")
         packed.seek(0)
         imported = ["docker", "import", "-", tag]
         if subprocess.run(imported, stdin=packed, stdout=subprocess.DEVNULL, check=False).returncode:
-            raise ImageError(f"{tag} cannot be imported; why stands above.")
+            raise ImageError(f"{tag} cannot be imported; see the output above.")
 
 
 def make_builder(major: str) -> None:
-    """Make the image that requirements are installed in, without a network: the service's, or those of its tests.
+    """Build the image in which the requirements of the service or of its tests are installed, without a network.
 
     Args:
-        major: The major of the Elasticsearch client among them.
+        major: The major of the Elasticsearch client in the requirements.
 
     Raises:
-        ImageError: It cannot be made.
+        ImageError: It cannot be built.
     """
     python = subprocess.run(
         ["docker", "run", "--rm", BASE, "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
@@ -164,7 +161,7 @@ def make_builder(major: str) -> None:
         pip += ["--require-hashes", "--only-binary=:all:", f"--python-version={python.stdout.strip()}"]
         pip += [f"--requirement={_REPOSITORY / 'requirements' / f'dev-{major}.txt'}", f"--dest={wheels}"]
         if subprocess.run(pip, stdin=subprocess.DEVNULL, check=False).returncode:
-            raise ImageError("The requirements cannot be fetched; why stands above.")
+            raise ImageError("The requirements cannot be downloaded; see the output above.")
 
         def fill(context: tarfile.TarFile) -> None:
             context.add(wheels, "wheels")
@@ -174,7 +171,10 @@ def make_builder(major: str) -> None:
 
 
 def exists(tag: str) -> bool:
-    """Tell whether there is such an image.
+    """Tell whether Docker has an image.
+
+    Args:
+        tag: The image's name.
 
     Raises:
         ImageError: Docker does not answer.
@@ -191,12 +191,12 @@ def exists(tag: str) -> bool:
 
 
 def build(tag: str, dockerfile: str, fill: Callable[[tarfile.TarFile], None]) -> None:
-    """Build an image from a context that never lies on a disk.
+    """Build an image from a context that is only in memory.
 
     Args:
-        tag: Its name.
+        tag: The image's name.
         dockerfile: The text of its Dockerfile.
-        fill: Adds the files that the Dockerfile copies.
+        fill: Adds the files that the Dockerfile copies to the context.
 
     Raises:
         ImageError: Docker could not build it.
@@ -209,14 +209,14 @@ def build(tag: str, dockerfile: str, fill: Callable[[tarfile.TarFile], None]) ->
                 add_bytes(context, "Dockerfile", dockerfile.encode())
                 fill(context)
             docker.stdin.close()
-        except BrokenPipeError:  # docker ended, and has said why
+        except BrokenPipeError:  # docker exited and printed the reason
             docker.wait()
     if docker.returncode:
-        raise ImageError(f"{tag} cannot be built; why stands above.")
+        raise ImageError(f"{tag} cannot be built; see the output above.")
 
 
 def add_bytes(context: tarfile.TarFile, name: str, content: bytes) -> None:
-    """Add a file that exists in memory only."""
+    """Add a file with this content to a context."""
     entry = tarfile.TarInfo(name)
     entry.size = len(content)
     context.addfile(entry, io.BytesIO(content))

@@ -1,8 +1,7 @@
-"""make elasticsearch-image: a local Elasticsearch image for containers where no registry is reached; prints its name."""
+"""make elasticsearch-image: builds an Elasticsearch image without a registry, and prints its name."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import stat
@@ -18,7 +17,7 @@ _NOT_NEEDED = re.compile(
     r"(demo|include|jmods|legal|man)(/|$)|lib/(ct\.sym|src\.zip)$|lib/server/classes_.*\.jsa$"
 )
 
-# As Elastic's own image: user 1000, and settings are environment variables, such as discovery.type.
+# As in Elastic's image: user 1000, and settings such as discovery.type are environment variables.
 _DOCKERFILE = f"""
 FROM {BASE}
 RUN echo 'elasticsearch:x:1000:0::{_HOME}:/bin/bash' >>/etc/passwd
@@ -34,15 +33,11 @@ _SETTINGS = b"cluster.name: docker-cluster\nnetwork.host: 0.0.0.0\n"
 
 
 def main() -> int:
-    """Make the image of the newest Elasticsearch that a Java here runs, and print its name for ``ES_IMAGE``.
+    """Build the image of the newest Elasticsearch that a Java here can run, and print its name for ``ES_IMAGE``.
 
     Returns:
         The exit status.
     """
-    parser = argparse.ArgumentParser(
-        prog="python3 -m scripts.offline.elasticsearch_image", description=__doc__
-    )
-    parser.parse_args()
     major = os.environ.get("ELASTICSEARCH_MAJOR")
     try:
         print(make(int(major) if major else None))
@@ -53,17 +48,17 @@ def main() -> int:
 
 
 def make(major: int | None = None) -> str:
-    """Make the image out of the same distribution that the embedded node runs, and a Java of this machine.
+    """Build the image from the distribution of the embedded node and a Java of this machine, unless it exists.
 
     Args:
-        major: The Elasticsearch major; None for the newest that a Java here runs.
+        major: The Elasticsearch major; None for the newest that a Java here can run.
 
     Returns:
         The image's name; its tag is the version.
 
     Raises:
         ImageError: The image cannot be built.
-        Unavailable: There is no such Elasticsearch, or no Java for it.
+        Unavailable: That Elasticsearch, or a Java for it, is not available.
     """
     chosen, chosen_java = distribution.choose(java.find(), major)
     tag = f"connector-sync-service/elasticsearch:{chosen.version}"
@@ -71,7 +66,7 @@ def make(major: int | None = None) -> str:
         return tag
     make_base()
     home = distribution.home(chosen)
-    print(f"Making {tag} with Java {chosen_java.major}", file=sys.stderr, flush=True)
+    print(f"Building {tag} with Java {chosen_java.major}", file=sys.stderr, flush=True)
 
     def fill(context: tarfile.TarFile) -> None:
         _add_java(context, chosen_java.home)
@@ -82,7 +77,7 @@ def make(major: int | None = None) -> str:
 
 
 def _add_java(context: tarfile.TarFile, home: Path) -> None:
-    # File by file, since Debian's is full of links to elsewhere, some of them to what is not installed.
+    # File by file: Debian's Java has many links to other folders, and some lead to files that are not installed.
     for file in sorted(home.rglob("*")):
         inside = file.relative_to(home).as_posix()
         if file.is_file() and not _NOT_NEEDED.match(inside):
@@ -90,14 +85,14 @@ def _add_java(context: tarfile.TarFile, home: Path) -> None:
 
 
 def _add_home(context: tarfile.TarFile, home: Path) -> None:
-    def differs(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    def leave_out_changed(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
         inside = entry.name.removeprefix("elasticsearch/")
         return None if inside in ("bin/elasticsearch-env", "config/elasticsearch.yml") else entry
 
-    context.add(home, "elasticsearch", filter=differs)
+    context.add(home, "elasticsearch", filter=leave_out_changed)
     script = (home / "bin/elasticsearch-env").read_bytes()
-    taking_variables = script.replace(b"ES_DISTRIBUTION_TYPE=zip", b"ES_DISTRIBUTION_TYPE=docker")
-    add_bytes(context, "elasticsearch/bin/elasticsearch-env", taking_variables)
+    with_variables = script.replace(b"ES_DISTRIBUTION_TYPE=zip", b"ES_DISTRIBUTION_TYPE=docker")
+    add_bytes(context, "elasticsearch/bin/elasticsearch-env", with_variables)
     add_bytes(context, "elasticsearch/config/elasticsearch.yml", _SETTINGS)
     for name in ("data", "logs", "config/jvm.options.d"):
         folder = tarfile.TarInfo(f"elasticsearch/{name}")

@@ -69,7 +69,7 @@ def test_an_elasticsearch_that_dies_is_told_at_once_with_its_log(daemon, elastic
 
     before = everything(daemon)
     started = time.monotonic()
-    with pytest.raises(NotStarted, match=r"(?s)ended by itself with status \d+:.*NoSuchOption"):
+    with pytest.raises(NotStarted, match=r"(?s)exited with status \d+:.*NoSuchOption"):
         ConnectorService(
             elasticsearch_image=elasticsearch_image,
             service_image=service_image,
@@ -83,7 +83,7 @@ def test_an_image_that_cannot_be_had_is_named(daemon):
     from testing import ConnectorService, NotStarted
 
     before = everything(daemon)
-    with pytest.raises(NotStarted, match=r"connector-sync-service/nowhere:1\.0\.0 cannot be had"):
+    with pytest.raises(NotStarted, match=r"connector-sync-service/nowhere:1\.0\.0 cannot be pulled"):
         ConnectorService(elasticsearch_image="connector-sync-service/nowhere:1.0.0").start()
     assert everything(daemon) == before
 

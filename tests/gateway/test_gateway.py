@@ -606,8 +606,8 @@ def test_only_an_address_of_localhost_where_somebody_listens_is_used(nginx) -> N
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("ftp://x", "needs an http or https address, and ftp://x is none"),
-        ("http://me:secret@x/es", "so http://x/es may have none"),
+        ("ftp://x", "needs an http or https address, not ftp://x"),
+        ("http://me:secret@x/es", "so http://x/es must not have a path"),
         ("http://x,https://x", "one scheme"),
         ("https://x,https://y", "one host name"),
     ],
@@ -660,7 +660,7 @@ def test_a_port_that_is_taken_is_said(nginx) -> None:
             assert command.wait() == 1
     assert f"bind() to 127.0.0.1:{port} failed" in said
     assert said.endswith(
-        "The gateway cannot be started, since nginx ended with status 1; what it said stands above.\n"
+        "The gateway cannot be started, because nginx exited with status 1; see its output above.\n"
     )
 
 
@@ -673,12 +673,12 @@ def test_without_nginx_there_is_a_sentence(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"GATEWAY_PORT": "x"}, "GATEWAY_PORT is 'x', which is no port.\n"),
+        ({"GATEWAY_PORT": "x"}, "GATEWAY_PORT must be a port number, not 'x'.\n"),
         (
             {"ELASTICSEARCH_URL": "https://x:9200", "ELASTICSEARCH_CERT_FINGERPRINT": "ab" * 32},
-            "The gateway needs ELASTICSEARCH_CA_CERTS: nginx compares no fingerprints.\n",
+            "The gateway needs ELASTICSEARCH_CA_CERTS: nginx cannot check a fingerprint.\n",
         ),
-        ({"ELASTICSEARCH_URL": "http://127.0.0.1:9/es"}, "The gateway passes paths on as they are, so"),
+        ({"ELASTICSEARCH_URL": "http://127.0.0.1:9/es"}, "The gateway forwards paths unchanged, so"),
     ],
 )
 def test_make_run_says_in_a_sentence_what_cannot_be(settings, sentence) -> None:
@@ -704,7 +704,7 @@ def test_make_run_starts_it_and_ends_it(nginx, node_url, how, tmp_path) -> None:
     run = Run(SUPERVISOR, tmp_path, ELASTICSEARCH_URL=node_url, GATEWAY="1", GATEWAY_PORT=str(port))
     try:
         run.wait_for(READY)
-        said = f"The gateway answers at {url}: /_connector is the service, all else Elasticsearch\n"
+        said = f"The gateway answers at {url}: /_connector is the service, the rest Elasticsearch\n"
         assert run.said.startswith(said)
         assert f"\nThe Connector API answers at {url} until Ctrl-C." in run.said
         assert f"curl -X PUT {url}/_connector/my-connector" in run.said

@@ -47,7 +47,7 @@ def test_the_key_of_secrets_is_rotated_as_documented(node_url, elasticsearch) ->
         assert service.http.put(path, json={"value": "v"}).status_code in (200, 201)
     with Service(node_url, SECRETS_KEYS=f"{new},{old}", WORKERS="1") as service:
         said = make("secrets-rotate", SECRETS_KEYS=f"{new},{old}", ELASTICSEARCH_URL=node_url)
-        assert re.fullmatch(r"Secrets under the key \[\S+\]: \d+, 1 of them encrypted anew\.\n", said)
+        assert re.fullmatch(r"Secrets under the key \[\S+\]: \d+, 1 of them re-encrypted\.\n", said)
     with Service(node_url, SECRETS_KEYS=new, WORKERS="1") as service:
         assert service.http.get(path).json()["value"] == "v"
         assert service.http.delete(path).status_code == 200

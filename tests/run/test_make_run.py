@@ -154,7 +154,7 @@ def test_a_node_that_dies_ends_the_service(run):
     os.kill(node, signal.SIGKILL)
 
     assert supervisor.end() == 1
-    assert "The service ends, since the embedded Elasticsearch ended with status" in supervisor.said
+    assert "The service stops, because the embedded Elasticsearch exited with status" in supervisor.said
     assert_gone(family)
 
 
@@ -169,7 +169,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(run):
 def test_a_service_that_ends_by_itself_ends_all_with_its_status(run):
     supervisor = run(SUPERVISOR, ELASTICSEARCH_URL="http://127.0.0.1:9", GUNICORN_CMD_ARGS="--no-such-option")
     assert supervisor.end() == 2
-    assert "The service ended by itself with status 2" in supervisor.said
+    assert "The service exited with status 2" in supervisor.said
 
 
 def test_a_setting_that_cannot_be_is_one_sentence(run):

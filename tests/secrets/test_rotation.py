@@ -146,8 +146,8 @@ def test_the_command_counts(old, both, node_url, http):
     done = command(node_url, NEW, SECRETS_KEY)
     again = command(node_url, NEW)
     said = f"Secrets under the key [{both.keyring.first}]: 2, "
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{said}2 of them encrypted anew.\n", "")
-    assert (again.returncode, again.stdout) == (0, f"{said}0 of them encrypted anew.\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{said}2 of them re-encrypted.\n", "")
+    assert (again.returncode, again.stdout) == (0, f"{said}0 of them re-encrypted.\n")
     # The service has only the old key still.
     assert http.get("/_connector/_secret/a").status_code == 500
 

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import subprocess
 import sys
 import zipfile
 
-from scripts.elasticsearch.distribution import _follow, extract
+from scripts.elasticsearch.distribution import _run_maven, extract
 
 
 def test_only_the_home_is_extracted_and_anyone_can_read_it(tmp_path):
@@ -44,7 +43,7 @@ def test_only_the_home_is_extracted_and_anyone_can_read_it(tmp_path):
     assert (home / "plugins").is_dir()
 
 
-def test_a_download_shows_how_far_it_is(capfd):
+def test_a_download_shows_how_far_it_is(capfd, tmp_path):
     """Maven draws its progress on one line; it is shown every few seconds, and only errors are worth keeping."""
     maven = """
 import sys, time
@@ -55,11 +54,9 @@ for megabytes in range(0, 951, 50):
     time.sleep(0.05)
 print("[ERROR] it broke")
 """
-    command = [sys.executable, "-c", maven]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        said = _follow(process, every=0.2)
+    status, output = _run_maven([sys.executable, "-c", maven], tmp_path, seconds=0.2)
     shown = capfd.readouterr().err.splitlines()
     amounts = [line.partition("/950 MB, ")[0].strip() for line in shown if "/950 MB, " in line]
     assert len(amounts) >= 3
     assert amounts == sorted(amounts, key=int)
-    assert said == ["[INFO] Downloading", "[ERROR] it broke"]
+    assert (status, output) == (0, ["[INFO] Downloading", "[ERROR] it broke"])

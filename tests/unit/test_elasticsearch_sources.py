@@ -54,7 +54,7 @@ def test_without_any_source_one_message_names_them_all(monkeypatch):
     with pytest.raises(Unavailable) as told:
         for_tests()
     assert str(told.value) == (
-        "No Elasticsearch could be had. container: Docker does not answer. embedded node: no Java was found."
+        "No Elasticsearch is available. container: Docker does not answer. embedded node: no Java was found."
     )
 
 
