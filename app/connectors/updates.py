@@ -39,6 +39,12 @@ def replace(store: Store, connector_id: str, fields: Mapping[str, Any]) -> str:
     return change(store, connector_id, UPDATE, {"merged": {}, "replaced": fields})
 
 
+def set_last_sync(store: Store, connector_id: str, fields: Mapping[str, Any]) -> str:
+    """Store the results of the last syncs, each field as a whole. A soft-deleted connector stays as it is: `noop`."""
+    params = {"merged": {}, "replaced": fields}
+    return change(store, connector_id, UPDATE, params, {Verdict.MISSING: "noop"})
+
+
 def check_in(store: Store, connector_id: str) -> str:
     """Note that the connector's service is alive."""
     return change(store, connector_id, CHECK_IN, {"now": clock.now()})
@@ -72,12 +78,7 @@ def set_error(store: Store, connector_id: str, error: str | None) -> str:
 
 def set_native(store: Store, connector_id: str, is_native: bool) -> str:
     """Set whether Elastic manages the connector."""
-    params = {
-        "is_native": is_native,
-        "managed_prefix": MANAGED_PREFIX,
-        "connected": ConnectorStatus.CONNECTED,
-        "configured": ConnectorStatus.CONFIGURED,
-    }
+    params = {"is_native": is_native, "managed_prefix": MANAGED_PREFIX}
 
     def not_manageable(details: Mapping[str, Any]) -> ApiError:
         return status_error(
@@ -92,12 +93,7 @@ def set_native(store: Store, connector_id: str, is_native: bool) -> str:
 
 def set_service_type(store: Store, connector_id: str, service_type: str) -> str:
     """Set what the connector connects to."""
-    params = {
-        "service_type": service_type,
-        "created": ConnectorStatus.CREATED,
-        "needs_configuration": ConnectorStatus.NEEDS_CONFIGURATION,
-    }
-    return change(store, connector_id, SERVICE_TYPE, params)
+    return change(store, connector_id, SERVICE_TYPE, {"service_type": service_type})
 
 
 def set_status(store: Store, connector_id: str, status: str) -> str:

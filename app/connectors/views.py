@@ -155,7 +155,7 @@ def index_name(connector_id: str, body: dict[str, Any]) -> Response:
 @endpoint(action="update_last_sync_stats", body=syncing.LastSyncBody, validate_path=written_connector_id)
 def last_sync(connector_id: str, body: dict[str, Any]) -> Response:
     """Store the results of the last syncs."""
-    return json_response({"result": updates.replace(store(), connector_id, body)})
+    return json_response({"result": updates.set_last_sync(store(), connector_id, body)})
 
 
 @blueprint.put("/<connector:connector_id>/_name")

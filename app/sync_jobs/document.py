@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from app.connectors.filtering import default_filtering
 from app.errors import ApiError, Cause
 from app.protocol import (
     CONFIGURATION_ITEM_DEFAULTS,
@@ -26,7 +27,7 @@ def new_sync_job(
     Raises `ApiError` 400 where the stored connector cannot be read.
     """
     return {
-        "connector": _snapshot(connector_id, connector, job_type),
+        "connector": _snapshot(connector_id, connector, job_type, now),
         "created_at": now,
         "last_seen": now,
         "status": SyncStatus.PENDING,
@@ -40,16 +41,17 @@ def new_sync_job(
     }
 
 
-def _snapshot(connector_id: str, connector: Mapping[str, Any], job_type: str) -> dict[str, Any]:
+def _snapshot(connector_id: str, connector: Mapping[str, Any], job_type: str, now: str) -> dict[str, Any]:
+    """What the job keeps of its connector. Other programs write connectors, too: what is odd is carried as it is."""
     index_name = _text(connector, "index_name")
     if job_type == JobType.ACCESS_CONTROL:
         index_name = f"{ACCESS_CONTROL_INDEX_PREFIX}{index_name}"
     snapshot = {
         "id": connector_id,
-        "filtering": _active_filtering(connector.get("filtering")),
+        "filtering": _active_filtering(connector.get("filtering"), now),
         "index_name": index_name,
-        "language": _text(connector, "language"),
-        "pipeline": _pipeline(connector.get("pipeline")),
+        "language": connector.get("language"),
+        "pipeline": _object("pipeline", connector.get("pipeline"), PIPELINE_KEYS),
         "service_type": _text(connector, "service_type"),
         "configuration": _configuration(connector.get("configuration")),
     }
@@ -59,54 +61,45 @@ def _snapshot(connector_id: str, connector: Mapping[str, Any], job_type: str) ->
 def _text(connector: Mapping[str, Any], field: str) -> str | None:
     value = connector.get(field)
     if value is not None and not isinstance(value, str):
-        raise _unreadable(field)
+        raise _unreadable(field, "a text")
     return value
 
 
-def _active_filtering(filtering: Any) -> dict[str, Any] | None:
-    """The active half of the first filtering entry: workers expect one object, not the connector's list."""
-    if not filtering:
+def _object(field: str, value: Any, keys: Iterable[str] | None = None) -> dict[str, Any] | None:
+    """The stored object, with those of the `keys` that it has; with all, if there are none."""
+    if value is None:
         return None
-    first = filtering[0] if isinstance(filtering, list) else filtering
-    active = first.get("active") if isinstance(first, Mapping) else None
-    if not isinstance(active, Mapping):
-        raise _unreadable("filtering")
-    return {key: active[key] for key in FILTERING_KEYS if key in active}
+    if not isinstance(value, Mapping):
+        raise _unreadable(field, "an object")
+    return {key: value[key] for key in (value if keys is None else keys) if key in value}
 
 
-def _pipeline(pipeline: Any) -> dict[str, Any] | None:
-    if pipeline is None:
-        return None
-    if not isinstance(pipeline, Mapping) or any(pipeline.get(key) is None for key in PIPELINE_KEYS):
-        raise _unreadable("pipeline")
-    return {key: pipeline[key] for key in PIPELINE_KEYS}
+def _active_filtering(filtering: Any, now: str) -> dict[str, Any] | None:
+    """The active half of the first filtering entry: workers expect one object, not the connector's list.
+
+    Without one the default filtering applies. One that cannot be read is an error: it may hold documents back.
+    """
+    first = filtering[0] if isinstance(filtering, list) and filtering else filtering
+    active = _object("filtering", first or None)
+    active = None if active is None else _object("filtering.active", active.get("active"), FILTERING_KEYS)
+    return default_filtering(now)[0]["active"] if active is None else active
 
 
 def _configuration(configuration: Any) -> dict[str, Any] | None:
-    if configuration is None:
-        return None
-    if not isinstance(configuration, Mapping):
-        raise _unreadable("configuration")
-    return {name: _item(item) for name, item in configuration.items()}
+    items = _object("configuration", configuration)
+    return None if items is None else {name: _item(item) for name, item in items.items()}
 
 
-def _item(item: Any) -> dict[str, Any]:
-    if (
-        not isinstance(item, Mapping)
-        or not isinstance(item.get("label"), str)
-        or isinstance(item.get("value"), list)
-    ):
-        raise _unreadable("configuration")
-    always = {
-        key: default if item.get(key) is None else item[key]
-        for key, default in CONFIGURATION_ITEM_DEFAULTS.items()
-    }
-    return always | {
-        key: item[key] for key in CONFIGURATION_ITEM_KEYS if key not in always and item.get(key) is not None
-    }
+def _item(item: Any) -> Any:
+    if not isinstance(item, Mapping):
+        return item
+    given = {key: item[key] for key in CONFIGURATION_ITEM_KEYS if item.get(key) is not None}
+    return CONFIGURATION_ITEM_DEFAULTS | given
 
 
-def _unreadable(field: str) -> ApiError:
+def _unreadable(field: str, expected: str) -> ApiError:
+    cause = Cause("illegal_argument_exception", f"[{field}] of the stored connector is not {expected}")
     return ApiError(
-        400, Cause("x_content_parse_exception", f"[-1:-1] [connector] failed to parse field [{field}]")
+        400,
+        Cause("x_content_parse_exception", f"[-1:-1] [connector] failed to parse field [{field}]", cause),
     )

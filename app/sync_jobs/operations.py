@@ -183,6 +183,7 @@ def report_stats(
         "now": now,
         "counters": counters,
         "last_seen": last_seen or now,
+        "last_seen_stated": last_seen is not None,
         "metadata": metadata,
     }
     responses = {Verdict.UNCHANGED: "updated" if last_seen is None else "noop"}

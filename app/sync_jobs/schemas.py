@@ -69,6 +69,7 @@ class ErrorBody(RequestBody):
     """`PUT /_connector/_sync_job/{id}/_error`."""
 
     parser_name = "connector_sync_job_error_request"
+    replaces_surrogates = True
 
     error = String(
         required=True,

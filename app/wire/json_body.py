@@ -39,11 +39,14 @@ _TOO_MANY = f"Number of values exceeds the maximum allowed ({MAX_VALUES})"
 # Up to the next mark outside of strings; possessive, so that nothing is tried twice.
 _TO_THE_NEXT_MARK = re.compile(r'(?:[^"\[{,]++|"(?:[^"\\]++|\\.)*+"?+)*+[\[{,]', re.DOTALL)
 _NO_SPACE = re.compile(r"[^ \t\n\r]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def read(data: bytes) -> tuple[Any, str]:
+def read(data: bytes, *, replace_surrogates: bool = False) -> tuple[Any, str]:
     """The value of a JSON text, and the text, for errors that point into it. What follows the first value is ignored.
+
+    With `replace_surrogates` half of a surrogate pair becomes U+FFFD, else it is refused: no UTF-8 can carry it.
 
     Returns:
         dict, list, str, int (exact), float, bool, None, or `BLANK`.
@@ -59,7 +62,7 @@ def read(data: bytes) -> tuple[Any, str]:
         broken = error
         text = data[: error.start].decode("utf-8")
     try:
-        value = _parse_text(text)
+        value = _parse_text(text, replace_surrogates=replace_surrogates)
         if broken and value is BLANK:
             raise _not_utf8(text, broken)
     except JsonError as error:
@@ -67,7 +70,7 @@ def read(data: bytes) -> tuple[Any, str]:
     return value, text
 
 
-def _parse_text(text: str) -> Any:
+def _parse_text(text: str, *, replace_surrogates: bool) -> Any:
     start = _NO_SPACE.search(text, 1 if text.startswith("\ufeff") else 0)
     if start is None:
         return BLANK
@@ -80,10 +83,11 @@ def _parse_text(text: str) -> Any:
     if text.count("{") + text.count("[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise too_deep()
     if _SURROGATE_ESCAPE.search(text):
-        try:
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
-        except UnicodeEncodeError:  # half of a pair, which no UTF-8 can carry
-            raise JsonError("Incomplete surrogate pair in string value", UNKNOWN) from None
+        written = json.dumps(value, ensure_ascii=False)
+        if _SURROGATE.search(written):
+            if not replace_surrogates:
+                raise JsonError("Incomplete surrogate pair in string value", UNKNOWN)
+            value = _DECODER.decode(_SURROGATE.sub("\ufffd", written))
     return value
 
 

@@ -86,6 +86,8 @@ class RequestBody(RequestSchema):
 
     parser_name: ClassVar[str]
     lenient: ClassVar[bool] = False
+    replaces_surrogates: ClassVar[bool] = False
+    """Whether halves of surrogate pairs become U+FFFD: a file name in an error text may not be UTF-8 (PEP 383)."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -100,7 +102,7 @@ class RequestBody(RequestSchema):
         Raises:
             ApiError: 400, for the first thing in the body that cannot be read.
         """
-        value, text = json_body.read(data)
+        value, text = json_body.read(data, replace_surrogates=cls.replaces_surrogates)
         schema = schema_instance(cls)
         try:
             if value is json_body.BLANK:

@@ -173,7 +173,7 @@ def test_an_access_control_job_has_an_index_of_its_own(
 BARE = {"id": "c1", "index_name": "search-x", "service_type": "mysql"}
 
 
-@pytest.mark.parametrize("field", ["configuration", "filtering", "language", "pipeline"])
+@pytest.mark.parametrize("field", ["configuration", "language", "pipeline"])
 @pytest.mark.parametrize("how", ["absent", "null"])
 def test_what_the_connector_lacks_is_left_out(
     http: Http, connectors: Stored, jobs: Stored, field: str, how: str
@@ -185,9 +185,19 @@ def test_what_the_connector_lacks_is_left_out(
     assert snapshot.items() >= BARE.items()
 
 
-def test_an_empty_list_of_filtering_is_left_out(http: Http, connectors: Stored, jobs: Stored) -> None:
-    connectors.put("c1", a_connector(filtering=[]))
-    assert "filtering" not in created(http, jobs)["connector"]
+@pytest.mark.parametrize(
+    "stored",
+    [{}, *({"filtering": value} for value in (None, [], [None], [{}], [{"active": None}], {"active": None}))],
+    ids=str,
+)
+def test_decision_22_job_of_a_connector_without_filtering_has_the_default_filtering(
+    http: Http, connectors: Stored, jobs: Stored, stored: dict[str, Any]
+) -> None:
+    connectors.put("c1", a_connector(**stored))
+    filtering = created(http, jobs)["connector"]["filtering"]
+    assert [rule["id"] for rule in filtering["rules"]] == ["DEFAULT"]
+    assert filtering["advanced_snippet"]["value"] == {}
+    assert filtering["validation"] == {"errors": [], "state": "valid"}
 
 
 @pytest.mark.parametrize(
@@ -272,19 +282,11 @@ def test_a_pipeline_is_frozen_without_unknown_keys(http: Http, connectors: Store
     named(
         [
             ("a configuration that is a list", "configuration", [{"a": 1}]),
-            ("an item that is a text", "configuration", {"a": "x"}),
-            ("an item that is null", "configuration", {"a": None}),
-            ("an item without a label", "configuration", {"a": {"value": SECRET}}),
-            ("a label that is null", "configuration", {"a": {"label": None}}),
-            ("a value that is a list", "configuration", {"a": {"label": "L", "value": [SECRET]}}),
-            ("filtering without an active half", "filtering", [{"domain": "DEFAULT"}]),
-            ("filtering whose active half is null", "filtering", [{"active": None}]),
-            ("a pipeline that is empty", "pipeline", {}),
-            *((f"a pipeline without {key}", "pipeline", without(key)) for key in PIPELINE),
+            ("filtering of lists", "filtering", [[{}]]),
+            ("a pipeline that is a list", "pipeline", [{}]),
             ("an index name that is a number", "index_name", 5),
             ("an index name that is a list", "index_name", ["search-x"]),
             ("a service type that is a number", "service_type", 5),
-            ("a language that is a number", "language", 5),
         ]
     ),
 )
@@ -296,8 +298,57 @@ def test_a_connector_that_cannot_be_read_is_a_bad_request(
         answer = http.post(JOBS, json={"id": "c1", "job_type": job_type})
         assert answer.status_code == 400
         assert error_body(answer)["error"]["type"] == "x_content_parse_exception"
+        assert f"failed to parse field [{field}]" in error_body(answer)["error"]["reason"]
+        assert (
+            f"[{field}] of the stored connector is not " in error_body(answer)["error"]["caused_by"]["reason"]
+        )
         assert SECRET not in answer.text
     assert jobs.ids() == set()
+
+
+@pytest.mark.parametrize(
+    ("stored", "carried"),
+    named(
+        [
+            ("an item that is a text", {"configuration": {"a": "x"}}, {"configuration": {"a": "x"}}),
+            ("an item that is null", {"configuration": {"a": None}}, {"configuration": {"a": None}}),
+            (
+                "an item without a label",
+                {"configuration": {"a": {"value": 1}}},
+                {
+                    "configuration": {
+                        "a": {"default_value": None, "required": False, "sensitive": False, "value": 1}
+                    }
+                },
+            ),
+            *(
+                (
+                    f"a value {value!r}",
+                    {"configuration": {"a": {"label": "L", "type": "list", "value": value}}},
+                    {"configuration": {"a": NEVER_ABSENT | {"type": "list", "value": value}}},
+                )
+                for value in ([], ["g/p"], [{"a": [1]}], [[]])
+            ),
+            (
+                "unknown words",
+                {"configuration": {"a": {"label": "L", "type": "date", "display": 5}}},
+                {"configuration": {"a": NEVER_ABSENT | {"type": "date", "display": 5}}},
+            ),
+            ("a pipeline that is empty", {"pipeline": {}}, {"pipeline": {}}),
+            *(
+                (f"a pipeline without {key}", {"pipeline": without(key)}, {"pipeline": without(key)})
+                for key in PIPELINE
+            ),
+            ("a language that is a number", {"language": 5}, {"language": 5}),
+        ]
+    ),
+)
+def test_decision_45_what_others_wrote_is_carried_into_the_job(
+    http: Http, connectors: Stored, jobs: Stored, stored: dict[str, Any], carried: dict[str, Any]
+) -> None:
+    connectors.put("c1", a_connector(**stored))
+    snapshot = created(http, jobs)["connector"]
+    assert {key: snapshot[key] for key in carried} == carried
 
 
 NO_INDEX = envelope(

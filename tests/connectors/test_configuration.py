@@ -99,10 +99,17 @@ def test_values(write, put, stored, status) -> None:
         "error": "kept",
         "configuration": {
             "a": {"label": "A", "value": ["new", {}]},
-            "b": {"label": "B", "value": {"x": 1, "y": 3}},
+            "b": {"label": "B", "value": {"y": 3}},
             "c": {"value": None},
         },
     }
+
+
+def test_value_is_stored_whole_so_that_keys_can_be_removed(write, put, stored) -> None:
+    write({"status": "configured", "configuration": {"j": {"label": "J", "value": {"a": 1}}}})
+    for value in ({"b": 2}, {}, ["g/p"], []):
+        assert put("_configuration", {"values": {"j": value}}).json() == {"result": "updated"}
+        assert stored()["configuration"]["j"]["value"] == value
 
 
 @pytest.mark.parametrize("values", [{}, None])

@@ -128,17 +128,20 @@ REQUESTS = [
 ]
 
 
-@pytest.mark.parametrize("document", [{}, {"filtering": None}, {"filtering": [None]}])
-def test_no_filtering_at_all(put, write, stored, document) -> None:
+def test_filtering_that_is_no_object_is_refused(put, write, stored) -> None:
+    document = {"filtering": [[{}]]}
     write(document)
     for path, body in REQUESTS:
         assert error(put(path, body)) == (400, "illegal_argument_exception", "Required [filtering]")
     assert stored() == document
 
 
-def test_an_empty_list_counts_as_a_new_connectors(put, write, stored) -> None:
+@pytest.mark.parametrize(
+    "document", [{}, {"filtering": None}, {"filtering": []}, {"filtering": [None]}], ids=str
+)
+def test_connector_without_filtering_has_the_default_filtering(put, write, stored, document) -> None:
     for path, body in REQUESTS:
-        write({"filtering": []})
+        write(document)
         assert put(path, body).json() == {"result": "updated"}
         [filtering] = stored()["filtering"]
         assert filtering.keys() == {"active", "draft", "domain"}

@@ -32,8 +32,19 @@ def test_missing_and_deleted_connectors(http, connector, stored) -> None:
     http.delete(f"{ROOT}/{ID}")
     before = stored()
     for path, body in FINE:
-        assert error(http.put(f"{ROOT}/{ID}/{path}", json=body)) == no_connector(), path
         assert error(http.put(f"{ROOT}/other/{path}", json=body)) == no_connector("other"), path
+        if path != "_last_sync":
+            assert error(http.put(f"{ROOT}/{ID}/{path}", json=body)) == no_connector(), path
+    assert stored() == before
+
+
+def test_last_sync_of_a_deleted_connector_changes_nothing(http, connector, stored) -> None:
+    """Kibana's purge of a deleted connector relies on the 200."""
+    http.delete(f"{ROOT}/{ID}")
+    before = stored()
+    for _ in range(2):
+        response = http.put(f"{ROOT}/{ID}/_last_sync", json={"last_sync_status": "error"})
+        assert (response.status_code, response.json()) == (200, {"result": "noop"})
     assert stored() == before
 
 
@@ -51,7 +62,9 @@ def test_deleted_in_the_spellings_of_elasticsearch(http, write, stored, flag) ->
     for answer in (http.get(f"{ROOT}/{ID}"), http.delete(f"{ROOT}/{ID}")):
         assert error(answer) == no_connector()
     for path, body in FINE:
-        assert error(http.put(f"{ROOT}/{ID}/{path}", json=body)) == no_connector(), path
+        if path != "_last_sync":
+            assert error(http.put(f"{ROOT}/{ID}/{path}", json=body)) == no_connector(), path
+    assert http.put(f"{ROOT}/{ID}/_last_sync", json={}).json() == {"result": "noop"}
     assert stored() == document
     assert http.get(f"{ROOT}/{ID}?include_deleted=true").status_code == 200
     assert http.put(f"{ROOT}/{ID}", json={}).json()["result"] == "updated"

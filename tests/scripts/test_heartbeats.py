@@ -30,6 +30,7 @@ def stats(store, last_seen, counters=None, metadata=None, now=NOW) -> Outcome:
             "finished": FINISHED,
             "now": clock.iso(now),
             "last_seen": clock.iso(last_seen or now),
+            "last_seen_stated": last_seen is not None,
             "counters": counters or {},
             "metadata": metadata,
         },
@@ -97,9 +98,15 @@ def test_stats_never_store_a_future_instant(store, put_job, stored_job) -> None:
     assert stored_job()["last_seen"] == clock.iso(NOW)
 
 
-def test_stats_with_an_earlier_instant_count_but_leave_last_seen(store, put_job, stored_job) -> None:
+def test_stats_that_state_an_earlier_timestamp_store_it(store, put_job, stored_job) -> None:
     put_job({"status": "in_progress", "last_seen": clock.iso(NOW)})
-    assert stats(store, EARLIER, {"indexed_document_count": 3}).verdict is Verdict.UPDATED
+    assert stats(store, EARLIER).verdict is Verdict.UPDATED
+    assert stored_job()["last_seen"] == clock.iso(EARLIER)
+
+
+def test_stats_without_a_timestamp_never_move_last_seen_backwards(store, put_job, stored_job) -> None:
+    put_job({"status": "in_progress", "last_seen": clock.iso(NOW)})
+    assert stats(store, None, {"indexed_document_count": 3}, now=EARLIER).verdict is Verdict.UPDATED
     assert stored_job() == {"status": "in_progress", "last_seen": clock.iso(NOW), "indexed_document_count": 3}
 
 
@@ -161,9 +168,10 @@ def test_only_stats_that_say_when_are_told_that_they_change_nothing(
     put_job(before)
     monkeypatch.setattr(clock, "now", lambda: clock.iso(EARLIER))
     send = partial(operations.report_stats, store, JOB, {"indexed_document_count": 3})
-    assert send(clock.iso(EARLIER), None) == "noop"
     assert send(None, None) == "updated"
     assert stored_job() == before
+    assert send(clock.iso(EARLIER), None) == "updated"
+    assert send(clock.iso(EARLIER), None) == "noop"
 
 
 @pytest.mark.parametrize("key", ["", "a..b", ".", " "])

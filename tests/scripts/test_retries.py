@@ -23,7 +23,12 @@ SENT = [
     (operations.FAIL, COMMON | {"error": "it broke"}, "in_progress"),
 ]
 HEARTBEAT = {"finished": FINISHED, "now": NOW}
-STATS = HEARTBEAT | {"last_seen": NOW, "counters": {"indexed_document_count": 2**40}, "metadata": {"a": 1}}
+STATS = HEARTBEAT | {
+    "last_seen": NOW,
+    "last_seen_stated": False,
+    "counters": {"indexed_document_count": 2**40},
+    "metadata": {"a": 1},
+}
 HEARTBEATS = [
     (operations.CHECK_IN, HEARTBEAT, "in_progress"),
     (operations.STATS, STATS, "in_progress"),

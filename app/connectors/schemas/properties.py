@@ -123,6 +123,7 @@ class ErrorBody(RequestBody):
     """`PUT /_connector/{id}/_error`. Null or an empty text ends the error."""
 
     parser_name = "connector_update_error_request"
+    replaces_surrogates = True
 
     error = String(required=True, allow_none=True, metadata={"description": "What went wrong."})
 
