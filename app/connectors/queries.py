@@ -21,8 +21,9 @@ def list_search(
     include_deleted: bool,
     offset: int,
     size: int,
+    limit: int,
 ) -> Search:
-    """The connectors that meet all filters, by `index_name`; nothing filters nothing.
+    """The connectors that meet all filters, by `index_name`; nothing filters nothing. Pages reach up to `limit`.
 
     `query` is looked for in index names, names and descriptions; `*` and `?` in it are wildcards.
     """
@@ -39,6 +40,7 @@ def list_search(
         sort_field="index_name",
         offset=offset,
         size=size,
+        limit=limit,
     )
 
 

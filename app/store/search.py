@@ -15,8 +15,8 @@ _DOCUMENT_ID_FIELD = {"type": "keyword", "script": {"source": "emit(params['_fie
 class Search:
     """One page of a search: documents that meet all `filters`, by `sort_field` and then by id.
 
-    `after` are the `sort_values` of the last hit of the page before; `offset` and `size` count documents. Documents
-    without the field come last, in both directions.
+    `after` are the `sort_values` of the last hit of the page before; `offset` and `size` count documents, and their sum may
+    reach `limit`. Documents without the field come last, in both directions.
     """
 
     filters: Sequence[dict[str, Any]]
@@ -25,6 +25,7 @@ class Search:
     order: str = "asc"
     offset: int = 0
     size: int = 100
+    limit: int = 10_000
     after: Sequence[Any] | None = None
     must_not: Sequence[dict[str, Any]] = field(default_factory=tuple)
 

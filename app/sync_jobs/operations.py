@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from app import clock
+from app.compatibility import DOCUMENTED, Compatibility
 from app.connectors.document import is_deleted
 from app.errors import ApiError, index_not_found, not_found, status_error
 from app.protocol import SyncStatus
@@ -19,6 +20,7 @@ from app.store import Store
 from app.store.documents import new_id, with_id
 from app.store.failures import IndexMissing
 from app.store.index_definitions import CONNECTORS
+from app.store.paging import WINDOW
 from app.store.scripts import Responses, Script, Verdict, load
 from app.sync_jobs import paging
 from app.sync_jobs.document import new_sync_job
@@ -93,6 +95,7 @@ def list_(
     job_types: Sequence[str] = (),
     order: str = "asc",
     search_after: str | None = None,
+    compatibility: Compatibility = DOCUMENTED,
 ) -> SyncJobList:
     """The jobs that meet all filters, by `created_at` (`order` is `asc` or `desc`), those without one last.
 
@@ -100,9 +103,17 @@ def list_(
     exactly once, whatever is updated meanwhile, since what it sorts by never changes.
     """
     after = paging.position(order, search_after) if search_after else None
-    page = store.sync_jobs.search(
-        list_search(connector_id, statuses, job_types, order=order, offset=offset, size=size, after=after)
+    search = list_search(
+        connector_id,
+        statuses,
+        job_types,
+        order=order,
+        offset=offset,
+        size=size,
+        after=after,
+        limit=compatibility.page_limit if search_after is None else WINDOW,
     )
+    page = store.sync_jobs.search(search)
     goes_on = search_after is not None and page.hits and len(page.hits) == size
     return SyncJobList(
         count=page.total,

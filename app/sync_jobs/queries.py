@@ -17,8 +17,9 @@ def list_search(
     offset: int,
     size: int,
     after: Sequence[Any] | None,
+    limit: int,
 ) -> Search:
-    """The jobs that meet all filters, by `created_at`; None or nothing filters nothing."""
+    """The jobs that meet all filters, by `created_at`; None or nothing filters nothing. Pages reach up to `limit`."""
     filters: list[dict[str, Any]] = []
     if connector_id is not None:
         filters.append({"term": {"connector.id": connector_id}})
@@ -34,4 +35,5 @@ def list_search(
         offset=offset,
         size=size,
         after=after,
+        limit=limit,
     )
