@@ -42,8 +42,8 @@ class _SharedLog(Logger):  # type: ignore[misc]
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Once a worker process has its application: create what is missing of the indices, in the background."""
-    context.prepare(worker.wsgi)
+    """Once a worker process has its application: say so, and create what is missing of the indices, in the background."""
+    context.start(worker.wsgi)
 
 
 logs.configure(_settings.log_level, _settings.log_format)

@@ -117,6 +117,7 @@ def list_(
         offset=offset,
         size=size,
         limit=compatibility.page_limit,
+        count_limit=compatibility.count_limit,
     )
     page = store.connectors.search(search)
     return ConnectorList(page.total, [_with_id(hit.id, hit.source) for hit in page.hits])

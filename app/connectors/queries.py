@@ -21,9 +21,10 @@ def list_search(
     include_deleted: bool,
     offset: int,
     size: int,
-    limit: int,
+    limit: int = 10_000,
+    count_limit: int | None = None,
 ) -> Search:
-    """The connectors that meet all filters, by `index_name`; nothing filters nothing. Pages reach up to `limit`.
+    """The connectors that meet all filters, by `index_name`; nothing filters nothing. `limit` and `count_limit` as in `Search`.
 
     `query` is looked for in index names, names and descriptions; `*` and `?` in it are wildcards.
     """
@@ -41,6 +42,7 @@ def list_search(
         offset=offset,
         size=size,
         limit=limit,
+        count_limit=count_limit,
     )
 
 

@@ -52,8 +52,8 @@ def _steps(client: Elasticsearch, point: dict[str, str], search: Search) -> Page
         size = min(WINDOW, (end if shown else search.offset) - position)
         response = client.search(
             body=search.body()
-            | {"from": 0, "size": size, "_source": shown, "track_total_hits": position == 0}
-            | ({} if after is None else {"search_after": after})
+            | {"from": 0, "size": size, "_source": shown}
+            | ({} if after is None else {"search_after": after, "track_total_hits": False})
             | {"pit": {**point, "keep_alive": _KEEP_ALIVE}}
         )
         point["id"] = response["pit_id"]

@@ -16,7 +16,7 @@ class Search:
     """One page of a search: documents that meet all `filters`, by `sort_field` and then by id.
 
     `after` are the `sort_values` of the last hit of the page before; `offset` and `size` count documents, and their sum may
-    reach `limit`. Documents without the field come last, in both directions.
+    reach `limit`. Documents without the field come last, in both directions. They are counted up to `count_limit`, None for all.
     """
 
     filters: Sequence[dict[str, Any]]
@@ -26,6 +26,7 @@ class Search:
     offset: int = 0
     size: int = 100
     limit: int = 10_000
+    count_limit: int | None = None
     after: Sequence[Any] | None = None
     must_not: Sequence[dict[str, Any]] = field(default_factory=tuple)
 
@@ -40,7 +41,7 @@ class Search:
             ],
             "from": self.offset,
             "size": self.size,
-            "track_total_hits": True,
+            "track_total_hits": True if self.count_limit is None else self.count_limit,
         }
         if self.after is not None:
             body["search_after"] = list(self.after)
@@ -58,7 +59,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`total` counts all documents that meet the filters, exactly; `hits` are the page's."""
+    """`total` counts the documents that meet the filters, exactly up to the search's limit; `hits` are the page's."""
 
     total: int
     hits: list[Hit]

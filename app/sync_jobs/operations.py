@@ -93,15 +93,16 @@ def list_(
     connector_id: str | None = None,
     statuses: Sequence[str] = (),
     job_types: Sequence[str] = (),
-    order: str = "asc",
+    order: str | None = None,
     search_after: str | None = None,
     compatibility: Compatibility = DOCUMENTED,
 ) -> SyncJobList:
-    """The jobs that meet all filters, by `created_at` (`order` is `asc` or `desc`), those without one last.
+    """The jobs that meet all filters, by `created_at` (`order` is `asc` or `desc`, None for the mode's), those without one last.
 
     `search_after` walks the list page by page: an empty text starts, the token of a page continues. A walk meets each job
     exactly once, whatever is updated meanwhile, since what it sorts by never changes.
     """
+    order = order or compatibility.job_order
     after = paging.position(order, search_after) if search_after else None
     search = list_search(
         connector_id,
@@ -112,6 +113,7 @@ def list_(
         size=size,
         after=after,
         limit=compatibility.page_limit if search_after is None else WINDOW,
+        count_limit=compatibility.count_limit,
     )
     page = store.sync_jobs.search(search)
     goes_on = search_after is not None and page.hits and len(page.hits) == size
@@ -139,9 +141,9 @@ def cancel(store: Store, sync_job_id: str) -> str:
     return _transition(store, sync_job_id, CANCEL, params, responses)
 
 
-def check_in(store: Store, sync_job_id: str) -> str:
+def check_in(store: Store, sync_job_id: str, compatibility: Compatibility = DOCUMENTED) -> str:
     """Note that the job's worker is alive; the result, `updated`."""
-    params = {"finished": FINISHED, "now": clock.now()}
+    params = {"finished": FINISHED if compatibility.finished_is_final else [], "now": clock.now()}
     return _heartbeat(store, sync_job_id, CHECK_IN, params, {})
 
 
@@ -151,13 +153,16 @@ def claim(
     worker_hostname: str,
     sync_cursor: Mapping[str, Any] | None,
     resend_window: float,
+    compatibility: Compatibility = DOCUMENTED,
 ) -> str:
     """Take a waiting job for a worker: one winner. The result, `updated`, or `noop` for the winner's claim sent again.
 
-    A winner may send its claim again for `resend_window` seconds, as long as nothing has touched the job since.
+    A winner may send its claim again for `resend_window` seconds, as long as nothing has touched the job since. Where finished
+    is not final, a finished job starts again.
     """
     params = {
         "transitions": TRANSITIONS,
+        "restartable": [] if compatibility.finished_is_final else FINISHED,
         "now": clock.now(),
         "worker_hostname": worker_hostname,
         "sync_cursor": sync_cursor,
@@ -183,6 +188,7 @@ def report_stats(
     counters: Mapping[str, int],
     last_seen: str | None,
     metadata: Mapping[str, Any] | None,
+    compatibility: Compatibility = DOCUMENTED,
 ) -> str:
     """Overwrite the job's counters, and note that its worker is alive; the result.
 
@@ -190,7 +196,7 @@ def report_stats(
     """
     now = clock.now()
     params = {
-        "finished": FINISHED,
+        "finished": FINISHED if compatibility.finished_is_final else [],
         "now": now,
         "counters": counters,
         "last_seen": last_seen or now,

@@ -17,9 +17,10 @@ def list_search(
     offset: int,
     size: int,
     after: Sequence[Any] | None,
-    limit: int,
+    limit: int = 10_000,
+    count_limit: int | None = None,
 ) -> Search:
-    """The jobs that meet all filters, by `created_at`; None or nothing filters nothing. Pages reach up to `limit`."""
+    """The jobs that meet all filters, by `created_at`; None or nothing filters nothing. `limit` and `count_limit` as in `Search`."""
     filters: list[dict[str, Any]] = []
     if connector_id is not None:
         filters.append({"term": {"connector.id": connector_id}})
@@ -36,4 +37,5 @@ def list_search(
         size=size,
         after=after,
         limit=limit,
+        count_limit=count_limit,
     )

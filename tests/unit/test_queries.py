@@ -9,9 +9,7 @@ NOT_DELETED = {"term": {"deleted": True}}
 
 
 def test_list_of_jobs_without_filters_finds_all() -> None:
-    body = sync_jobs.list_search(
-        None, [], [], order="asc", offset=0, size=10, after=None, limit=10_000
-    ).body()
+    body = sync_jobs.list_search(None, [], [], order="asc", offset=0, size=10, after=None).body()
     assert body["query"] == {"bool": {"filter": [], "must_not": []}}
     assert body["sort"][0]["created_at"]["order"] == "asc"
     assert "search_after" not in body
@@ -19,7 +17,7 @@ def test_list_of_jobs_without_filters_finds_all() -> None:
 
 def test_list_of_jobs_applies_all_filters_at_once() -> None:
     search = sync_jobs.list_search(
-        "", ["pending"], ["full", "incremental"], order="desc", offset=5, size=0, after=[1, "x"], limit=10_000
+        "", ["pending"], ["full", "incremental"], order="desc", offset=5, size=0, after=[1, "x"]
     )
     assert search.body()["query"]["bool"]["filter"] == [
         {"term": {"connector.id": ""}},
@@ -31,16 +29,12 @@ def test_list_of_jobs_applies_all_filters_at_once() -> None:
 
 def test_list_of_connectors_leaves_deleted_ones_out_unless_asked() -> None:
     for include_deleted, expected in ((False, [NOT_DELETED]), (True, [])):
-        search = connectors.list_search(
-            [], [], [], "", include_deleted=include_deleted, offset=0, size=1, limit=10_000
-        )
+        search = connectors.list_search([], [], [], "", include_deleted=include_deleted, offset=0, size=1)
         assert search.body()["query"] == {"bool": {"filter": [], "must_not": expected}}
 
 
 def test_list_of_connectors_looks_for_the_query_anywhere() -> None:
-    search = connectors.list_search(
-        ["i"], ["n"], ["s"], "a*", include_deleted=False, offset=0, size=1, limit=10_000
-    )
+    search = connectors.list_search(["i"], ["n"], ["s"], "a*", include_deleted=False, offset=0, size=1)
     *terms, anywhere = search.body()["query"]["bool"]["filter"]
     assert terms == [
         {"terms": {"index_name": ["i"]}},
