@@ -267,4 +267,8 @@ def test_a_job_goes_through_what_elasticsearch_lets_it(call: Callable[..., Any])
     assert call("PUT", f"{JOBS}/{job}/_claim", claim) == {"result": "updated"}
     assert "error" not in call("GET", f"{JOBS}/{job}")
     assert call("DELETE", f"{JOBS}/{job}") == {"acknowledged": True}
+
+    waiting = call("POST", JOBS, {"id": "c1"}, status=201)["id"]
+    call("PUT", f"{JOBS}/{waiting}/_error", {"error": "broken"}, status=400)
+    assert call("DELETE", f"{ROOT}/c1?delete_sync_jobs=true") == {"acknowledged": True}
     assert call("GET", f"{JOBS}?connector_id=c1") == {"count": 0, "results": []}
