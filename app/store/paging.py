@@ -12,10 +12,8 @@ from elasticsearch import Elasticsearch, NotFoundError
 
 from app.errors import ApiError, Cause, unavailable
 from app.store.failures import UNREACHABLE, TransientFailure
-from app.store.search import Hit, Page, Search
+from app.store.search import WINDOW, Hit, Page, Search
 
-# What one request may ask for: Elasticsearch's `index.max_result_window`, unless somebody changed it.
-WINDOW = 10_000
 # Elasticsearch forgets a point in time that nobody could close. Each request of a walk prolongs it.
 _KEEP_ALIVE = "1m"
 

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+# What one request may ask for: Elasticsearch's `index.max_result_window`, unless somebody changed it.
+WINDOW = 10_000
+
 # `_id` as something Elasticsearch sorts by. (It refuses `_id` itself; `_seq_no` and `_shard_doc` move with each update.)
 DOCUMENT_ID = "document_id"
 _DOCUMENT_ID_FIELD = {"type": "keyword", "script": {"source": "emit(params['_fields']['_id'].value)"}}
@@ -25,7 +28,7 @@ class Search:
     order: str = "asc"
     offset: int = 0
     size: int = 100
-    limit: int = 10_000
+    limit: int = WINDOW
     count_limit: int | None = None
     after: Sequence[Any] | None = None
     must_not: Sequence[dict[str, Any]] = field(default_factory=tuple)

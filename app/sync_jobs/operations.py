@@ -20,8 +20,8 @@ from app.store import Store
 from app.store.documents import new_id, with_id
 from app.store.failures import IndexMissing
 from app.store.index_definitions import CONNECTORS
-from app.store.paging import WINDOW
 from app.store.scripts import Responses, Script, Verdict, load
+from app.store.search import WINDOW
 from app.sync_jobs import paging
 from app.sync_jobs.document import new_sync_job
 from app.sync_jobs.errors import claim_error, finished_error, missing_error, transition_error
@@ -112,6 +112,7 @@ def list_(
         offset=offset,
         size=size,
         after=after,
+        # A step of the caller's walk is one search.
         limit=compatibility.page_limit if search_after is None else WINDOW,
         count_limit=compatibility.count_limit,
     )

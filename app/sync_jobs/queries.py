@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.store.search import Search
+from app.store.search import WINDOW, Search
 
 
 def list_search(
@@ -17,7 +17,7 @@ def list_search(
     offset: int,
     size: int,
     after: Sequence[Any] | None,
-    limit: int = 10_000,
+    limit: int = WINDOW,
     count_limit: int | None = None,
 ) -> Search:
     """The jobs that meet all filters, by `created_at`; None or nothing filters nothing. `limit` and `count_limit` as in `Search`."""
