@@ -42,8 +42,8 @@ class _SharedLog(Logger):  # type: ignore[misc]
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Create missing indices in the background, once a worker process has loaded the application."""
-    context.prepare(worker.wsgi)
+    """Log the start and create missing indices in the background, once a worker process has loaded the application."""
+    context.start(worker.wsgi)
 
 
 logs.configure(_settings.log_level, _settings.log_format)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import structlog
 from flask import Flask, current_app
 
 from app.settings import Settings
 from app.store import Store
+
+log = structlog.get_logger(__name__)
 
 
 def attach(app: Flask, settings: Settings, store: Store) -> None:
@@ -14,8 +17,10 @@ def attach(app: Flask, settings: Settings, store: Store) -> None:
     app.extensions["store"] = store
 
 
-def prepare(app: Flask) -> None:
-    """Have the application's indices created in the background, as soon as Elasticsearch answers."""
+def start(app: Flask) -> None:
+    """Log how the application works, and have its indices created in the background, as soon as Elasticsearch answers."""
+    configured: Settings = app.extensions["settings"]
+    log.info("started", compatibility=configured.compatibility.name, refresh=configured.refreshing)
     found: Store = app.extensions["store"]
     found.prepare()
 

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from environs import Env, EnvError, validate
 from marshmallow.validate import Validator
 
+from app.compatibility import DOCUMENTED, MODES, Compatibility
+
 _KEY_BYTES = 32  # of AES-256
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}")
 
@@ -111,10 +113,7 @@ class Settings:
         secret=True,
     )
     elasticsearch_ca_certs: str | None = _setting(
-        "str",
-        "",
-        "A file with the certificates of the authority that signed the cluster's.",
-        convert=_or_none,
+        "str", "", "A file with the certificates of the cluster's authority.", convert=_or_none
     )
     elasticsearch_client_cert: str | None = _setting(
         "str", "", "A file with a client certificate of the service.", convert=_or_none
@@ -147,11 +146,18 @@ class Settings:
         "How long a caller's privileges are remembered. 0: Elasticsearch is asked for every request.",
         check=validate.Range(0, 3600),
     )
+    compatibility: Compatibility = _setting(  # noqa: RUF009 - a field like the others
+        "str",
+        DOCUMENTED.name,
+        "`documented`, or `elasticsearch` for clients that rely on what the original does instead.",
+        check=validate.OneOf(list(MODES)),
+        convert=MODES.__getitem__,
+    )
     refresh: str = _setting(
         "str",
-        "search",
-        "`search`: searches refresh first, writes are cheap. `write`: every write refreshes, as in the original.",
-        check=validate.OneOf(["search", "write"]),
+        "",
+        "`search`: searches refresh first. `write`: every write does. None: as COMPATIBILITY says.",
+        check=validate.OneOf(["", "search", "write"]),
     )
     claim_resend_window: float = _setting(
         "float",
@@ -174,6 +180,11 @@ class Settings:
         "`json`, `console` or `auto`: console when standard error is a terminal.",
         check=validate.OneOf(["auto", "json", "console"]),
     )
+
+    @property
+    def refreshing(self) -> str:
+        """Who refreshes, `search` or `write`."""
+        return self.refresh or self.compatibility.refresh
 
     @property
     def uses_tls_options(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import clock
+from app.compatibility import DOCUMENTED, Compatibility
 from app.connectors.attaching import attach
 from app.connectors.document import is_deleted, new_connector_defaults
 from app.connectors.index_names import MANAGED_PREFIX, unmanageable
@@ -101,6 +102,7 @@ def list_(
     service_types: Sequence[str] = (),
     query: str = "",
     include_deleted: bool = False,
+    compatibility: Compatibility = DOCUMENTED,
 ) -> ConnectorList:
     """The connectors that meet all filters, by `index_name`, those without one last.
 
@@ -114,6 +116,8 @@ def list_(
         include_deleted=include_deleted,
         offset=offset,
         size=size,
+        limit=compatibility.page_limit,
+        count_limit=compatibility.count_limit,
     )
     page = store.connectors.search(search)
     return ConnectorList(page.total, [_with_id(hit.id, hit.source) for hit in page.hits])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.store.search import Search
+from app.store.search import WINDOW, Search
 
 # More than one connector has the same index only where other programs wrote it.
 _MAX_HOLDERS = 100
@@ -21,8 +21,10 @@ def list_search(
     include_deleted: bool,
     offset: int,
     size: int,
+    limit: int = WINDOW,
+    count_limit: int | None = None,
 ) -> Search:
-    """The connectors that meet all filters, by `index_name`; nothing filters nothing.
+    """The connectors that meet all filters, by `index_name`; nothing filters nothing. `limit` and `count_limit` as in `Search`.
 
     `query` is looked for in index names, names and descriptions; `*` and `?` in it are wildcards.
     """
@@ -39,6 +41,8 @@ def list_search(
         sort_field="index_name",
         offset=offset,
         size=size,
+        limit=limit,
+        count_limit=count_limit,
     )
 
 

@@ -10,7 +10,7 @@ from app.connectors import drafts, operations, updates
 from app.connectors.schemas import configuration, filtering, properties, scheduling, syncing
 from app.connectors.schemas.ids import deleted_connector_id, existing_connector_id, written_connector_id
 from app.connectors.schemas.queries import DeleteParameters, GetParameters, ListParameters
-from app.context import store
+from app.context import settings, store
 from app.redaction import masked_connector
 from app.wire.authorization import may_manage
 from app.wire.endpoint import endpoint
@@ -44,7 +44,7 @@ def put_without_id(body: dict[str, Any]) -> Response:
 @endpoint(action="list", query=ListParameters)
 def list_(query: dict[str, Any]) -> Response:
     """List connectors by their index, a page at a time."""
-    page = operations.list_(store(), **query)
+    page = operations.list_(store(), **query, compatibility=settings().compatibility)
     return json_response(
         {"count": page.count, "results": [_redacted(connector) for connector in page.results]}
     )

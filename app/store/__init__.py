@@ -32,7 +32,7 @@ class Store:
 
     def __init__(self, settings: Settings) -> None:
         client = connect(settings)
-        refresh_writes = settings.refresh == "write"
+        refresh_writes = settings.refreshing == "write"
         self.security = Security(
             cast(TracedTransport, client.transport),
             settings.authorization_cache_seconds,

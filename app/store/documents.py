@@ -24,9 +24,10 @@ from app.store.failures import (
 )
 from app.store.index_definitions import IndexDefinition
 from app.store.indices import Indices
+from app.store.paging import find
 from app.store.retries import send
 from app.store.scripts import VERDICT_FIELD, Outcome, Script
-from app.store.search import Hit, Page, Search
+from app.store.search import Page, Search
 
 T = TypeVar("T")
 
@@ -150,11 +151,7 @@ class Documents:
 
         def request(_is_retry: bool) -> Page:
             self._refresh()
-            hits = self._client.search(index=self._alias, body=search.body())["hits"]
-            return Page(
-                total=hits["total"]["value"],
-                hits=[Hit(hit["_id"], hit["_source"], hit.get("sort", [])) for hit in hits["hits"]],
-            )
+            return find(self._client, self._alias, search)
 
         try:
             return self._send(request)

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+# What one request may ask for: Elasticsearch's `index.max_result_window`, unless somebody changed it.
+WINDOW = 10_000
+
 # `_id` as something Elasticsearch sorts by. (It refuses `_id` itself; `_seq_no` and `_shard_doc` move with each update.)
 DOCUMENT_ID = "document_id"
 _DOCUMENT_ID_FIELD = {"type": "keyword", "script": {"source": "emit(params['_fields']['_id'].value)"}}
@@ -15,8 +18,8 @@ _DOCUMENT_ID_FIELD = {"type": "keyword", "script": {"source": "emit(params['_fie
 class Search:
     """One page of a search: documents that meet all `filters`, by `sort_field` and then by id.
 
-    `after` are the `sort_values` of the last hit of the page before; `offset` and `size` count documents. Documents
-    without the field come last, in both directions.
+    `after` are the `sort_values` of the last hit of the page before; `offset` and `size` count documents, and their sum may
+    reach `limit`. Documents without the field come last, in both directions. They are counted up to `count_limit`, None for all.
     """
 
     filters: Sequence[dict[str, Any]]
@@ -25,6 +28,8 @@ class Search:
     order: str = "asc"
     offset: int = 0
     size: int = 100
+    limit: int = WINDOW
+    count_limit: int | None = None
     after: Sequence[Any] | None = None
     must_not: Sequence[dict[str, Any]] = field(default_factory=tuple)
 
@@ -39,7 +44,7 @@ class Search:
             ],
             "from": self.offset,
             "size": self.size,
-            "track_total_hits": True,
+            "track_total_hits": True if self.count_limit is None else self.count_limit,
         }
         if self.after is not None:
             body["search_after"] = list(self.after)
@@ -57,7 +62,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`total` counts all documents that meet the filters, exactly; `hits` are the page's."""
+    """`total` counts the documents that meet the filters, exactly up to the search's limit; `hits` are the page's."""
 
     total: int
     hits: list[Hit]

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from app import clock
+from app.compatibility import DOCUMENTED, Compatibility
 from app.connectors.document import is_deleted
 from app.errors import ApiError, index_not_found, not_found, status_error
 from app.protocol import SyncStatus
@@ -20,6 +21,7 @@ from app.store.documents import new_id, with_id
 from app.store.failures import IndexMissing
 from app.store.index_definitions import CONNECTORS
 from app.store.scripts import Responses, Script, Verdict, load
+from app.store.search import WINDOW
 from app.sync_jobs import paging
 from app.sync_jobs.document import new_sync_job
 from app.sync_jobs.errors import claim_error, finished_error, missing_error, transition_error
@@ -91,18 +93,30 @@ def list_(
     connector_id: str | None = None,
     statuses: Sequence[str] = (),
     job_types: Sequence[str] = (),
-    order: str = "asc",
+    order: str | None = None,
     search_after: str | None = None,
+    compatibility: Compatibility = DOCUMENTED,
 ) -> SyncJobList:
-    """The jobs that meet all filters, by `created_at` (`order` is `asc` or `desc`), those without one last.
+    """The jobs that meet all filters, by `created_at` (`order` is `asc` or `desc`, None for the mode's), those without one last.
 
     `search_after` walks the list page by page: an empty text starts, the token of a page continues. A walk meets each job
     exactly once, whatever is updated meanwhile, since what it sorts by never changes.
     """
+    order = order or compatibility.job_order
     after = paging.position(order, search_after) if search_after else None
-    page = store.sync_jobs.search(
-        list_search(connector_id, statuses, job_types, order=order, offset=offset, size=size, after=after)
+    search = list_search(
+        connector_id,
+        statuses,
+        job_types,
+        order=order,
+        offset=offset,
+        size=size,
+        after=after,
+        # A step of the caller's walk is one search.
+        limit=compatibility.page_limit if search_after is None else WINDOW,
+        count_limit=compatibility.count_limit,
     )
+    page = store.sync_jobs.search(search)
     goes_on = search_after is not None and page.hits and len(page.hits) == size
     return SyncJobList(
         count=page.total,
@@ -128,9 +142,9 @@ def cancel(store: Store, sync_job_id: str) -> str:
     return _transition(store, sync_job_id, CANCEL, params, responses)
 
 
-def check_in(store: Store, sync_job_id: str) -> str:
+def check_in(store: Store, sync_job_id: str, compatibility: Compatibility = DOCUMENTED) -> str:
     """Note that the job's worker is alive; the result, `updated`."""
-    params = {"finished": FINISHED, "now": clock.now()}
+    params = {"finished": FINISHED if compatibility.finished_is_final else [], "now": clock.now()}
     return _heartbeat(store, sync_job_id, CHECK_IN, params, {})
 
 
@@ -140,13 +154,16 @@ def claim(
     worker_hostname: str,
     sync_cursor: Mapping[str, Any] | None,
     resend_window: float,
+    compatibility: Compatibility = DOCUMENTED,
 ) -> str:
     """Take a waiting job for a worker: one winner. The result, `updated`, or `noop` for the winner's claim sent again.
 
-    A winner may send its claim again for `resend_window` seconds, as long as nothing has touched the job since.
+    A winner may send its claim again for `resend_window` seconds, as long as nothing has touched the job since. Where finished
+    is not final, a finished job starts again.
     """
     params = {
         "transitions": TRANSITIONS,
+        "restartable": [] if compatibility.finished_is_final else FINISHED,
         "now": clock.now(),
         "worker_hostname": worker_hostname,
         "sync_cursor": sync_cursor,
@@ -172,6 +189,7 @@ def report_stats(
     counters: Mapping[str, int],
     last_seen: str | None,
     metadata: Mapping[str, Any] | None,
+    compatibility: Compatibility = DOCUMENTED,
 ) -> str:
     """Overwrite the job's counters, and note that its worker is alive; the result.
 
@@ -179,7 +197,7 @@ def report_stats(
     """
     now = clock.now()
     params = {
-        "finished": FINISHED,
+        "finished": FINISHED if compatibility.finished_is_final else [],
         "now": now,
         "counters": counters,
         "last_seen": last_seen or now,

@@ -132,7 +132,9 @@ class ListParameters(parameters.QueryParameters):
         metadata={"description": "Only jobs of one of these types."},
     )
     order = parameters.Enum(
-        ("asc", "desc"), load_default="asc", metadata={"description": "Oldest first (`asc`) or newest first."}
+        ("asc", "desc"),
+        load_default=None,
+        metadata={"description": "Oldest first (`asc`) or newest first; unless sent, as COMPATIBILITY says."},
     )
     search_after = parameters.String(
         load_default=None,

@@ -42,7 +42,7 @@ def create(body: dict[str, Any]) -> Response:
 @endpoint(action="sync_job/list", query=ListParameters)
 def list_(query: dict[str, Any]) -> Response:
     """List jobs by their creation, a page at a time."""
-    page = operations.list_(store(), **query)
+    page = operations.list_(store(), **query, compatibility=settings().compatibility)
     shown: dict[str, Any] = {"count": page.count, "results": [_redacted(job) for job in page.results]}
     if page.search_after is not None:
         shown["search_after"] = page.search_after
@@ -75,7 +75,9 @@ def cancel(connector_sync_job_id: str) -> Response:
 @endpoint(action="sync_job/check_in", validate_path=written_sync_job_id)
 def check_in(connector_sync_job_id: str) -> Response:
     """Record a heartbeat of the job's worker."""
-    return json_response({"result": operations.check_in(store(), connector_sync_job_id)})
+    return json_response(
+        {"result": operations.check_in(store(), connector_sync_job_id, settings().compatibility)}
+    )
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_claim")
@@ -88,6 +90,7 @@ def claim(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
         body["worker_hostname"],
         body.get("sync_cursor"),
         settings().claim_resend_window,
+        settings().compatibility,
     )
     return json_response({"result": result})
 
@@ -105,6 +108,11 @@ def stats(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
     """Store the counters of the job's worker."""
     counters = {key: value for key, value in body.items() if key not in ("last_seen", "metadata")}
     result = operations.report_stats(
-        store(), connector_sync_job_id, counters, body.get("last_seen"), body.get("metadata")
+        store(),
+        connector_sync_job_id,
+        counters,
+        body.get("last_seen"),
+        body.get("metadata"),
+        settings().compatibility,
     )
     return json_response({"result": result})

@@ -184,23 +184,6 @@ def many(jobs: Stored) -> None:
     jobs.put_all({f"j{number:03d}": {"created_at": at(1)} for number in range(105)})
 
 
-@pytest.mark.parametrize(
-    ("start", "size"), [(9999, 2), (10_000, 1), (0, 10_001), (2**31 - 1, 0), (9_901, 100)]
-)
-def test_decision_9_the_window_ends_at_10_000(http: Http, start: int, size: int) -> None:
-    answer = http.get(f"{JOBS}?from={start}&size={size}")
-    reason = (
-        f"Result window is too large, from + size must be less than or equal to: [10000] but was [{start + size}]. "
-        "See the scroll api for a more efficient way to request large data sets. "
-        "This limit can be set by changing the [index.max_result_window] index level setting."
-    )
-    error = error_body(answer)["error"]
-    assert answer.status_code == 400
-    assert (error["type"], error["reason"]) == ("search_phase_execution_exception", "all shards failed")
-    [root] = error["root_cause"]
-    assert (root["type"], root["reason"]) == ("illegal_argument_exception", reason)
-
-
 def test_decision_8_the_count_is_exact_beyond_10_000(http: Http, jobs: Stored) -> None:
     jobs.put_all(
         {

@@ -15,11 +15,17 @@ from tests.scripts.conftest import ABSURDLY_EARLY, JOB
 
 NOW = clock.now()
 COMMON = {"transitions": TRANSITIONS, "now": NOW}
-CLAIM = COMMON | {"worker_hostname": "worker-1", "sync_cursor": {"a": 1}, "resend_window": 0}
+CLAIM = COMMON | {
+    "worker_hostname": "worker-1",
+    "sync_cursor": {"a": 1},
+    "resend_window": 0,
+    "restartable": [],
+}
 SENT = [
     (operations.CANCEL, COMMON, "pending"),
     (operations.CANCEL, COMMON, "in_progress"),
     (operations.CLAIM, CLAIM, "pending"),
+    (operations.CLAIM, CLAIM | {"restartable": FINISHED}, "completed"),
     (operations.FAIL, COMMON | {"error": "it broke"}, "in_progress"),
 ]
 HEARTBEAT = {"finished": FINISHED, "now": NOW}

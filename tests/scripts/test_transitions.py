@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.compatibility import ELASTICSEARCH
 from app.errors import ApiError
 from app.store import Store
 from app.sync_jobs import operations
@@ -113,6 +114,62 @@ def test_heartbeats_end_with_the_job(store, put_job, stored_job, act, start) -> 
         assert act(store) == "updated"
         assert stored_job()["status"] == start
         assert stored_job()["last_seen"].endswith("Z")
+
+
+def claim_as_elasticsearch(store: Store) -> str:
+    return operations.claim(store, JOB, "worker-1", {"cursor": 1}, 60, ELASTICSEARCH)
+
+
+def check_in_as_elasticsearch(store: Store) -> str:
+    return operations.check_in(store, JOB, ELASTICSEARCH)
+
+
+def stats_as_elasticsearch(store: Store) -> str:
+    return operations.report_stats(store, JOB, {"indexed_document_count": 5}, None, {"new": 1}, ELASTICSEARCH)
+
+
+# What says how a job ended, and what stays of it when it starts again.
+ENDED = dict.fromkeys(["canceled_at", "cancelation_requested_at", "completed_at"], "2024-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize("start", TRANSITIONS)
+def test_decision_47_claims_of_all_but_held_jobs(store, put_job, stored_job, start) -> None:
+    before = {"status": start, "kept": 1, "error": "it broke", **ENDED}
+    put_job(before)
+    if start in ("in_progress", "canceling"):
+        with pytest.raises(ApiError) as refused:
+            claim_as_elasticsearch(store)
+        assert refused.value.status == 409
+        assert stored_job() == before
+    else:
+        assert claim_as_elasticsearch(store) == "updated"
+        job = stored_job()
+        assert (job["status"], job["worker_hostname"], job["kept"]) == ("in_progress", "worker-1", 1)
+        assert job["connector"] == {"sync_cursor": {"cursor": 1}}
+        ends = {"error", *ENDED}
+        assert job.keys() & ends == (set() if start in FINISHED else ends)
+
+
+@pytest.mark.parametrize("act", [check_in_as_elasticsearch, stats_as_elasticsearch])
+@pytest.mark.parametrize("start", TRANSITIONS)
+def test_decision_47_heartbeats_of_every_job(store, put_job, stored_job, act, start) -> None:
+    before = {"status": start, "last_seen": "2024-01-01T00:00:00+00:00", "error": "it broke", **ENDED}
+    put_job(before)
+    assert act(store) == "updated"
+    job = stored_job()
+    assert job["last_seen"].endswith("Z")
+    assert {key: job[key] for key in before if key != "last_seen"} == {
+        key: value for key, value in before.items() if key != "last_seen"
+    }
+
+
+@pytest.mark.parametrize("document", NO_STATES.values(), ids=NO_STATES.keys())
+def test_decision_47_what_is_no_state_is_not_claimed(store, put_job, stored_job, document) -> None:
+    put_job(document)
+    with pytest.raises(ApiError) as refused:
+        claim_as_elasticsearch(store)
+    assert refused.value.status == 409
+    assert stored_job() == document
 
 
 @pytest.mark.parametrize("act", [check_in, stats])

@@ -47,6 +47,7 @@ def test_several_addresses_of_one_cluster(monkeypatch) -> None:
         ("ELASTICSEARCH_CERT_FINGERPRINT", "abc"),
         ("ELASTICSEARCH_TIMEOUT", "0"),
         ("AUTHORIZATION_CACHE_SECONDS", "-1"),
+        ("COMPATIBILITY", "kibana"),
         ("REFRESH", "often"),
         ("CLAIM_RESEND_WINDOW", "-1"),
         ("MAX_BODY_BYTES", "1"),
@@ -61,6 +62,26 @@ def test_what_cannot_be_is_named(monkeypatch, variable, value) -> None:
         settings.load()
     assert variable in str(refused.value)
     assert "the-secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("compatibility", "refresh", "refreshing"),
+    [
+        (None, None, "search"),
+        ("documented", None, "search"),
+        ("elasticsearch", None, "write"),
+        ("elasticsearch", "", "write"),
+        ("documented", "write", "write"),
+        ("elasticsearch", "search", "search"),
+    ],
+)
+def test_refresh_is_what_compatibility_says_unless_set(
+    monkeypatch, compatibility, refresh, refreshing
+) -> None:
+    for name, value in (("COMPATIBILITY", compatibility), ("REFRESH", refresh)):
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert settings.load().refreshing == refreshing
 
 
 def test_user_and_api_key_exclude_each_other(monkeypatch) -> None:
