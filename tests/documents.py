@@ -73,8 +73,8 @@ class Stored:
         lines: list[Mapping[str, Any]] = []
         for document_id, document in documents.items():
             lines += [{"index": {"_id": document_id}}, document]
-        answer = self._client.options(request_timeout=60).bulk(index=self.index, operations=lines)
-        assert not answer["errors"]
+        response = self._client.options(request_timeout=60).bulk(index=self.index, operations=lines)
+        assert not response["errors"]
 
     def source(self, document_id: str) -> dict[str, Any]:
         return dict(self._client.get(index=self.index, id=document_id)["_source"])
@@ -111,13 +111,13 @@ def empty(client: Elasticsearch) -> None:
         )
 
 
-def written(client: Elasticsearch, aliases: list[str]) -> int:
+def count_writes(client: Elasticsearch, aliases: list[str]) -> int:
     """How many writes these indices have ever seen."""
-    answer = client.indices.stats(
+    response = client.indices.stats(
         index=aliases,
         level="shards",
         metric="indexing",
         filter_path="indices.*.shards.*.seq_no.max_seq_no",
     )
-    shards = [shard for index in answer["indices"].values() for shard in index["shards"].values()]
+    shards = [shard for index in response["indices"].values() for shard in index["shards"].values()]
     return sum(copy["seq_no"]["max_seq_no"] for copies in shards for copy in copies)

@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 PROCESSORS = {"append", "gsub", "remove", "set", "trim"}
 
 
-def lacking(what: str) -> NoReturn:
+def skip_or_fail(what: str) -> NoReturn:
     """Skip the test for want of something outside this project; fail it where REQUIRE_ALL says that all must be there."""
     if os.environ.get("REQUIRE_ALL"):
         pytest.fail(what, pytrace=False)

@@ -83,12 +83,12 @@ class FaultProxy:
             heard.extend(self._requests[start:])
 
     @contextmanager
-    def losing(self, which: Which, *, answers: bool = False) -> Iterator[None]:
+    def losing(self, which: Which, *, responses: bool = False) -> Iterator[None]:
         """Inside the block, cut the connection at each such request: before Elasticsearch gets it, or before it is answered.
 
         `answers`: Elasticsearch carries the request out, and nobody hears of it.
         """
-        rules = self._after if answers else self._before
+        rules = self._after if responses else self._before
         with self._lock:
             rules.append(which)
         try:
@@ -98,7 +98,7 @@ class FaultProxy:
                 rules.remove(which)
 
     @contextmanager
-    def answering(self, which: Which, status: int, body: str) -> Iterator[None]:
+    def responding(self, which: Which, status: int, body: str) -> Iterator[None]:
         """Inside the block, such requests are answered by something that is not Elasticsearch, and never reach it."""
         rule = (which, status, body)
         with self._lock:
@@ -138,14 +138,14 @@ class FaultProxy:
             return
         for status, text in instead[:1]:
             kind = "text/html" if text.startswith("<") else "application/json"
-            self._answer(handler, status, [("Content-Type", kind)], text.encode())
+            self._send_response(handler, status, [("Content-Type", kind)], text.encode())
             return
         node = http.client.HTTPConnection(*self._node, timeout=60)
         try:
             headers = {n: v for n, v in handler.headers.items() if n.lower() not in _HOP_BY_HOP}
             node.request(request.method, request.path, body or None, headers)
-            answer = node.getresponse()
-            content = answer.read()
+            response = node.getresponse()
+            content = response.read()
         except OSError:
             self._cut(handler)
             return
@@ -156,10 +156,10 @@ class FaultProxy:
         if lost:
             self._cut(handler)
             return
-        self._answer(handler, answer.status, answer.getheaders(), content)
+        self._send_response(handler, response.status, response.getheaders(), content)
 
     @staticmethod
-    def _answer(
+    def _send_response(
         handler: BaseHTTPRequestHandler, status: int, headers: list[tuple[str, str]], content: bytes
     ) -> None:
         handler.send_response_only(status)

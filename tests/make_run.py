@@ -52,18 +52,18 @@ class Run:
             text=True,
             start_new_session=True,
         )
-        self.said = ""
+        self.output = ""
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
         with self.process.stdout as output:
             for line in output:
-                self.said += line
+                self.output += line
 
     def wait_for(self, text: str, seconds: float = 90) -> None:
-        assert within(seconds, lambda: text in self.said or self.process.poll() is not None), self.said
-        assert text in self.said, self.said
+        assert within(seconds, lambda: text in self.output or self.process.poll() is not None), self.output
+        assert text in self.output, self.output
 
     def end(self, seconds: float = 60) -> int:
         """Wait for the end, and for the last words, which come when nobody holds the output any longer."""

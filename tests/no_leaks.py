@@ -30,9 +30,9 @@ def failing_bodies(opening: str, closing: str) -> list[str]:
     return [*(f"{opening}{each}{closing}" for each in wrong), *cut_off, *no_object]
 
 
-def assert_no_leak(answers: Iterable[requests.Response], log: str) -> None:
+def assert_no_leak(responses: Iterable[requests.Response], log: str) -> None:
     """Neither in an answer nor in the log."""
-    for answer in answers:
-        assert MARKER not in answer.text, answer.request.body
-        assert not any(MARKER in value for value in answer.headers.values())
+    for response in responses:
+        assert MARKER not in response.text, response.request.body
+        assert not any(MARKER in value for value in response.headers.values())
     assert MARKER not in log

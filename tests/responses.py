@@ -12,7 +12,7 @@ from tests.documents import ID
 
 OWN_ID = re.compile(r"[A-Za-z0-9_-]{20}")
 
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}(\d{3})?)?Z")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}(\d{3})?)?Z")
 _LOCATION = re.compile(r"^\[(?:\d+:\d+|-1:-1)] ")
 
 
@@ -131,7 +131,7 @@ def no_secret(secret_id: str) -> Error:
 def is_now(text: Any, since: datetime) -> bool:
     """Is it an instant as the service writes them, between `since` and now?"""
     assert isinstance(text, str)
-    assert _INSTANT.fullmatch(text), text
+    assert _TIMESTAMP.fullmatch(text), text
     return since <= datetime.fromisoformat(text) <= datetime.now(UTC)
 
 

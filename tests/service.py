@@ -34,8 +34,8 @@ class Http:
 
     def request(self, method: str, path: str, *, timeout: float = 60, **options: Any) -> requests.Response:
         prepared = self._session.prepare_request(requests.Request(method, self.url, **options))
-        _, mark, query = (prepared.url or "").partition("?")
-        prepared.url = self.url + path + mark + query
+        _, separator, query = (prepared.url or "").partition("?")
+        prepared.url = self.url + path + separator + query
         return self._session.send(prepared, timeout=timeout, allow_redirects=False)
 
     def get(self, path: str, **options: Any) -> requests.Response:

@@ -26,10 +26,10 @@ def test_no_body_is_ever_an_error_of_the_server(
     @settings(max_examples=50, deadline=None)
     @given(bodies_for(taker))
     def each(body: bytes) -> None:
-        answer = taker.send(http, body)
-        assert answer.status_code < 500, answer.text
-        if answer.status_code >= 400:
-            assert answer.json()["error"]
+        response = taker.send(http, body)
+        assert response.status_code < 500, response.text
+        if response.status_code >= 400:
+            assert response.json()["error"]
         else:
             write_all(elasticsearch)
 

@@ -169,9 +169,9 @@ def nothing_written(http: Http, writes: Callable[[], int]) -> Iterator[None]:
 def test_texts(http: Http, taker: Taker, body: str, kind: str) -> None:
     escaped = f"{ord(taker.first[0]):02x}{taker.first[1:]}"
     body = body.replace("FIRST", taker.first).replace("MEMBERS", taker.members).replace("ESCAPED", escaped)
-    answer = taker.send(http, body)
-    error = error_body(answer)["error"]
-    assert answer.status_code == 400
+    response = taker.send(http, body)
+    error = error_body(response)["error"]
+    assert response.status_code == 400
     assert error["type"] == kind
     assert error["root_cause"][0].keys() >= {"type", "reason"}
     assert error["reason"]
@@ -185,10 +185,10 @@ def test_bytes_that_are_no_utf_8(http: Http, taker: Taker, sequence: bytes) -> N
         b'{"' + sequence + b'":1}',
         sequence,
     ):
-        answer = taker.send(http, body)
-        assert answer.status_code == 400
+        response = taker.send(http, body)
+        assert response.status_code == 400
         kinds = ("x_content_parse_exception", "x_content_e_o_f_exception")
-        assert error_body(answer)["error"]["type"] in kinds
+        assert error_body(response)["error"]["type"] in kinds
 
 
 @EVERYWHERE
@@ -250,10 +250,10 @@ def test_unknown_fields(http: Http, taker: Taker) -> None:
 )
 @WITH_OBJECTS
 def test_objects_of_the_callers(http: Http, taker: Taker, key: str, inner: str) -> None:
-    answer = taker.send(http, f'{{{taker.members},"{key}":{inner}}}')
-    assert answer.status_code == 400
-    assert error_body(answer)["error"]["reason"]
-    assert SECRET not in answer.text
+    response = taker.send(http, f'{{{taker.members},"{key}":{inner}}}')
+    assert response.status_code == 400
+    assert error_body(response)["error"]["reason"]
+    assert SECRET not in response.text
 
 
 @pytest.mark.parametrize(
@@ -264,9 +264,9 @@ def test_counters_beyond_64_bits(http: Http, number: str) -> None:
     for name in COUNTERS:
         others = "".join(f',"{other}":1' for other in COUNTERS if other != name)
         for text in (number, f'"{number}"'):
-            answer = stats.send(http, f'{{"{name}":{text}{others}}}')
-            assert answer.status_code == 400
-            assert error_body(answer)["error"]["type"] == "x_content_parse_exception"
+            response = stats.send(http, f'{{"{name}":{text}{others}}}')
+            assert response.status_code == 400
+            assert error_body(response)["error"]["type"] == "x_content_parse_exception"
 
 
 @pytest.mark.parametrize(
@@ -281,19 +281,19 @@ def test_counters_beyond_64_bits(http: Http, number: str) -> None:
     ],
 )
 @pytest.mark.parametrize("body", ["{}", "[]", "garbage", '{"a":'])
-def test_a_body_that_nobody_asked_for(http: Http, method: str, path: str, body: str) -> None:
+def test_body_that_nobody_asked_for(http: Http, method: str, path: str, body: str) -> None:
     assert error_body(http.request(method, path, data=body, headers=JSON)) == illegal(
         f"request [{method} {path}] does not support having a body"
     )
 
 
 @EVERYWHERE
-def test_a_body_of_an_unknown_type(http: Http, taker: Taker) -> None:
+def test_body_of_an_unknown_type(http: Http, taker: Taker) -> None:
     body = json.dumps(taker.good).encode()
     for kind in ("text/plain", "application/x-www-form-urlencoded", "nonsense"):
-        answer = http.request(
+        response = http.request(
             taker.endpoint.method, taker.endpoint.path, data=body, headers={"Content-Type": kind}
         )
-        assert 400 <= answer.status_code < 500
-    answer = http.request(taker.endpoint.method, taker.endpoint.path, data=body)
-    assert answer.json() == {"error": "Content-Type header [] is not supported", "status": 406}
+        assert 400 <= response.status_code < 500
+    response = http.request(taker.endpoint.method, taker.endpoint.path, data=body)
+    assert response.json() == {"error": "Content-Type header [] is not supported", "status": 406}

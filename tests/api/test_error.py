@@ -16,15 +16,15 @@ PARSER = "connector_sync_job_error_request"
 
 
 @pytest.mark.parametrize("status", ["in_progress", "canceling"])
-def test_decision_6_a_running_job_ends_with_the_error_and_an_end_time(
+def test_decision_6_running_job_ends_with_the_error_and_an_end_time(
     http: Http, jobs: Stored, status: str
 ) -> None:
     before = jobs.put(
         "j1", a_running_job(status, error=None, cancelation_requested_at="2024-01-01T00:00:00Z")
     )
     since = datetime.now(UTC)
-    answer = http.put(ERROR, json={"error": "ValueError: it broke"})
-    assert (answer.status_code, answer.json()) == (200, {"result": "updated"})
+    response = http.put(ERROR, json={"error": "ValueError: it broke"})
+    assert (response.status_code, response.json()) == (200, {"result": "updated"})
     changes = only_changes(before, jobs.source("j1"))
     now = changes["completed_at"]
     assert is_now(now, since)
@@ -44,7 +44,7 @@ def test_every_other_status_is_refused(http: Http, jobs: Stored, status: str) ->
     assert jobs.version("j1") == before
 
 
-def test_decision_3_a_client_that_fails_a_job_twice_is_refused(http: Http, jobs: Stored) -> None:
+def test_decision_3_client_that_fails_a_job_twice_is_refused(http: Http, jobs: Stored) -> None:
     jobs.put("j1", a_running_job())
     assert http.put(ERROR, json={"error": "it broke"}).status_code == 200
     before = jobs.version("j1")
@@ -66,7 +66,7 @@ def test_decision_14_any_text_is_stored_whole(http: Http, jobs: Stored, text: st
 
 
 @pytest.mark.parametrize(
-    ("body", "answer"),
+    ("body", "response"),
     [
         ({}, illegal("Required [error]")),
         ({"error": ""}, invalid("[error] of the connector sync job cannot be null or empty")),
@@ -76,10 +76,10 @@ def test_decision_14_any_text_is_stored_whole(http: Http, jobs: Stored, text: st
     ],
     ids=str,
 )
-def test_bad_bodies(http: Http, jobs: Stored, body: object, answer: object) -> None:
+def test_bad_bodies(http: Http, jobs: Stored, body: object, response: object) -> None:
     jobs.put("j1", a_running_job())
     before = jobs.version("j1")
-    assert error_body(http.put(ERROR, json=body)) == answer
+    assert error_body(http.put(ERROR, json=body)) == response
     assert jobs.version("j1") == before
 
 

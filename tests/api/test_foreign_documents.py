@@ -61,7 +61,7 @@ def test_get_and_list_show_them_untouched(http: Http, jobs: Stored, shape: dict[
     assert {job["id"]: job for job in http.get(JOBS).json()["results"]} == shown
 
 
-def test_the_id_is_that_of_the_document(http: Http, jobs: Stored) -> None:
+def test_id_is_that_of_the_document(http: Http, jobs: Stored) -> None:
     """Early versions stored an id; the one that requests are sent to is the document's."""
     jobs.put("j1", {"status": "pending", "id": "other"})
     assert http.get(f"{JOBS}/j1").json()["id"] == "j1"
@@ -70,7 +70,7 @@ def test_the_id_is_that_of_the_document(http: Http, jobs: Stored) -> None:
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")], ids=["lists", "objects"])
 @pytest.mark.parametrize("inner", ["1", str(2**70)])
-def test_the_deepest_that_elasticsearch_takes_is_shown(
+def test_deepest_that_elasticsearch_takes_is_shown(
     http: Http, jobs: Stored, elasticsearch: Elasticsearch, opening: str, closing: str, inner: str
 ) -> None:
     """1000 levels in all, as no body of this service's own may have."""
@@ -112,8 +112,8 @@ def test_they_are_changed_like_any_other(http: Http, jobs: Stored, shape: dict[s
         ("canceling", "_error", {"error": "x"}, "error"),
     ):
         before = jobs.put("j1", shape | {"status": status})
-        answer = http.put(f"{JOBS}/j1/{path}", **({"json": body} if body else {}))
-        assert (path, answer.status_code, answer.json()) == (path, 200, {"result": "updated"})
+        response = http.put(f"{JOBS}/j1/{path}", **({"json": body} if body else {}))
+        assert (path, response.status_code, response.json()) == (path, 200, {"result": "updated"})
         after = jobs.source("j1")
         assert after["status"] == then
         changed = {key for key in after.keys() | before.keys() if after.get(key) != before.get(key)}
@@ -139,20 +139,20 @@ NO_STATUS = [
 
 @pytest.mark.parametrize(("status", "shown"), NO_STATUS)
 @pytest.mark.parametrize(("path", "body"), [("_cancel", None), ("_error", {"error": "x"})])
-def test_a_status_that_is_none_has_no_transition(
+def test_status_that_is_none_has_no_transition(
     http: Http, jobs: Stored, status: object, shown: str, path: str, body: object
 ) -> None:
     jobs.put("j1", {"status": status})
     before = jobs.version("j1")
-    answer = http.put(f"{JOBS}/j1/{path}", **({"json": body} if body else {}))
-    assert error_body(answer) == envelope(
+    response = http.put(f"{JOBS}/j1/{path}", **({"json": body} if body else {}))
+    assert error_body(response) == envelope(
         400, "illegal_argument_exception", f"Unknown ConnectorSyncStatus [{shown}]."
     )
     assert jobs.version("j1") == before
 
 
 @pytest.mark.parametrize(("status", "shown"), NO_STATUS)
-def test_decision_2_a_status_that_is_none_cannot_be_claimed(
+def test_decision_2_status_that_is_none_cannot_be_claimed(
     http: Http, jobs: Stored, status: object, shown: str
 ) -> None:
     jobs.put("j1", {"status": status})

@@ -10,14 +10,14 @@ from tests.responses import error_body, not_found
 from tests.service import Http
 
 
-def test_the_document_comes_back_as_it_is_stored_with_its_id_first(http: Http, jobs: Stored) -> None:
+def test_document_comes_back_as_it_is_stored_with_its_id_first(http: Http, jobs: Stored) -> None:
     document = jobs.put("j1", a_job(error=None, completed_at=None))
-    answer = http.get(f"{JOBS}/j1")
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"] == "application/json"
-    assert answer.headers["X-Elastic-Product"] == "Elasticsearch"
-    assert answer.json() == {"id": "j1", **document}
-    assert next(iter(answer.json())) == "id"
+    response = http.get(f"{JOBS}/j1")
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["X-Elastic-Product"] == "Elasticsearch"
+    assert response.json() == {"id": "j1", **document}
+    assert next(iter(response.json())) == "id"
 
 
 def test_get_sees_a_write_that_searches_do_not_see_yet(http: Http, jobs: Stored) -> None:
@@ -54,7 +54,7 @@ def test_nothing_is_written(http: Http, jobs: Stored, writes) -> None:
     assert writes() == before
 
 
-def test_a_missing_job_with_an_unknown_parameter_is_a_bad_request_first(http: Http) -> None:
+def test_missing_job_with_an_unknown_parameter_is_a_bad_request_first(http: Http) -> None:
     assert http.get(f"{JOBS}/j1?foo").status_code == 400
 
 

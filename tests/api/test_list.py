@@ -17,17 +17,17 @@ BAD_NUMBER = "number_format_exception"
 
 
 def test_no_jobs(http: Http) -> None:
-    answer = http.get(JOBS)
-    assert (answer.status_code, answer.json()) == (200, {"count": 0, "results": []})
+    response = http.get(JOBS)
+    assert (response.status_code, response.json()) == (200, {"count": 0, "results": []})
 
 
 def test_each_job_is_shown_as_get_shows_it(http: Http, jobs: Stored) -> None:
     jobs.put("j1", a_job(error=None))
     jobs.put("j2", a_job("completed", created_at="2024-01-02T00:00:00Z"))
-    answer = http.get(JOBS)
+    response = http.get(JOBS)
     each = [http.get(f"{JOBS}/{job}").json() for job in ("j1", "j2")]
-    assert answer.json() == {"count": 2, "results": each}
-    assert [next(iter(job)) for job in answer.json()["results"]] == ["id", "id"]
+    assert response.json() == {"count": 2, "results": each}
+    assert [next(iter(job)) for job in response.json()["results"]] == ["id", "id"]
     assert each[0]["connector"]["configuration"]["password"]["value"] == SECRET
 
 
@@ -73,20 +73,20 @@ FILTERED = {
     ],
 )
 def test_filters_are_joined_by_and(http: Http, filtered: None, query: str, found: str) -> None:
-    answer = http.get(f"{JOBS}?{query}").json()
-    assert "".join(job["id"] for job in answer["results"]) == found
-    assert answer["count"] == len(found)
+    response = http.get(f"{JOBS}?{query}").json()
+    assert "".join(job["id"] for job in response["results"]) == found
+    assert response["count"] == len(found)
 
 
 def test_filters_order_and_pages_go_together(http: Http, filtered: None) -> None:
-    answer = http.get(
+    response = http.get(
         f"{JOBS}?connector_id=c1&status=pending,error&job_type=full&order=desc&from=1&size=1"
     ).json()
-    assert (answer["count"], [job["id"] for job in answer["results"]]) == (2, ["c"])
+    assert (response["count"], [job["id"] for job in response["results"]]) == (2, ["c"])
 
 
 @pytest.mark.parametrize("query", ["connector_id=", "connector_id"])
-def test_an_empty_connector_id_is_the_id_of_no_connector(http: Http, jobs: Stored, query: str) -> None:
+def test_empty_connector_id_is_the_id_of_no_connector(http: Http, jobs: Stored, query: str) -> None:
     jobs.put("a", a_job())
     assert http.get(f"{JOBS}?{query}").json() == {"count": 0, "results": []}
 
@@ -121,7 +121,7 @@ ORDERED = {
 }
 
 
-def test_decision_7_the_oldest_job_comes_first(http: Http, jobs: Stored) -> None:
+def test_decision_7_oldest_job_comes_first(http: Http, jobs: Stored) -> None:
     jobs.put_all({job: {"created_at": created_at} for job, created_at in reversed(ORDERED.items())})
     assert ids_of(http.get(JOBS)) == list(ORDERED)
     assert ids_of(http.get(f"{JOBS}?order=asc")) == list(ORDERED)
@@ -138,8 +138,8 @@ def test_decision_7_ties_are_in_the_order_of_their_ids_whatever_is_updated(
     http: Http, jobs: Stored, order: str, created_at: str | None
 ) -> None:
     for number, job in enumerate([*TIED[::2], *TIED[1::2]]):
-        instant = {"created_at": at(1) if created_at and number % 2 else created_at} if created_at else {}
-        jobs.put(job, {"status": "in_progress", **instant})
+        fields = {"created_at": at(1) if created_at and number % 2 else created_at} if created_at else {}
+        jobs.put(job, {"status": "in_progress", **fields})
     assert ids_of(http.get(f"{JOBS}?order={order}")) == TIED
     for job in ("a", "_", "-"):
         assert http.put(f"{JOBS}/{job}/_check_in").status_code == 200
@@ -173,10 +173,10 @@ def test_decision_9_jobs_without_created_at_come_last_in_both_orders(
     ],
 )
 def test_pages(http: Http, many: None, query: str, first: int, last: int) -> None:
-    answer = http.get(f"{JOBS}?{query}").json()
-    assert [job["id"] for job in answer["results"]] == [f"j{number:03d}" for number in range(first, last)]
-    assert answer["count"] == 105
-    assert answer.keys() == {"count", "results"}
+    response = http.get(f"{JOBS}?{query}").json()
+    assert [job["id"] for job in response["results"]] == [f"j{number:03d}" for number in range(first, last)]
+    assert response["count"] == 105
+    assert response.keys() == {"count", "results"}
 
 
 @pytest.fixture
@@ -187,21 +187,21 @@ def many(jobs: Stored) -> None:
 @pytest.mark.parametrize(
     ("start", "size"), [(9999, 2), (10_000, 1), (0, 10_001), (2**31 - 1, 0), (9_901, 100)]
 )
-def test_decision_9_the_window_ends_at_10_000(http: Http, start: int, size: int) -> None:
-    answer = http.get(f"{JOBS}?from={start}&size={size}")
+def test_decision_9_window_ends_at_10_000(http: Http, start: int, size: int) -> None:
+    response = http.get(f"{JOBS}?from={start}&size={size}")
     reason = (
         f"Result window is too large, from + size must be less than or equal to: [10000] but was [{start + size}]. "
         "See the scroll api for a more efficient way to request large data sets. "
         "This limit can be set by changing the [index.max_result_window] index level setting."
     )
-    error = error_body(answer)["error"]
-    assert answer.status_code == 400
+    error = error_body(response)["error"]
+    assert response.status_code == 400
     assert (error["type"], error["reason"]) == ("search_phase_execution_exception", "all shards failed")
     [root] = error["root_cause"]
     assert (root["type"], root["reason"]) == ("illegal_argument_exception", reason)
 
 
-def test_decision_8_the_count_is_exact_beyond_10_000(http: Http, jobs: Stored) -> None:
+def test_decision_8_count_is_exact_beyond_10_000(http: Http, jobs: Stored) -> None:
     jobs.put_all(
         {
             f"{number:05d}": {"created_at": 1_700_000_000_000 + number, "status": STATUSES[number % 3 == 0]}
@@ -233,7 +233,7 @@ NEGATIVE_SIZE = illegal("Parameter [size] cannot be < 0")
 
 
 @pytest.mark.parametrize(
-    ("query", "answer"),
+    ("query", "response"),
     named(
         [
             ("unknown status", "status=x", unknown_status("x")),
@@ -259,15 +259,15 @@ NEGATIVE_SIZE = illegal("Parameter [size] cannot be < 0")
         ]
     ),
 )
-def test_bad_parameters(http: Http, query: str, answer: object) -> None:
-    assert error_body(http.get(f"{JOBS}?{query}")) == answer
+def test_bad_parameters(http: Http, query: str, response: object) -> None:
+    assert error_body(http.get(f"{JOBS}?{query}")) == response
 
 
 @pytest.mark.parametrize("order", ["", "up", "ascending"])
-def test_decision_7_an_unknown_order_is_refused(http: Http, order: str) -> None:
-    answer = http.get(f"{JOBS}?order={order}")
-    error = error_body(answer)["error"]
-    assert answer.status_code == 400
+def test_decision_7_unknown_order_is_refused(http: Http, order: str) -> None:
+    response = http.get(f"{JOBS}?order={order}")
+    error = error_body(response)["error"]
+    assert response.status_code == 400
     assert error["type"] == "illegal_argument_exception"
     assert "[order]" in error["reason"]
 

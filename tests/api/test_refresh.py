@@ -27,7 +27,7 @@ def other(node_url: str) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
-def eager(node_url: str) -> Iterator[Service]:
+def refreshing_service(node_url: str) -> Iterator[Service]:
     """A service whose writes refresh, as the original's."""
     with Service(node_url, WORKERS="1", REFRESH="write") as service:
         service.wait_until_ready()
@@ -51,8 +51,8 @@ def no_refresh_by_itself(running_service: Service, elasticsearch: Elasticsearch)
 
 def refreshed(client: Elasticsearch) -> int:
     """How often what searches see was brought up to date so far."""
-    answer = client.indices.stats(index=ALIASES, metric="refresh")
-    return int(answer["_all"]["primaries"]["refresh"]["external_total"])
+    response = client.indices.stats(index=ALIASES, metric="refresh")
+    return int(response["_all"]["primaries"]["refresh"]["external_total"])
 
 
 @pytest.fixture(autouse=True)
@@ -94,13 +94,13 @@ def lifecycle(http: Http) -> Iterator[dict[str, Any] | None]:
     yield None
 
 
-def test_a_list_sees_every_write_of_another_process(http: Http, other: Service) -> None:
+def test_list_sees_every_write_of_another_process(http: Http, other: Service) -> None:
     for job in lifecycle(other.http):
         expected = [job] if job else []
         assert http.get(JOBS).json() == {"count": len(expected), "results": expected}
 
 
-def test_a_filter_sees_every_write_of_another_process(http: Http, jobs: Stored, other: Service) -> None:
+def test_filter_sees_every_write_of_another_process(http: Http, jobs: Stored, other: Service) -> None:
     jobs.put("j1", a_job())
     assert ids_of(http.get(f"{JOBS}?status=pending")) == ["j1"]
     other.http.put(f"{JOBS}/j1/_claim", json={"worker_hostname": "w"})
@@ -108,7 +108,7 @@ def test_a_filter_sees_every_write_of_another_process(http: Http, jobs: Stored, 
     assert ids_of(http.get(f"{JOBS}?status=in_progress")) == ["j1"]
 
 
-def test_the_check_of_index_names_sees_every_write_of_another_process(http: Http, other: Service) -> None:
+def test_check_of_index_names_sees_every_write_of_another_process(http: Http, other: Service) -> None:
     assert other.http.put("/_connector/c1", json={"index_name": "search-x"}).status_code == 201
     assert http.put("/_connector/c2", json={"index_name": "search-x"}).status_code == 400
     assert other.http.put("/_connector/c1", json={"index_name": "search-y"}).status_code == 200
@@ -155,24 +155,28 @@ def test_reading_one_job_does_not_refresh(http: Http, jobs: Stored, refreshes: C
     assert refreshes() == before
 
 
-def test_with_refresh_write_each_write_is_found_at_once(eager: Service, raw: Callable[..., Any]) -> None:
-    for job in lifecycle(eager.http):
+def test_with_refresh_write_each_write_is_found_at_once(
+    refreshing_service: Service, raw: Callable[..., Any]
+) -> None:
+    for job in lifecycle(refreshing_service.http):
         assert raw() == ([job] if job else [])
 
 
-def test_with_refresh_write_each_connector_is_found_at_once(eager: Service, raw: Callable[..., Any]) -> None:
-    assert eager.http.put("/_connector/c1", json={"name": "n"}).status_code == 201
+def test_with_refresh_write_each_connector_is_found_at_once(
+    refreshing_service: Service, raw: Callable[..., Any]
+) -> None:
+    assert refreshing_service.http.put("/_connector/c1", json={"name": "n"}).status_code == 201
     assert [connector["name"] for connector in raw(CONNECTORS.alias)] == ["n"]
-    assert eager.http.put("/_connector/c1", json={"name": "m"}).status_code == 200
+    assert refreshing_service.http.put("/_connector/c1", json={"name": "m"}).status_code == 200
     assert [connector["name"] for connector in raw(CONNECTORS.alias)] == ["m"]
-    made = eager.http.post("/_connector").json()["id"]
+    made = refreshing_service.http.post("/_connector").json()["id"]
     assert {connector["id"] for connector in raw(CONNECTORS.alias)} == {"c1", made}
 
 
 def test_with_refresh_write_searches_do_not_refresh(
-    eager: Service, jobs: Stored, refreshes: Callable[[], int]
+    refreshing_service: Service, jobs: Stored, refreshes: Callable[[], int]
 ) -> None:
     before = refreshes()
     jobs.put("j1", a_job())
-    assert eager.http.get(JOBS).json()["count"] == 0
+    assert refreshing_service.http.get(JOBS).json()["count"] == 0
     assert refreshes() == before

@@ -31,9 +31,9 @@ def walk(http: Http, size: int, query: str = "", between: Callable[[], None] = l
 def pages(http: Http, size: int, query: str = "") -> Iterator[dict[str, Any]]:
     token = ""
     for _ in range(100):
-        answer = http.get(f"{JOBS}?size={size}&search_after={quote(token, safe='')}&{query}")
-        assert answer.status_code == 200, answer.text
-        page = answer.json()
+        response = http.get(f"{JOBS}?size={size}&search_after={quote(token, safe='')}&{query}")
+        assert response.status_code == 200, response.text
+        page = response.json()
         assert page.keys() - {"search_after"} == {"count", "results"}
         assert len(page["results"]) <= size
         yield page
@@ -45,13 +45,13 @@ def pages(http: Http, size: int, query: str = "") -> Iterator[dict[str, Any]]:
     pytest.fail("the walk does not end")
 
 
-def one_instant() -> dict[str, dict[str, Any]]:
+def one_timestamp() -> dict[str, dict[str, Any]]:
     return {f"j{number:02d}": {"created_at": EQUAL} for number in range(30)}
 
 
 def mixed() -> dict[str, dict[str, Any]]:
     """Jobs of one instant, some of them in others' notation, and jobs without any."""
-    instants: list[dict[str, Any]] = [
+    timestamps: list[dict[str, Any]] = [
         {"created_at": EQUAL},
         {"created_at": "2024-01-01T00:00:00.123456+00:00"},
         {"created_at": "2024-01-01T02:00:00.123+02:00"},
@@ -61,12 +61,12 @@ def mixed() -> dict[str, dict[str, Any]]:
         {},
         {"created_at": None},
     ]
-    return {f"j{number:02d}": instants[number % len(instants)] for number in range(40)}
+    return {f"j{number:02d}": timestamps[number % len(timestamps)] for number in range(40)}
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("size", [6, 10])
-@pytest.mark.parametrize("documents", [one_instant, mixed])
+@pytest.mark.parametrize("documents", [one_timestamp, mixed])
 def test_decision_9_each_job_once_while_heartbeats_and_claims_go_on(
     http: Http, jobs: Stored, documents: Callable[[], dict[str, dict[str, Any]]], size: int, order: str
 ) -> None:
@@ -86,26 +86,26 @@ def test_decision_9_each_job_once_while_heartbeats_and_claims_go_on(
     assert sorted(expected) == names
 
 
-def test_decision_9_a_walk_of_single_steps(http: Http, jobs: Stored) -> None:
+def test_decision_9_walk_of_single_steps(http: Http, jobs: Stored) -> None:
     jobs.put_all(dict(list(mixed().items())[:9]))
     assert walk(http, 1) == ids_of(http.get(JOBS))
 
 
-def test_decision_9_the_token_is_absent_at_the_end_and_in_other_lists(http: Http, jobs: Stored) -> None:
-    jobs.put_all(one_instant())
+def test_decision_9_token_is_absent_at_the_end_and_in_other_lists(http: Http, jobs: Stored) -> None:
+    jobs.put_all(one_timestamp())
     for size, with_token in ((30, 1), (29, 1), (31, 0), (15, 2), (20, 1)):
-        answers = list(pages(http, size))
-        assert sum("search_after" in page for page in answers) == with_token
-        assert all(page["count"] == 30 for page in answers)
+        responses = list(pages(http, size))
+        assert sum("search_after" in page for page in responses) == with_token
+        assert all(page["count"] == 30 for page in responses)
     assert "search_after" not in http.get(f"{JOBS}?size=10").json()
 
 
-def test_decision_9_an_empty_list_is_its_own_end(http: Http) -> None:
+def test_decision_9_empty_list_is_its_own_end(http: Http) -> None:
     assert http.get(f"{JOBS}?search_after=").json() == {"count": 0, "results": []}
     assert http.get(f"{JOBS}?search_after").json() == {"count": 0, "results": []}
 
 
-def test_decision_9_a_walk_keeps_its_filters(http: Http, jobs: Stored) -> None:
+def test_decision_9_walk_keeps_its_filters(http: Http, jobs: Stored) -> None:
     jobs.put_all(
         {
             f"j{number:02d}": {"created_at": EQUAL, "status": ("pending", "error", "suspended")[number % 3]}
@@ -116,16 +116,16 @@ def test_decision_9_a_walk_keeps_its_filters(http: Http, jobs: Stored) -> None:
     assert met == [f"j{number:02d}" for number in range(30) if number % 3 != 2]
 
 
-def test_decision_9_a_walk_goes_on_past_a_job_that_was_deleted(http: Http, jobs: Stored) -> None:
-    jobs.put_all(one_instant())
+def test_decision_9_walk_goes_on_past_a_job_that_was_deleted(http: Http, jobs: Stored) -> None:
+    jobs.put_all(one_timestamp())
     met: list[str] = []
     for page in pages(http, 4):
         met += [job["id"] for job in page["results"]]
         assert http.delete(f"{JOBS}/{met[-1]}").status_code == 200
-    assert met == list(one_instant())
+    assert met == list(one_timestamp())
 
 
-def test_decision_9_a_walk_reaches_beyond_the_window(http: Http, jobs: Stored) -> None:
+def test_decision_9_walk_reaches_beyond_the_window(http: Http, jobs: Stored) -> None:
     jobs.put_all(
         {f"{number:05d}": {"created_at": 1_700_000_000_000 + number // 7} for number in range(10_050)}
     )
@@ -172,30 +172,30 @@ BAD = {
 
 
 @pytest.mark.parametrize("token", BAD.values(), ids=BAD.keys())
-def test_decision_9_a_bad_token_is_a_bad_request(http: Http, jobs: Stored, token: str) -> None:
+def test_decision_9_bad_token_is_a_bad_request(http: Http, jobs: Stored, token: str) -> None:
     jobs.put("j1", {"created_at": EQUAL})
-    answer = http.get(f"{JOBS}?search_after={quote(token, safe='%')}")
-    error = error_body(answer)["error"]
-    assert answer.status_code == 400
+    response = http.get(f"{JOBS}?search_after={quote(token, safe='%')}")
+    error = error_body(response)["error"]
+    assert response.status_code == 400
     assert error["type"] == "illegal_argument_exception"
     assert "[search_after]" in error["reason"]
 
 
-def test_decision_9_a_forged_token_does_no_harm(http: Http, jobs: Stored) -> None:
+def test_decision_9_forged_token_does_no_harm(http: Http, jobs: Stored) -> None:
     jobs.put("j1", {"created_at": EQUAL})
     for job in ("", "\ud800", "\x00", "j" * 1000):
         assert http.get(f"{JOBS}?search_after={encoded(['asc', 1, job])}").status_code < 500
 
 
-def test_decision_9_a_token_of_the_other_order_is_refused(http: Http, jobs: Stored) -> None:
-    jobs.put_all(one_instant())
+def test_decision_9_token_of_the_other_order_is_refused(http: Http, jobs: Stored) -> None:
+    jobs.put_all(one_timestamp())
     token = http.get(f"{JOBS}?size=5&search_after=").json()["search_after"]
     assert http.get(f"{JOBS}?size=5&search_after={token}").status_code == 200
     assert http.get(f"{JOBS}?size=5&search_after={token}&order=desc").status_code == 400
 
 
-def test_decision_9_a_walk_has_no_from(http: Http, jobs: Stored) -> None:
-    jobs.put_all(one_instant())
+def test_decision_9_walk_has_no_from(http: Http, jobs: Stored) -> None:
+    jobs.put_all(one_timestamp())
     token = http.get(f"{JOBS}?size=5&search_after=").json()["search_after"]
     for start in ("", token):
         assert error_body(http.get(f"{JOBS}?from=1&search_after={start}"))["error"]["type"] == (
@@ -205,11 +205,11 @@ def test_decision_9_a_walk_has_no_from(http: Http, jobs: Stored) -> None:
     assert error_body(http.get(f"{JOBS}?from=-1&search_after=")) == illegal("Parameter [from] cannot be < 0")
 
 
-def test_decision_9_a_walk_without_steps_is_refused(http: Http) -> None:
-    answer = http.get(f"{JOBS}?size=0&search_after=")
-    assert answer.status_code == 400
-    assert "[size]" in error_body(answer)["error"]["reason"]
+def test_decision_9_walk_without_steps_is_refused(http: Http) -> None:
+    response = http.get(f"{JOBS}?size=0&search_after=")
+    assert response.status_code == 400
+    assert "[size]" in error_body(response)["error"]["reason"]
 
 
-def test_decision_9_a_page_of_more_than_10_000_is_refused(http: Http) -> None:
+def test_decision_9_page_of_more_than_10_000_is_refused(http: Http) -> None:
     assert http.get(f"{JOBS}?size=10001&search_after=").status_code == 400

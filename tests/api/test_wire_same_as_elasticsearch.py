@@ -177,16 +177,16 @@ def exchange(base_url: str, method: str, target: str, case: Case) -> dict[str, A
         if case.body is not None:
             connection.putheader("Content-Length", str(len(case.body)))
         connection.endheaders(case.body)
-        answer = connection.getresponse()
-        body = answer.read().decode()
+        response = connection.getresponse()
+        body = response.read().decode()
     finally:
         connection.close()
     return {
-        "status": answer.status,
-        "type": answer.getheader("Content-Type"),
-        "product": answer.getheader("X-Elastic-Product"),
-        "opaque id": answer.getheader("X-Opaque-Id"),
-        "allow": answer.getheader("Allow"),
+        "status": response.status,
+        "type": response.getheader("Content-Type"),
+        "product": response.getheader("X-Elastic-Product"),
+        "opaque id": response.getheader("X-Opaque-Id"),
+        "allow": response.getheader("Allow"),
         # Elasticsearch names the two in any order, another one each time that it starts.
         "body": body.replace("[Content-Type, Accept]", "[Accept, Content-Type]"),
     }
@@ -201,7 +201,7 @@ SPOKEN_HERE = [case for case in CASES if case.since <= client_major()]
 
 
 @pytest.mark.parametrize("case", SPOKEN_HERE, ids=lambda case: case.name)
-def test_the_same_answer(http: Http, node_url: str, case: Case) -> None:
+def test_same_answer(http: Http, node_url: str, case: Case) -> None:
     (their_method, their_path), (our_method, our_path) = map(split, case.endpoints)
     theirs = exchange(node_url, their_method, their_path + case.suffix, case)
     # The one pair that Elasticsearch keeps in no order: each of its processes has one of its own.
@@ -226,14 +226,16 @@ def test_the_same_answer(http: Http, node_url: str, case: Case) -> None:
 )
 def test_wrong_methods(http: Http, node_url: str, method: str, theirs: str, ours: str) -> None:
     """Their lists of methods are others than ours; the form of the answer is the same."""
-    their_answer = exchange(node_url, method, theirs, Case("", LIST))
-    our_answer = exchange(http.url, method, ours, Case("", LIST))
-    for answer, path in ((their_answer, theirs), (our_answer, ours)):
-        allowed = answer.pop("allow")
+    their_response = exchange(node_url, method, theirs, Case("", LIST))
+    our_response = exchange(http.url, method, ours, Case("", LIST))
+    for response, path in ((their_response, theirs), (our_response, ours)):
+        allowed = response.pop("allow")
         assert allowed
-        answer["body"] = answer["body"].replace(path, "PATH").replace(allowed.replace(",", ", "), "METHODS")
-        answer["listed"] = ", " in answer["body"] or "," not in allowed
-    assert our_answer == their_answer
+        response["body"] = (
+            response["body"].replace(path, "PATH").replace(allowed.replace(",", ", "), "METHODS")
+        )
+        response["listed"] = ", " in response["body"] or "," not in allowed
+    assert our_response == their_response
 
 
 @pytest.mark.parametrize(

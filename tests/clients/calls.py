@@ -36,7 +36,7 @@ class Having(dict[str, Any]):
 class Call:
     method: str
     arguments: Mapping[str, Any]
-    answer: Any
+    response: Any
     status: int = 200
     stored: Mapping[str, Any] = field(default_factory=dict)  # what the document then has, read by the client
 
@@ -45,7 +45,7 @@ UPDATED = {"result": "updated"}
 NOOP = {"result": "noop"}
 ACKNOWLEDGED = {"acknowledged": True}
 
-MOMENT = "2024-05-06T07:08:09.000Z"
+TIMESTAMP = "2024-05-06T07:08:09.000Z"
 RULE = {
     "id": "rule-1",
     "field": "name",
@@ -53,8 +53,8 @@ RULE = {
     "policy": "exclude",
     "rule": "equals",
     "value": "secret",
-    "created_at": MOMENT,
-    "updated_at": MOMENT,
+    "created_at": TIMESTAMP,
+    "updated_at": TIMESTAMP,
 }
 LAST_RULE = RULE | {
     "id": "DEFAULT",
@@ -64,10 +64,10 @@ LAST_RULE = RULE | {
     "rule": "regex",
     "value": ".*",
 }
-SNIPPET = {"value": {"tables": ["a"]}, "created_at": MOMENT, "updated_at": MOMENT}
+SNIPPET = {"value": {"tables": ["a"]}, "created_at": TIMESTAMP, "updated_at": TIMESTAMP}
 VALID = {"errors": [], "state": "valid"}
 INVALID = {"errors": [{"ids": ["rule-1"], "messages": ["no such field"]}], "state": "invalid"}
-HALF = {"advanced_snippet": SNIPPET, "rules": [RULE, LAST_RULE], "validation": VALID}
+FILTERING_STATE = {"advanced_snippet": SNIPPET, "rules": [RULE, LAST_RULE], "validation": VALID}
 FIELD = {
     "default_value": None,
     "depends_on": [{"field": "on", "value": True}],
@@ -103,16 +103,16 @@ SCHEDULING = {
 }
 LAST_SYNC = {
     "last_access_control_sync_error": "none of yours",
-    "last_access_control_sync_scheduled_at": MOMENT,
+    "last_access_control_sync_scheduled_at": TIMESTAMP,
     "last_access_control_sync_status": "error",
     "last_deleted_document_count": 7,
-    "last_incremental_sync_scheduled_at": MOMENT,
+    "last_incremental_sync_scheduled_at": TIMESTAMP,
     "last_indexed_document_count": 8_000_000_000,
-    "last_seen": MOMENT,
+    "last_seen": TIMESTAMP,
     "last_sync_error": "nor yours",
-    "last_sync_scheduled_at": MOMENT,
+    "last_sync_scheduled_at": TIMESTAMP,
     "last_sync_status": "completed",
-    "last_synced": MOMENT,
+    "last_synced": TIMESTAMP,
     "sync_cursor": {"page": {"token": "a", "at": [1, None]}},
 }
 STATS = {
@@ -162,8 +162,8 @@ CALLS = [
     _connector("update_features", features=FEATURES),
     _connector(
         "update_filtering",
-        {"filtering": [{"active": HALF, "domain": "DEFAULT", "draft": HALF}]},
-        filtering=[{"active": HALF, "domain": "DEFAULT", "draft": HALF}],
+        {"filtering": [{"active": FILTERING_STATE, "domain": "DEFAULT", "draft": FILTERING_STATE}]},
+        filtering=[{"active": FILTERING_STATE, "domain": "DEFAULT", "draft": FILTERING_STATE}],
     ),
     _connector(
         "update_filtering",
@@ -239,7 +239,7 @@ CALLS = [
     ),
     Call(
         "sync_job_update_stats",
-        {"connector_sync_job_id": RUNNING, "last_seen": MOMENT, **STATS},
+        {"connector_sync_job_id": RUNNING, "last_seen": TIMESTAMP, **STATS},
         UPDATED,
         stored=STATS,
     ),

@@ -48,11 +48,9 @@ def connect(request: pytest.FixtureRequest, guarded: Service) -> Iterator[Connec
 
 
 @pytest.mark.parametrize("caller", ["manager", "manager_key", "mighty_bearer"])
-def test_the_life_of_a_job(
-    connect: Connect, callers: SimpleNamespace, admin: Elasticsearch, caller: str
-) -> None:
+def test_life_of_a_job(connect: Connect, callers: SimpleNamespace, admin: Elasticsearch, caller: str) -> None:
     empty(admin)
-    test_life.test_the_life_of_a_job(Worker(connect(getattr(callers, caller), caller)))
+    test_life.test_life_of_a_job(Worker(connect(getattr(callers, caller), caller)))
 
 
 def test_who_is_refused_gets_the_clients_own_exception(connect: Connect, callers: SimpleNamespace) -> None:

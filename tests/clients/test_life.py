@@ -8,7 +8,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import SYNC_JOBS
-from tests.clients.official_clients import Official, Refused
+from tests.clients.official_clients import ClientError, Official
 from tests.service import Service
 
 UPDATED, ACKNOWLEDGED = {"result": "updated"}, {"acknowledged": True}
@@ -29,8 +29,8 @@ class Worker:
     def change(self, method: str, **arguments: Any) -> None:
         assert self.do(method, **arguments) == UPDATED
 
-    def refusal(self, method: str, **arguments: Any) -> Refused:
-        with pytest.raises(Refused) as raised:
+    def refusal(self, method: str, **arguments: Any) -> ClientError:
+        with pytest.raises(ClientError) as raised:
             self.client.call(method, **arguments)
         assert raised.value.exception == self.client.exceptions[raised.value.status]
         return raised.value
@@ -57,7 +57,7 @@ def worker(official: Official, service: Service) -> Worker:
     return Worker(official)
 
 
-def test_the_life_of_a_connector(worker: Worker) -> None:
+def test_life_of_a_connector(worker: Worker) -> None:
     shop = worker.new_connector()
     assert worker.do("get", connector_id=shop)["status"] == "created"
 
@@ -102,7 +102,7 @@ def test_the_life_of_a_connector(worker: Worker) -> None:
     assert worker.do("list") == {"count": 0, "results": []}
 
 
-def test_the_life_of_a_job(worker: Worker) -> None:
+def test_life_of_a_job(worker: Worker) -> None:
     shop = worker.new_connector()
     worker.change("update_configuration", connector_id=shop, configuration=FIELDS)
     first = worker.new_job(shop, job_type="full", trigger_method="on_demand")
@@ -161,7 +161,7 @@ def test_the_life_of_a_job(worker: Worker) -> None:
     assert (gone.status, gone.message.splitlines()[0]) == (404, "resource_not_found_exception")
 
 
-def test_a_job_is_canceled(worker: Worker) -> None:
+def test_job_is_canceled(worker: Worker) -> None:
     shop = worker.new_connector()
     waiting, running = worker.new_job(shop), worker.new_job(shop)
     worker.change("sync_job_cancel", connector_sync_job_id=waiting)
@@ -178,7 +178,7 @@ def test_a_job_is_canceled(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize("status", ["completed", "canceled", "error"])
-def test_a_finished_job_takes_nothing_more(worker: Worker, elasticsearch: Elasticsearch, status: str) -> None:
+def test_finished_job_takes_nothing_more(worker: Worker, elasticsearch: Elasticsearch, status: str) -> None:
     """Completed is what workers write past the service."""
     job = worker.new_job(worker.new_connector())
     worker.change("sync_job_claim", connector_sync_job_id=job, worker_hostname="worker-1")

@@ -12,7 +12,7 @@ from app.connectors.schemas import configuration, filtering, properties, schedul
 from app.wire.schema import RequestBody, schema_instance
 from tests.bodies import bodies, nearly
 from tests.connectors.test_configuration import FULL
-from tests.connectors.test_filtering import HALF, SNIPPET, VALID, rule
+from tests.connectors.test_filtering import FILTERING_STATE, SNIPPET, VALID, rule
 from tests.connectors.test_updates import FINE
 from tests.documents import ID
 from tests.endpoints import PIPELINE, ROOT, SCHEDULE
@@ -39,7 +39,7 @@ GOOD: dict[str, Any] = {
     "configuration": {"k": FULL},
     "values": {"k": 1, "a": {"b": 2}},
     "features": {"incremental_sync": {"enabled": True}, "sync_rules": {"basic": {"enabled": True}}},
-    "filtering": {"active": HALF, "draft": HALF},
+    "filtering": {"active": FILTERING_STATE, "draft": FILTERING_STATE},
     "rules": rule("a", 1),
     "advanced_snippet": SNIPPET,
     "validation": VALID,
@@ -95,10 +95,10 @@ def test_no_body_is_an_error_of_the_server_or_half_accepted(http, writes, method
     @given(bodies(near, [*names, *WORDS]))
     def check(body: bytes) -> None:
         before = writes()
-        answer = http.request(method, path, data=body, headers={"Content-Type": "application/json"})
-        assert answer.status_code in (200, 201, 400), answer.text
-        if answer.status_code == 400:
-            assert answer.json()["error"]["reason"]
+        response = http.request(method, path, data=body, headers={"Content-Type": "application/json"})
+        assert response.status_code in (200, 201, 400), response.text
+        if response.status_code == 400:
+            assert response.json()["error"]["reason"]
             assert writes() == before
         assert http.get(f"{ROOT}/{ID}").status_code == 200
 
@@ -130,10 +130,10 @@ OBJECTS = ("configuration", "features", "filtering", "scheduling", "pipeline", "
 def test_no_stored_document_is_a_5xx(http, elasticsearch, document) -> None:
     elasticsearch.index(index=".elastic-connectors", id=ID, document=document)
     for path, body in FINE:
-        answer = http.put(f"{ROOT}/{ID}/{path}", json=body)
-        assert answer.status_code in (200, 400), (path, answer.text)
-    answer = http.put(f"{ROOT}/{ID}", json={"index_name": "x", "is_native": False})
-    assert answer.status_code in (200, 400), answer.text
+        response = http.put(f"{ROOT}/{ID}/{path}", json=body)
+        assert response.status_code in (200, 400), (path, response.text)
+    response = http.put(f"{ROOT}/{ID}", json={"index_name": "x", "is_native": False})
+    assert response.status_code in (200, 400), response.text
     assert http.get(ROOT).status_code == 200
     assert http.delete(f"{ROOT}/{ID}").status_code == 200
 
@@ -151,5 +151,5 @@ def test_deep_and_large_values(http) -> None:
             ("_last_sync", {"sync_cursor": {"a": body}}),
         ):
             for _ in range(2):
-                answer = http.put(f"{ROOT}/{ID}/{path}", json=sent)
-                assert answer.status_code in (200, 400), answer.text
+                response = http.put(f"{ROOT}/{ID}/{path}", json=sent)
+                assert response.status_code in (200, 400), response.text

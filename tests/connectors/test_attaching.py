@@ -155,7 +155,7 @@ def test_lease_of_a_request_that_failed_half_way_expires(
         return page
 
     proxied.connectors.search = then_nothing
-    with proxy.losing(lambda _: outage.is_set(), answers=reached):
+    with proxy.losing(lambda _: outage.is_set(), responses=reached):
         assert attempt(operations.put, proxied, "first", {"index_name": "x"})[0] == 503
     if reached:
         assert attempt(operations.put, store, "second", {"index_name": "x"}) == USED

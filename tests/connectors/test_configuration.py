@@ -79,7 +79,7 @@ def test_items_as_they_are_stored(put, stored, item, expected) -> None:
     assert stored()["status"] == "configured"
 
 
-def test_an_empty_configuration(put, stored) -> None:
+def test_empty_configuration(put, stored) -> None:
     put("_configuration", {"configuration": {"old": {"label": "Old"}}})
     assert put("_configuration", {"configuration": {}}).json() == {"result": "updated"}
     assert stored()["configuration"] == {}
@@ -154,22 +154,22 @@ UNREADABLE = [
 
 @pytest.mark.parametrize(("item", "reason"), UNREADABLE)
 def test_unreadable_items(bare, item, reason) -> None:
-    answer = bare.put(f"{ROOT}/{ID}/_configuration", json={"configuration": {"a": item}})
-    assert answer.status_code == 400
-    found = chain(answer)
+    response = bare.put(f"{ROOT}/{ID}/_configuration", json={"configuration": {"a": item}})
+    assert response.status_code == 400
+    found = chain(response)
     assert found[0] == (
         "x_content_parse_exception",
         "[connector_update_configuration_request] failed to parse field [configuration]",
     )
     assert found[-1][1] == reason
-    assert "hunter2" not in answer.text
+    assert "hunter2" not in response.text
 
 
-def test_a_key_that_elasticsearch_refuses(put, stored) -> None:
+def test_key_that_elasticsearch_refuses(put, stored) -> None:
     before = stored()
-    answer = put("_configuration", {"configuration": {"": {"label": "A", "value": "hunter2"}}})
-    assert error(answer)[:2] == (400, "document_parsing_exception")
-    assert "hunter2" not in answer.text
+    response = put("_configuration", {"configuration": {"": {"label": "A", "value": "hunter2"}}})
+    assert error(response)[:2] == (400, "document_parsing_exception")
+    assert "hunter2" not in response.text
     assert stored() == before
 
 
@@ -223,7 +223,7 @@ PARSERS = {
 }
 
 
-def test_the_tables_know_every_key() -> None:
+def test_tables_know_every_key() -> None:
     assert set(schema_instance(ConfigurationItem).fields) == set(TAKES) == set(FULL)
 
 
@@ -231,8 +231,8 @@ def test_the_tables_know_every_key() -> None:
 def test_what_a_key_takes(put, stored, key) -> None:
     for token in TAKES[key]:
         item = {"label": "L", key: READABLE.get(key, {}).get(token, TOKENS[token])}
-        answer = put("_configuration", {"configuration": {"k": item}})
-        assert answer.status_code == 200, (token, answer.text)
+        response = put("_configuration", {"configuration": {"k": item}})
+        assert response.status_code == 200, (token, response.text)
         kept = stored()["configuration"]["k"]
         assert kept.keys() >= {*DEFAULTS, "label"}
         assert (key in kept) == (token != "VALUE_NULL" or key in DEFAULTS)
@@ -242,28 +242,28 @@ def test_what_a_key_takes(put, stored, key) -> None:
 def test_what_a_key_does_not_take(bare, key) -> None:
     for token in TOKENS.keys() - TAKES[key]:
         body = {"configuration": {"k": {"label": "L", key: TOKENS[token]}}}
-        answer = bare.put(f"{ROOT}/{ID}/_configuration", json=body)
-        told = f"[connector_configuration] {key} doesn't support values of type: {token}"
-        expected = "Unsupported token [START_ARRAY]" if key == "value" else told
-        assert answer.status_code == 400
-        assert chain(answer)[-1][1] == expected
+        response = bare.put(f"{ROOT}/{ID}/_configuration", json=body)
+        reason = f"[connector_configuration] {key} doesn't support values of type: {token}"
+        expected = "Unsupported token [START_ARRAY]" if key == "value" else reason
+        assert response.status_code == 400
+        assert chain(response)[-1][1] == expected
 
 
 @pytest.mark.parametrize(("outer", "key"), [(outer, key) for outer in NESTED for key in NESTED[outer]])
-def test_the_objects_in_an_item(http, connector, stored, outer, key) -> None:
+def test_objects_in_an_item(http, connector, stored, outer, key) -> None:
     good = READABLE[outer]["START_OBJECT"]
     for token, value in TOKENS.items():
         readable = "regex" if key == "type" else value
         element = good | {key: readable if token == "VALUE_STRING" else value}
         body = {"configuration": {"k": {"label": "L", outer: [element]}}}
-        answer = http.put(f"{ROOT}/{ID}/_configuration", json=body)
+        response = http.put(f"{ROOT}/{ID}/_configuration", json=body)
         if token in NESTED[outer][key]:
-            assert answer.status_code == 200, (token, answer.text)
+            assert response.status_code == 200, (token, response.text)
             assert stored()["configuration"]["k"][outer] == [element]
         else:
-            assert answer.status_code == 400
-            told = f"[{PARSERS[outer]}] {key} doesn't support values of type: {token}"
-            assert chain(answer)[-1][1] == told
+            assert response.status_code == 400
+            reason = f"[{PARSERS[outer]}] {key} doesn't support values of type: {token}"
+            assert chain(response)[-1][1] == reason
     for present in ({}, {each: value for each, value in good.items() if each != key}):
         body = {"configuration": {"k": {"label": "L", outer: present}}}
         missing = [each for each in NESTED[outer] if each not in present]
@@ -272,13 +272,15 @@ def test_the_objects_in_an_item(http, connector, stored, outer, key) -> None:
 
 
 @pytest.mark.parametrize("token", TOKENS)
-def test_the_two_forms(bare, token) -> None:
+def test_two_forms(bare, token) -> None:
     """Each is an object; `values` may be null."""
     for name in ("configuration", "values"):
         taken = {"START_OBJECT"} | ({"VALUE_NULL"} if name == "values" else set())
-        answer = bare.put(f"{ROOT}/missing/_configuration", json={name: TOKENS[token]})
+        response = bare.put(f"{ROOT}/missing/_configuration", json={name: TOKENS[token]})
         if token in taken:
-            assert answer.status_code == 404
+            assert response.status_code == 404
         else:
-            told = f"[connector_update_configuration_request] {name} doesn't support values of type: {token}"
-            assert chain(answer) == [("x_content_parse_exception", told)]
+            reason = (
+                f"[connector_update_configuration_request] {name} doesn't support values of type: {token}"
+            )
+            assert chain(response) == [("x_content_parse_exception", reason)]

@@ -31,7 +31,7 @@ FIELDS = {
 
 def initial(now: str, **fields: Any) -> dict[str, Any]:
     """The document of a new connector."""
-    half = {
+    state = {
         "advanced_snippet": {"created_at": now, "updated_at": now, "value": {}},
         "rules": [
             {
@@ -52,7 +52,7 @@ def initial(now: str, **fields: Any) -> dict[str, Any]:
         "configuration": {},
         "custom_scheduling": {},
         "deleted": False,
-        "filtering": [{"active": half, "domain": "DEFAULT", "draft": half}],
+        "filtering": [{"active": state, "domain": "DEFAULT", "draft": state}],
         "is_native": False,
         "name": "",
         "scheduling": {"access_control": never, "full": never, "incremental": never},
@@ -63,9 +63,9 @@ def initial(now: str, **fields: Any) -> dict[str, Any]:
 
 
 def created_at(document: dict[str, Any]) -> str:
-    instant = document["filtering"][0]["active"]["rules"][0]["created_at"]
-    assert isinstance(instant, str)
-    return instant
+    timestamp = document["filtering"][0]["active"]["rules"][0]["created_at"]
+    assert isinstance(timestamp, str)
+    return timestamp
 
 
 @pytest.mark.parametrize(
@@ -90,15 +90,15 @@ def created_at(document: dict[str, Any]) -> str:
     ),
 )
 @pytest.mark.parametrize(("method", "path"), [("PUT", C1), ("POST", ROOT), ("PUT", ROOT)])
-def test_a_new_connector_is_exactly_that(
+def test_new_connector_is_exactly_that(
     http: Http, connectors: Stored, method: str, path: str, body: object, fields: dict[str, Any]
 ) -> None:
     since = datetime.now(UTC)
-    answer = http.request(method, path, **({} if body is None else {"json": body}))
-    assert answer.status_code == 201, answer.text
-    connector_id = answer.json()["id"]
-    assert answer.json() == {"id": connector_id, "result": "created"}
-    assert "Location" not in answer.headers
+    response = http.request(method, path, **({} if body is None else {"json": body}))
+    assert response.status_code == 201, response.text
+    connector_id = response.json()["id"]
+    assert response.json() == {"id": connector_id, "result": "created"}
+    assert "Location" not in response.headers
     assert connector_id == "c1" if path == C1 else OWN_ID.fullmatch(connector_id)
     document = connectors.source(connector_id)
     assert is_now(created_at(document), since)
@@ -106,7 +106,7 @@ def test_a_new_connector_is_exactly_that(
     assert http.get(f"{ROOT}/{connector_id}").json() == {"id": connector_id, **document}
 
 
-def test_decision_20_a_connector_that_a_client_sends_twice_is_two(http: Http, connectors: Stored) -> None:
+def test_decision_20_connector_that_a_client_sends_twice_is_two(http: Http, connectors: Stored) -> None:
     made = {http.post(ROOT, json={"name": "same"}).json()["id"] for _ in range(2)}
     assert connectors.ids() == made
     assert len(made) == 2
@@ -144,8 +144,8 @@ def test_decision_21_put_on_a_connector_changes_only_what_was_sent(
     http: Http, connectors: Stored, body: object, changes: dict[str, Any]
 ) -> None:
     before = connectors.put("c1", CHANGED)
-    answer = http.put(C1, **({} if body is None else {"json": body}))
-    assert (answer.status_code, answer.json()) == (200, {"id": "c1", "result": "updated"})
+    response = http.put(C1, **({} if body is None else {"json": body}))
+    assert (response.status_code, response.json()) == (200, {"id": "c1", "result": "updated"})
     assert only_changes(before, connectors.source("c1")) == changes
 
 
@@ -157,7 +157,7 @@ def test_decision_21_put_on_a_connector_changes_only_what_was_sent(
         ({"index_name": None, "is_native": True}, {"index_name": "search-x"}, "search-x"),
     ],
 )
-def test_decision_21_the_prefix_rule_looks_at_the_merged_document(
+def test_decision_21_prefix_rule_looks_at_the_merged_document(
     http: Http, connectors: Stored, stored: dict[str, Any], body: dict[str, Any], name: str
 ) -> None:
     connectors.put("c1", CHANGED | stored)
@@ -183,25 +183,25 @@ def test_decision_21_what_the_prefix_rule_allows(
     assert connectors.source("c1").items() >= body.items()
 
 
-def test_decision_21_a_soft_deleted_connector_starts_afresh(http: Http, connectors: Stored) -> None:
+def test_decision_21_soft_deleted_connector_starts_afresh(http: Http, connectors: Stored) -> None:
     connectors.put("c1", CHANGED | {"deleted": True, "is_native": True, "index_name": "content-x"})
     since = datetime.now(UTC)
-    answer = http.put(C1, json={"name": "new", "index_name": "search-x"})
-    assert (answer.status_code, answer.json()) == (200, {"id": "c1", "result": "updated"})
+    response = http.put(C1, json={"name": "new", "index_name": "search-x"})
+    assert (response.status_code, response.json()) == (200, {"id": "c1", "result": "updated"})
     document = connectors.source("c1")
     assert is_now(created_at(document), since)
     assert document == initial(created_at(document), name="new", index_name="search-x")
 
 
 @pytest.mark.parametrize(("method", "path"), [("PUT", f"{ROOT}/c2"), ("POST", ROOT), ("PUT", ROOT)])
-def test_an_index_has_one_connector(http: Http, connectors: Stored, method: str, path: str) -> None:
+def test_index_has_one_connector(http: Http, connectors: Stored, method: str, path: str) -> None:
     connectors.put("c1", a_connector())
     used = envelope(400, "status_exception", "Index name [search-x] is used by another connector.")
     assert error_body(http.request(method, path, json={"index_name": "search-x"})) == used
     assert connectors.ids() == {"c1"}
 
 
-def test_an_index_belongs_to_one_connector(http: Http, connectors: Stored) -> None:
+def test_index_belongs_to_one_connector(http: Http, connectors: Stored) -> None:
     connectors.put("c1", a_connector())
     connectors.put("c2", a_connector(index_name="search-y"))
     used = envelope(400, "status_exception", "Index name [search-x] is used by another connector.")
@@ -216,7 +216,7 @@ def test_an_index_belongs_to_one_connector(http: Http, connectors: Stored) -> No
     assert http.put(f"{ROOT}/c3", json={"index_name": "search-y"}).status_code == 201
 
 
-def test_a_name_that_differs_in_case_is_another_index(http: Http, connectors: Stored) -> None:
+def test_name_that_differs_in_case_is_another_index(http: Http, connectors: Stored) -> None:
     connectors.put("c1", a_connector())
     assert http.put(f"{ROOT}/c2", json={"index_name": "Search-x"}).status_code == 201
 
@@ -256,8 +256,8 @@ START = "must not start with '_', '-', or '+'"
     ],
 )
 def test_names_that_no_index_has(http: Http, name: str, rule: str) -> None:
-    for answer in (http.put(C1, json={"index_name": name}), http.post(ROOT, json={"index_name": name})):
-        assert error_body(answer) == invalid(bad_name(name, rule))
+    for response in (http.put(C1, json={"index_name": name}), http.post(ROOT, json={"index_name": name})):
+        assert error_body(response) == invalid(bad_name(name, rule))
     assert http.get(C1).status_code == 404
 
 
@@ -267,8 +267,8 @@ def test_all_that_is_wrong_with_a_name_is_told_at_once(http: Http) -> None:
         ("search-x", [must_be_managed("search-x")]),
     ):
         body = {"index_name": name, "is_native": True}
-        for answer in (http.put(C1, json=body), http.post(ROOT, json=body)):
-            assert error_body(answer) == invalid(*messages)
+        for response in (http.put(C1, json=body), http.post(ROOT, json=body)):
+            assert error_body(response) == invalid(*messages)
     assert http.get(ROOT).json()["count"] == 0
 
 
@@ -277,7 +277,7 @@ def wrong_type(field: str, token: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("body", "answer"),
+    ("body", "response"),
     [
         *(
             ({field: None}, wrong_type(field, "VALUE_NULL"))
@@ -300,9 +300,9 @@ def wrong_type(field: str, token: str) -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_bad_bodies(http: Http, body: object, answer: object) -> None:
-    assert error_body(http.put(C1, json=body)) == answer
-    assert error_body(http.post(ROOT, json=body)) == answer
+def test_bad_bodies(http: Http, body: object, response: object) -> None:
+    assert error_body(http.put(C1, json=body)) == response
+    assert error_body(http.post(ROOT, json=body)) == response
     assert http.get(C1).status_code == 404
 
 
@@ -311,7 +311,7 @@ def test_errors_say_where(http: Http) -> None:
         assert http.post(ROOT, json=body).json()["error"]["reason"].startswith(place)
 
 
-def test_the_longest_id(http: Http, connectors: Stored) -> None:
+def test_longest_id(http: Http, connectors: Stored) -> None:
     longest, too_long = "ü" * 256, "ü" * 256 + "x"
     assert http.put(f"{ROOT}/{'%C3%BC' * 256}").status_code == 201
     assert http.get(f"{ROOT}/{'%C3%BC' * 256}").json()["id"] == longest
@@ -333,8 +333,8 @@ def test_ids_are_decoded_once(http: Http, connectors: Stored, segment: str, conn
 
 @pytest.mark.parametrize("path", ["_secret", "_sync_job"])
 def test_decision_33_names_of_other_parts_are_no_ids(http: Http, connectors: Stored, path: str) -> None:
-    answer = http.put(f"{ROOT}/{path}", json={"name": "n"})
-    assert answer.status_code == 405
+    response = http.put(f"{ROOT}/{path}", json={"name": "n"})
+    assert response.status_code == 405
     assert connectors.ids() == set()
 
 
@@ -353,7 +353,7 @@ def test_decision_33_nor_are_they_in_other_spellings(http: Http, connectors: Sto
 
 
 @pytest.mark.parametrize(("method", "path"), [("PUT", C1), ("POST", ROOT)])
-def test_a_missing_index_comes_back_by_itself(
+def test_missing_index_comes_back_by_itself(
     http: Http, elasticsearch: Elasticsearch, method: str, path: str
 ) -> None:
     elasticsearch.indices.delete(index=CONNECTORS.name)

@@ -60,8 +60,8 @@ def test_more_jobs_than_one_request_deletes(http, connector, put_jobs, job_ids) 
 def test_jobs_that_cannot_be_deleted(http, connector, put_jobs, job_ids, elasticsearch, hard) -> None:
     put_jobs(3)
     with read_only(elasticsearch, SYNC_JOBS.alias):
-        answer = http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")
-        assert error(answer)[:2] == (503, "cluster_block_exception")
+        response = http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")
+        assert error(response)[:2] == (503, "cluster_block_exception")
         assert http.get(f"{ROOT}/{ID}").status_code == 200
     assert delete(http, hard) == 200
     assert job_ids() == set()
@@ -69,7 +69,7 @@ def test_jobs_that_cannot_be_deleted(http, connector, put_jobs, job_ids, elastic
 
 
 @BOTH_WAYS
-def test_a_connector_that_cannot_be_deleted(http, connector, put_jobs, job_ids, elasticsearch, hard) -> None:
+def test_connector_that_cannot_be_deleted(http, connector, put_jobs, job_ids, elasticsearch, hard) -> None:
     put_jobs(3)
     with read_only(elasticsearch, CONNECTORS.alias):
         assert delete(http, hard) == 503
@@ -88,13 +88,13 @@ def proxied(proxy: FaultProxy) -> Iterator[Service]:
         yield service
 
 
-def from_the(number: int, which: Which) -> Which:
+def nth_and_later(number: int, which: Which) -> Which:
     """The `number`th (from 1) of such requests and all after it."""
     met = itertools.count(1)
     return lambda request: which(request) and next(met) >= number
 
 
-def own_write(request: Request) -> bool:
+def is_connector_write(request: Request) -> bool:
     """The connector's end: soft or hard."""
     return f"/_update/{ID}" in request.path or (request.method == "DELETE" and f"/_doc/{ID}" in request.path)
 
@@ -104,31 +104,31 @@ OUTAGES = {
     "the first look for jobs": (1, to("_delete_by_query"), 5, 5, True),
     "the second, after a batch": (2, to("_delete_by_query"), 2_300, 1_300, True),
     "the third, after two batches": (3, to("_delete_by_query"), 2_300, 300, True),
-    "the connector's own write": (1, own_write, 5, 0, True),
+    "the connector's own write": (1, is_connector_write, 5, 0, True),
     "the last look for jobs": (2, to("_delete_by_query"), 5, 0, False),
 }
 
 
 @BOTH_WAYS
-@pytest.mark.parametrize("answers", [False, True], ids=["requests", "answers"])
+@pytest.mark.parametrize("responses", [False, True], ids=["requests", "responses"])
 @pytest.mark.parametrize(("number", "which", "jobs", "left", "there"), OUTAGES.values(), ids=OUTAGES.keys())
-def test_an_outage_on_the_way(
-    connector, http, proxy, proxied, put_jobs, job_ids, hard, answers, number, which, jobs, left, there
+def test_outage_on_the_way(
+    connector, http, proxy, proxied, put_jobs, job_ids, hard, responses, number, which, jobs, left, there
 ) -> None:
     put_jobs(jobs)
     put_jobs(1, connector_id="other")
-    with proxy.losing(from_the(number, which), answers=answers):
-        answer = proxied.http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")
-        assert error(answer) == (
+    with proxy.losing(nth_and_later(number, which), responses=responses):
+        response = proxied.http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")
+        assert error(response) == (
             503,
             "status_exception",
             "Elasticsearch cannot be reached. The request can be sent again.",
         )
-    if not answers:
+    if not responses:
         assert len(job_ids()) == left + 1
     else:  # what was not answered was carried out, the retries too
         assert len(job_ids()) <= left + 1
-        there = there and which is not own_write
+        there = there and which is not is_connector_write
     assert http.get(f"{ROOT}/{ID}").status_code == (200 if there else 404)
     put_jobs(2)
     assert delete(proxied.http, hard) == (200 if there else 404)

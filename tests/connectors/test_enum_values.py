@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.connectors.states import TRANSITIONS
-from tests.connectors.test_filtering import HALF, SNIPPET, rule
+from tests.connectors.test_filtering import FILTERING_STATE, SNIPPET, rule
 from tests.documents import ID
 from tests.endpoints import ROOT
 from tests.responses import chain
@@ -62,7 +62,7 @@ SETS: list[tuple[str, list[str], bool, str, Body, list[str | int]]] = [
         "_filtering",
         lambda word: {
             "filtering": {
-                "active": HALF,
+                "active": FILTERING_STATE,
                 "draft": {
                     "rules": [],
                     "advanced_snippet": SNIPPET,
@@ -110,13 +110,13 @@ def test_every_word_is_accepted(put, write, stored, name, words, exact, path, bo
             # `_status` also asks where a connector comes from.
             starts = [start for start, targets in TRANSITIONS.items() if word in targets]
             write(before | ({"status": starts[0]} if name == "ConnectorStatus" and starts else {}))
-            answer = put(path, body(sent))
+            response = put(path, body(sent))
             if name == "ConnectorStatus" and not starts:  # where nothing leads: understood all the same
-                assert chain(answer)[-1][1].startswith(
+                assert chain(response)[-1][1].startswith(
                     "Invalid transition attempt from [created] to [created]."
                 )
                 continue
-            assert answer.status_code == 200, answer.text
+            assert response.status_code == 200, response.text
             assert reduce(lambda value, key: value[key], place, stored()) == word
 
 
@@ -126,6 +126,6 @@ def test_no_other_word_is(bare, name, words, exact, path, body, place) -> None:
     if exact:
         others += [words[0].upper()] if words[0].upper() != words[0] else []
     for word in others:
-        answer = bare.put(f"{ROOT}/{ID}/{path}", json=body(word))
-        assert answer.status_code == 400
-        assert chain(answer)[-1] == ("illegal_argument_exception", f"Unknown {name} [{word}].")
+        response = bare.put(f"{ROOT}/{ID}/{path}", json=body(word))
+        assert response.status_code == 400
+        assert chain(response)[-1] == ("illegal_argument_exception", f"Unknown {name} [{word}].")

@@ -43,7 +43,7 @@ def default(order: int, at: str | None = None) -> dict:
 
 
 SNIPPET = {"value": [{"any": "thing"}], "created_at": WHEN, "updated_at": WHEN}
-HALF = {"advanced_snippet": SNIPPET, "rules": [rule("a", 5)], "validation": INVALID}
+FILTERING_STATE = {"advanced_snippet": SNIPPET, "rules": [rule("a", 5)], "validation": INVALID}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_rules_in_their_order(put, stored, sent, kept) -> None:
     assert after["active"] == before["active"]
 
 
-def test_a_snippet(put, stored) -> None:
+def test_snippet(put, stored) -> None:
     before = stored()["filtering"][0]
     assert put("_filtering", {"advanced_snippet": {"value": {"a": 1}, "more": 1}}).status_code == 200
     snippet = stored()["filtering"][0]["draft"]["advanced_snippet"]
@@ -88,8 +88,8 @@ def test_a_snippet(put, stored) -> None:
 
 
 def test_all_of_it(put, stored) -> None:
-    sent = {"active": HALF, "draft": HALF | {"rules": []}, "domain": "mine", "more": 1}
-    expected = {"active": HALF, "draft": HALF | {"rules": []}, "domain": "DEFAULT"}
+    sent = {"active": FILTERING_STATE, "draft": FILTERING_STATE | {"rules": []}, "domain": "mine", "more": 1}
+    expected = {"active": FILTERING_STATE, "draft": FILTERING_STATE | {"rules": []}, "domain": "DEFAULT"}
     for filtering, kept in ((sent, [expected]), ([sent, sent], [expected, expected]), ([], [])):
         assert put("_filtering", {"filtering": filtering}).json() == {"result": "updated"}
         assert put("_filtering", {"filtering": filtering}).json() == {"result": "noop"}
@@ -136,7 +136,7 @@ def test_no_filtering_at_all(put, write, stored, document) -> None:
     assert stored() == document
 
 
-def test_an_empty_list_counts_as_a_new_connectors(put, write, stored) -> None:
+def test_empty_list_counts_as_a_new_connectors(put, write, stored) -> None:
     for path, body in REQUESTS:
         write({"filtering": []})
         assert put(path, body).json() == {"result": "updated"}
@@ -155,7 +155,7 @@ def test_of_several_entries_the_first_stays(put, write, stored) -> None:
             assert after["active"] == first["active"]
 
 
-def test_an_entry_without_a_draft(put, write, stored) -> None:
+def test_entry_without_a_draft(put, write, stored) -> None:
     active = default_filtering(WHEN)[0]["active"]
     write({"filtering": [{"active": active, "domain": "D"}]})
     assert "validation state [null]" in error(put("_filtering/_activate"))[2]
@@ -177,27 +177,32 @@ UNREADABLE = [
         {"advanced_snippet": {"value": "x"}},
         "Unsupported token [VALUE_STRING]. Expected an array or an object.",
     ),
-    ({"filtering": [{"active": HALF}]}, "Required [draft]"),
-    ({"filtering": [{"active": {}, "draft": HALF}]}, "Required [advanced_snippet, rules, validation]"),
+    ({"filtering": [{"active": FILTERING_STATE}]}, "Required [draft]"),
+    (
+        {"filtering": [{"active": {}, "draft": FILTERING_STATE}]},
+        "Required [advanced_snippet, rules, validation]",
+    ),
 ]
 
 
 def test_unreadable_bodies(bare) -> None:
     for body, reason in UNREADABLE:
-        answer = bare.put(f"{ROOT}/{ID}/_filtering", json=body)
-        assert answer.status_code == 400
-        assert chain(answer)[0][1].startswith("[connector_update_filtering_request] failed to parse field [")
-        assert chain(answer)[-1][1] == reason
+        response = bare.put(f"{ROOT}/{ID}/_filtering", json=body)
+        assert response.status_code == 400
+        assert chain(response)[0][1].startswith(
+            "[connector_update_filtering_request] failed to parse field ["
+        )
+        assert chain(response)[-1][1] == reason
     for body, reason in (
         ({"errors": []}, "Required [state]"),
         ({"errors": [], "state": "good"}, "Unknown FilteringValidationState [good]."),
         ({"errors": [{"ids": []}], "state": "valid"}, "Required [messages]"),
     ):
-        answer = bare.put(f"{ROOT}/{ID}/_filtering/_validation", json={"validation": body})
-        assert chain(answer)[-1][1] == reason
+        response = bare.put(f"{ROOT}/{ID}/_filtering/_validation", json={"validation": body})
+        assert chain(response)[-1][1] == reason
 
 
-def test_an_order_beyond_the_mapping(put, stored) -> None:
+def test_order_beyond_the_mapping(put, stored) -> None:
     before = stored()
     assert error(put("_filtering", {"rules": [rule("a", 40_000)]}))[:2] == (
         400,

@@ -28,7 +28,7 @@ def test_get(http, connector) -> None:
         assert http.get(f"{ROOT}/{ID}{query}").json() == shown | {"deleted": True}
 
 
-def test_an_id_is_needed() -> None:
+def test_id_is_needed() -> None:
     """No path leads there under the production server, which drops slashes at the end."""
     assert existing_connector_id("") == ["connector_id missing"]
     assert deleted_connector_id("") == ["connector_id missing"]
@@ -173,12 +173,12 @@ class TestList:
     def test_refusals(self, bare, query, kind, reason) -> None:
         assert error(bare.get(ROOT + query)) == (400, kind, reason)
 
-    def test_the_longest_query(self, http, made, write) -> None:
+    def test_longest_query(self, http, made, write) -> None:
         write({"name": "x" * 300}, "7")
         page = http.get(f"{ROOT}?query={'x' * 256}")
         assert (page.status_code, [each["id"] for each in page.json()["results"]]) == (200, ["7"])
 
-    def test_the_count_is_exact(self, http, elasticsearch) -> None:
+    def test_count_is_exact(self, http, elasticsearch) -> None:
         lines: list[dict] = []
         for number in range(10_050):
             lines += [{"index": {"_id": f"{number}"}}, {"name": "n", "deleted": number < 7}]
@@ -187,10 +187,10 @@ class TestList:
         assert (page["count"], len(page["results"])) == (10_043, 3)
         assert http.get(f"{ROOT}?include_deleted=true&size=0").json()["count"] == 10_050
 
-    def test_the_window(self, http) -> None:
-        answer = http.get(ROOT + "?from=9990&size=11")
-        assert answer.status_code == 400
-        assert "Result window is too large" in answer.text
+    def test_window(self, http) -> None:
+        response = http.get(ROOT + "?from=9990&size=11")
+        assert response.status_code == 400
+        assert "Result window is too large" in response.text
 
     def test_what_was_answered_is_seen(self, http) -> None:
         for number in range(5):
@@ -213,12 +213,12 @@ def test_hard_delete(http, connector) -> None:
 
 
 def test_no_body_is_taken(http, connector, put) -> None:
-    for answer in (
+    for response in (
         http.get(f"{ROOT}/{ID}", json={}),
         http.delete(f"{ROOT}/{ID}", json={}),
         put("_check_in", {}),
         put("_filtering/_activate", {}),
     ):
-        status, kind, reason = error(answer)
+        status, kind, reason = error(response)
         assert (status, kind) == (400, "illegal_argument_exception")
         assert reason.endswith("does not support having a body")

@@ -21,9 +21,9 @@ def ingest(elasticsearch: Elasticsearch) -> Iterator[Elasticsearch]:
     Pipelines(elasticsearch).ensure()
 
 
-def through(client: Elasticsearch, document: dict) -> dict:
-    answer = client.ingest.simulate(id=DEFAULT_PIPELINE, docs=[{"_source": document}])
-    return dict(answer["docs"][0]["doc"]["_source"])
+def processed(client: Elasticsearch, document: dict) -> dict:
+    response = client.ingest.simulate(id=DEFAULT_PIPELINE, docs=[{"_source": document}])
+    return dict(response["docs"][0]["doc"]["_source"])
 
 
 def exists(client: Elasticsearch) -> bool:
@@ -36,13 +36,13 @@ def test_what_it_does(ingest) -> None:
         pytest.skip("this Elasticsearch has no processors")
     Pipelines(ingest).ensure()
     meant_for_it = {"_reduce_whitespace": True, "_run_ml_inference": True, "_attachment_indexed_chars": 5}
-    assert through(ingest, {"body": "  a \n\t b ", "title": " kept ", **meant_for_it}) == {
+    assert processed(ingest, {"body": "  a \n\t b ", "title": " kept ", **meant_for_it}) == {
         "body": "a b",
         "title": " kept ",
     }
-    assert through(ingest, {"body": "  a \n b ", "_reduce_whitespace": False}) == {"body": "  a \n b "}
-    assert through(ingest, {"title": "no body", "_reduce_whitespace": True}) == {"title": "no body"}
-    assert through(ingest, {"body": 7, "_reduce_whitespace": True})["_ingestion_errors"]
+    assert processed(ingest, {"body": "  a \n b ", "_reduce_whitespace": False}) == {"body": "  a \n b "}
+    assert processed(ingest, {"title": "no body", "_reduce_whitespace": True}) == {"title": "no body"}
+    assert processed(ingest, {"body": 7, "_reduce_whitespace": True})["_ingestion_errors"]
 
 
 def test_it_is_made_at_the_start(ingest, node_url) -> None:

@@ -15,22 +15,22 @@ USED = "Index name [{}] is used by another connector."
 
 
 def attach_by_post(http, name: str, member: int) -> tuple[int, str]:
-    answer = http.post(ROOT, json={"index_name": name})
-    return answer.status_code, answer.json().get("id") or answer.json()["error"]["reason"]
+    response = http.post(ROOT, json={"index_name": name})
+    return response.status_code, response.json().get("id") or response.json()["error"]["reason"]
 
 
 def attach_by_put(http, name: str, member: int) -> tuple[int, str]:
-    answer = http.put(f"{ROOT}/{name}-{member}", json={"index_name": name, "name": "changed"})
-    return answer.status_code, answer.json().get("id") or answer.json()["error"]["reason"]
+    response = http.put(f"{ROOT}/{name}-{member}", json={"index_name": name, "name": "changed"})
+    return response.status_code, response.json().get("id") or response.json()["error"]["reason"]
 
 
 def attach_by_index_name(http, name: str, member: int) -> tuple[int, str]:
-    answer = http.put(f"{ROOT}/{name}-{member}/_index_name", json={"index_name": name})
-    told = answer.json()
-    return answer.status_code, told["error"]["reason"] if "error" in told else f"{name}-{member}"
+    response = http.put(f"{ROOT}/{name}-{member}/_index_name", json={"index_name": name})
+    body = response.json()
+    return response.status_code, body["error"]["reason"] if "error" in body else f"{name}-{member}"
 
 
-def everything(elasticsearch) -> dict[str, dict]:
+def all_connectors(elasticsearch) -> dict[str, dict]:
     elasticsearch.indices.refresh(index=CONNECTORS.alias)
     found = elasticsearch.search(index=CONNECTORS.alias, size=1000)
     return {hit["_id"]: hit["_source"] for hit in found["hits"]["hits"]}
@@ -47,7 +47,7 @@ def test_of_eight_that_attach_one_index_one_has_it(clients, elasticsearch, attac
                 document={"name": "old", "index_name": f"old-{number}-{member}"},
             )
     rounds = rush(8, ROUNDS, lambda member, number: attach(clients[member], f"i{number}", member))
-    documents = everything(elasticsearch)
+    documents = all_connectors(elasticsearch)
     for number, results in zip(ROUNDS, rounds, strict=True):
         name = f"i{number}"
         holders = {key for key, document in documents.items() if document.get("index_name") == name}
@@ -70,7 +70,7 @@ def test_who_has_the_index_keeps_it(clients, elasticsearch) -> None:
     rounds = rush(8, ROUNDS, lambda member, number: attach_by_put(clients[member], f"i{number}", member))
     for results in rounds:
         assert [status for status, _ in results] == [400] * 7 + [200]
-    assert len(everything(elasticsearch)) == 10
+    assert len(all_connectors(elasticsearch)) == 10
 
 
 @pytest.mark.parametrize("attach", [attach_by_put, attach_by_index_name])
@@ -102,7 +102,7 @@ def test_requests_that_attach_the_same_connector_come_one_after_the_other(client
 
     for results in rush(8, range(3), attach):
         assert results == (200,) * 8
-    [document] = everything(elasticsearch).values()
+    [document] = all_connectors(elasticsearch).values()
     assert document["index_name"] in names
 
 
@@ -121,7 +121,7 @@ def test_two_writers_of_a_draft_lose_nothing(clients, elasticsearch) -> None:
         ),
     )
     assert set(rounds) == {(200, 200)}
-    for document in everything(elasticsearch).values():
+    for document in all_connectors(elasticsearch).values():
         draft = document["filtering"][0]["draft"]
         assert draft["rules"][0]["id"] == "r"
         assert draft["advanced_snippet"]["value"] == {"found": True}
@@ -140,7 +140,7 @@ def test_what_was_not_found_valid_is_not_activated(clients, elasticsearch) -> No
 
     rounds = rush(3, ROUNDS, act)
     assert all(set(results) <= {200, 400} and results[0] == 200 for results in rounds)
-    for document in everything(elasticsearch).values():
+    for document in all_connectors(elasticsearch).values():
         assert document["filtering"][0]["active"]["advanced_snippet"]["value"] == {}
         assert document["filtering"][0]["draft"]["advanced_snippet"]["value"] == {"unseen": True}
 
@@ -156,7 +156,7 @@ def test_eight_writers_of_values_lose_nothing(clients, elasticsearch) -> None:
         return clients[member].put(f"{ROOT}/c{number}/_configuration", json=body).status_code
 
     assert set(rush(8, ROUNDS, act)) == {(200,) * 8}
-    for document in everything(elasticsearch).values():
+    for document in all_connectors(elasticsearch).values():
         assert [document["configuration"][f"k{n}"]["value"] for n in range(8)] == list(range(8))
 
 
@@ -176,7 +176,7 @@ def test_two_transitions_happen_along_the_table(clients, elasticsearch) -> None:
             clients[member].put(f"{ROOT}/c{number}/_status", json={"status": targets[member]}).status_code
         ),
     )
-    documents = everything(elasticsearch)
+    documents = all_connectors(elasticsearch)
     for number, results in enumerate(rounds):
         assert documents[f"c{number}"]["status"] == possible[results]
 
@@ -203,6 +203,6 @@ def test_all_kinds_of_updates_at_once(clients, elasticsearch) -> None:
         return clients[member].put(f"{ROOT}/c/{path}", json=body).status_code
 
     assert set(rush(8, range(3), act)) == {(200,) * 8}
-    [document] = everything(elasticsearch).values()
+    [document] = all_connectors(elasticsearch).values()
     for _, _, holds in acts:
         assert holds(document)

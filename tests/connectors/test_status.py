@@ -10,7 +10,7 @@ from tests.responses import error
 NO_STATES = {"absent": {}, "null": {"status": None}, "unknown": {"status": "idle"}, "a number": {"status": 7}}
 
 
-def test_the_table_is_the_protocols() -> None:
+def test_table_is_the_protocols() -> None:
     """As the contract has it: rows from, columns to."""
     states = ["created", "needs_configuration", "configured", "connected", "error"]
     assert list(TRANSITIONS) == states
@@ -23,25 +23,25 @@ def test_every_transition(put, write, stored, start) -> None:
     for target in TRANSITIONS:
         before = {"status": start, "error": "kept", "configuration": {}}
         write(before)
-        answer = put("_status", {"status": target.upper()})
+        response = put("_status", {"status": target.upper()})
         if target in TRANSITIONS[start]:
             result = "noop" if start == target else "updated"
-            assert (answer.status_code, answer.json()) == (200, {"result": result})
+            assert (response.status_code, response.json()) == (200, {"result": result})
             assert stored() == before | {"status": target}
         else:
-            sentence = (
+            message = (
                 f"Invalid transition attempt from [{start}] to [{target}]. "
                 "Such a status transition is not supported by the Connector Protocol."
             )
-            assert error(answer) == (400, "status_exception", sentence)
-            assert answer.json()["error"]["caused_by"] == {
+            assert error(response) == (400, "status_exception", message)
+            assert response.json()["error"]["caused_by"] == {
                 "type": "connector_invalid_status_transition_exception",
-                "reason": sentence,
+                "reason": message,
             }
             assert stored() == before
 
 
-def test_a_state_that_others_wrote_in_upper_case(put, write, stored) -> None:
+def test_state_that_others_wrote_in_upper_case(put, write, stored) -> None:
     write({"status": "CONNECTED"})
     reason = error(put("_status", {"status": "created"}))[2]
     assert reason.startswith("Invalid transition attempt from [connected] to [created].")

@@ -22,10 +22,10 @@ FINE = [
 
 
 @pytest.mark.parametrize("path", sorted({path for path, _ in FINE}))
-def test_a_path_without_an_id(bare, path) -> None:
+def test_path_without_an_id(bare, path) -> None:
     body = dict(FINE)[path]
-    answer = bare.put(f"{ROOT}//{path}", json=body)
-    assert error(answer) == invalid_request('[connector_id] cannot be [null] or [""].')
+    response = bare.put(f"{ROOT}//{path}", json=body)
+    assert error(response) == invalid_request('[connector_id] cannot be [null] or [""].')
 
 
 def test_missing_and_deleted_connectors(http, connector, stored) -> None:
@@ -37,7 +37,7 @@ def test_missing_and_deleted_connectors(http, connector, stored) -> None:
     assert stored() == before
 
 
-def test_a_body_is_needed(bare) -> None:
+def test_body_is_needed(bare) -> None:
     for path in sorted({path for path, body in FINE if body is not None}):
         assert error(bare.put(f"{ROOT}/{ID}/{path}")) == (400, "parse_exception", "request body is required")
 
@@ -48,8 +48,8 @@ def test_deleted_in_the_spellings_of_elasticsearch(http, write, stored, flag) ->
     document = {"deleted": flag, "name": "n", "status": "created", "filtering": [], "configuration": {}}
     write(document)
     assert http.get(ROOT).json()["count"] == 0
-    for answer in (http.get(f"{ROOT}/{ID}"), http.delete(f"{ROOT}/{ID}")):
-        assert error(answer) == no_connector()
+    for response in (http.get(f"{ROOT}/{ID}"), http.delete(f"{ROOT}/{ID}")):
+        assert error(response) == no_connector()
     for path, body in FINE:
         assert error(http.put(f"{ROOT}/{ID}/{path}", json=body)) == no_connector(), path
     assert stored() == document
@@ -150,8 +150,8 @@ WRITTEN = [
 def test_what_is_written(put, stored, path, first, second, expected) -> None:
     before = stored()
     for body in (first, second):
-        answer = put(path, body)
-        assert (answer.status_code, answer.json()) == (200, {"result": "updated"})
+        response = put(path, body)
+        assert (response.status_code, response.json()) == (200, {"result": "updated"})
     assert put(path, second).json() == {"result": "noop"}
     assert stored() == before | expected
 
@@ -185,7 +185,7 @@ def test_check_in(put, stored, write) -> None:
         *((each, "needs_configuration") for each in ("configured", "CONNECTED", "error")),
     ],
 )
-def test_a_new_service_type_needs_a_new_configuration(put, write, stored, before, after) -> None:
+def test_new_service_type_needs_a_new_configuration(put, write, stored, before, after) -> None:
     write({"status": before, "service_type": "old", "configuration": {"a": {}}})
     assert put("_service_type", {"service_type": "new"}).json() == {"result": "updated"}
     assert stored() == {"status": after, "service_type": "new", "configuration": {"a": {}}}
@@ -201,7 +201,7 @@ def test_native_takes_a_connected_connector_back(put, write, stored, before) -> 
     assert stored() == {"status": after, "index_name": "content-x", "is_native": True}
 
 
-def test_the_prefix_of_managed_indices(put, write, stored) -> None:
+def test_prefix_of_managed_indices(put, write, stored) -> None:
     put("_index_name", {"index_name": "search-x"})
     assert error(put("_native", {"is_native": True})) == (
         400,
@@ -235,7 +235,7 @@ def test_the_prefix_of_managed_indices(put, write, stored) -> None:
         ("_last_sync", "last_access_control_sync_error"),
     ],
 )
-def test_a_long_error_is_stored_whole(put, stored, path, field) -> None:
+def test_long_error_is_stored_whole(put, stored, path, field) -> None:
     """Longer than the 32,766 bytes of a term."""
     for text in ("ü" * 16_384, "x" * 300_000):
         assert put(path, {field: text}).json() == {"result": "updated"}
@@ -257,7 +257,7 @@ LAST_SYNC = {
 COUNTERS = ["last_deleted_document_count", "last_indexed_document_count"]
 
 
-def test_the_fields_of_a_last_sync() -> None:
+def test_fields_of_a_last_sync() -> None:
     assert set(schema_instance(LastSyncBody).fields) == {*LAST_SYNC, *COUNTERS}
 
 
@@ -485,9 +485,9 @@ CHAINS = [
 
 def test_chains_of_causes(bare) -> None:
     for path, body, expected in CHAINS:
-        answer = bare.put(f"{ROOT}/{ID}/{path}", json=body)
-        found = chain(answer)
-        assert answer.status_code == 400
+        response = bare.put(f"{ROOT}/{ID}/{path}", json=body)
+        found = chain(response)
+        assert response.status_code == 400
         assert found[0] == expected[0], path
         assert found[-1] == expected[-1], path
         assert [link for link in expected if link in found] == expected, (path, found)

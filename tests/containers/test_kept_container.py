@@ -52,7 +52,7 @@ def test_it_keeps_its_data_and_ends_with_the_command(daemon, image, run):
     connector = {"name": "Kept", "index_name": "search-kept", "service_type": "mysql"}
     first = run()
     first.wait_for(READY)
-    lines = first.said.splitlines()
+    lines = first.output.splitlines()
     assert re.fullmatch(r"Elasticsearch: no embedded node: .*(Maven|Java).*", lines[0])
     volume = f"connector-sync-service-elasticsearch-{image.rpartition(':')[2]}"
     assert lines[1] == f"Starting {image}; its data stays in the volume {volume}"

@@ -50,7 +50,7 @@ def second(pair, run):
     )
     container.reload()
     container.port = int(container.ports["9280/tcp"][0]["HostPort"])
-    within(READY_SECONDS, lambda: ready(container), container)
+    wait_until(READY_SECONDS, lambda: ready(container), container)
     return container
 
 
@@ -61,7 +61,7 @@ def ready(container) -> bool:
         return False
 
 
-def within(seconds: float, holds, container) -> None:
+def wait_until(seconds: float, holds, container) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, container.logs().decode()
@@ -74,7 +74,7 @@ def output(run, command: list[str]) -> str:
     return container.logs().decode()
 
 
-def test_the_documented_first_requests(pair):
+def test_documented_first_requests(pair):
     made = requests.put(
         f"{pair.url}/_connector/my-connector",
         json={"name": "My connector", "index_name": "search-mine", "service_type": "mysql"},
@@ -93,7 +93,7 @@ def test_the_documented_first_requests(pair):
     assert stored.json()["_source"]["status"] == "pending"
 
 
-def test_the_log_is_whole(pair):
+def test_log_is_whole(pair):
     ids = [f"request-{number}" for number in range(60)]
     for each in ids:
         requests.get(f"{pair.url}/_connector", headers={"X-Opaque-Id": each}, timeout=30)
@@ -107,7 +107,7 @@ def test_it_is_healthy_for_docker(second):
         second.reload()
         return second.attrs["State"]["Health"]["Status"]
 
-    within(30, lambda: health() == "healthy", second)
+    wait_until(30, lambda: health() == "healthy", second)
 
 
 def test_it_runs_as_nobody_who_can_change_it(second):
@@ -153,12 +153,12 @@ def test_sigterm_answers_the_request_under_way_and_ends_in_time(second):
     assert second.wait(timeout=GRACE_SECONDS)["StatusCode"] == 0
 
 
-def test_a_wrong_setting_is_one_sentence(run):
+def test_wrong_setting_is_one_sentence(run):
     container = run(environment={"WORKERS": "many"}, network_mode="none")
     assert container.wait(timeout=30)["StatusCode"] == 1
-    said = container.logs().decode()
-    assert "WORKERS" in said
-    assert len(said.splitlines()) == 1
+    log = container.logs().decode()
+    assert "WORKERS" in log
+    assert len(log.splitlines()) == 1
 
 
 def test_keys_of_secrets_are_made_with_it(run):

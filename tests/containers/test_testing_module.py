@@ -37,9 +37,9 @@ def test_only_the_module_is_installed(installed):
     ]
 
 
-def test_the_documented_project_passes(daemon, elasticsearch_image, service_image, installed, tmp_path):
+def test_documented_project_passes(daemon, elasticsearch_image, service_image, installed, tmp_path):
     """The very files of docs/testing.md."""
-    before = everything(daemon)
+    before = containers_and_networks(daemon)
     files = re.findall(
         r"```python\n# (\S+)\n(.*?)```", (REPOSITORY / "docs/testing.md").read_text(), re.DOTALL
     )
@@ -61,13 +61,13 @@ def test_the_documented_project_passes(daemon, elasticsearch_image, service_imag
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert " passed" in ran.stdout
-    assert everything(daemon) == before
+    assert containers_and_networks(daemon) == before
 
 
-def test_an_elasticsearch_that_dies_is_told_at_once_with_its_log(daemon, elasticsearch_image, service_image):
+def test_elasticsearch_that_dies_is_told_at_once_with_its_log(daemon, elasticsearch_image, service_image):
     from testing import ConnectorService, NotStarted
 
-    before = everything(daemon)
+    before = containers_and_networks(daemon)
     started = time.monotonic()
     with pytest.raises(NotStarted, match=r"(?s)ended by itself with status \d+:.*NoSuchOption"):
         ConnectorService(
@@ -76,16 +76,16 @@ def test_an_elasticsearch_that_dies_is_told_at_once_with_its_log(daemon, elastic
             elasticsearch_settings={"ES_JAVA_OPTS": "-XX:NoSuchOption"},
         ).start()
     assert time.monotonic() - started < 30
-    assert everything(daemon) == before
+    assert containers_and_networks(daemon) == before
 
 
-def test_an_image_that_cannot_be_had_is_named(daemon):
+def test_image_that_cannot_be_had_is_named(daemon):
     from testing import ConnectorService, NotStarted
 
-    before = everything(daemon)
+    before = containers_and_networks(daemon)
     with pytest.raises(NotStarted, match=r"connector-sync-service/nowhere:1\.0\.0 cannot be had"):
         ConnectorService(elasticsearch_image="connector-sync-service/nowhere:1.0.0").start()
-    assert everything(daemon) == before
+    assert containers_and_networks(daemon) == before
 
 
 def test_without_docker_it_says_so_at_once(daemon, monkeypatch):
@@ -96,5 +96,5 @@ def test_without_docker_it_says_so_at_once(daemon, monkeypatch):
         ConnectorService().start()
 
 
-def everything(daemon) -> set[str]:
+def containers_and_networks(daemon) -> set[str]:
     return {each.name for each in (*daemon.containers.list(all=True), *daemon.networks.list())}

@@ -49,10 +49,10 @@ def crowd(service: Service, sent: bytes) -> Iterator[list[socket.socket]]:
         yield clients
 
 
-def answered(client: socket.socket) -> tuple[int, bytes]:
-    with closing(HTTPResponse(client)) as answer:
-        answer.begin()
-        return answer.status, answer.read()
+def read_response(client: socket.socket) -> tuple[int, bytes]:
+    with closing(HTTPResponse(client)) as response:
+        response.begin()
+        return response.status, response.read()
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_who_stops_early_costs_no_thread(few_threads, sent, rest) -> None:
         # And whoever goes on is served, on a connection that stays.
         for _ in range(2):
             clients[-1].sendall(rest)
-            assert answered(clients[-1])[0] in (200, 201)
+            assert read_response(clients[-1])[0] in (200, 201)
             clients[-1].sendall(sent)
 
 
@@ -97,7 +97,7 @@ def test_who_stops_late_costs_a_thread_for_a_while(few_threads) -> None:
             client.sendall(b"1\r\n \r\n")
             time.sleep(0.2)
         client.sendall(b"1\r\n}\r\n0\r\n\r\n")
-        statuses.append(answered(client)[0])
+        statuses.append(read_response(client)[0])
 
     with ExitStack() as stack:
         slow, *clients = (stack.enter_context(connected(few_threads)) for _ in range(1 + len(stalled)))
@@ -110,9 +110,9 @@ def test_who_stops_late_costs_a_thread_for_a_while(few_threads) -> None:
         assert select.select(clients[:2], [], [], 0)[0]  # it waited until one of them was given up
         cause = {"type": "status_exception", "reason": "the request body did not arrive in time"}
         for client in clients[:2]:
-            status, body = answered(client)
-            told = {"error": {"root_cause": [cause], **cause}, "status": 408}
-            assert (status, json.loads(body)) == (408, told)
+            status, body = read_response(client)
+            error_body = {"error": {"root_cause": [cause], **cause}, "status": 408}
+            assert (status, json.loads(body)) == (408, error_body)
             assert client.recv(65536) == b""  # nobody knows where another request would begin
         few_threads.wait_for(lambda: "does not take its answer" in few_threads.log())
         taken = 0

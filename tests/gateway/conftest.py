@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 
 from scripts.gateway import Gateway
 from tests.documents import ALIASES, empty
-from tests.environment import lacking
+from tests.environment import skip_or_fail
 from tests.gateway.recorder import Recorder
 from tests.service import Http, Service, free_port
 
@@ -21,7 +21,7 @@ def nginx() -> str:
     """The path of nginx."""
     found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if found is None:
-        lacking("there is no nginx here (Debian package nginx-light)")
+        skip_or_fail("there is no nginx here (Debian package nginx-light)")
     return found
 
 
@@ -41,7 +41,7 @@ def gateway_port(nginx: str, recorders: tuple[Recorder, Recorder]) -> Iterator[i
 
 
 @pytest.fixture
-def both(recorders: tuple[Recorder, Recorder]) -> tuple[Recorder, Recorder]:
+def both_recorders(recorders: tuple[Recorder, Recorder]) -> tuple[Recorder, Recorder]:
     """Recorders to which nothing has come yet."""
     for recorder in recorders:
         recorder.forget()
@@ -49,15 +49,15 @@ def both(recorders: tuple[Recorder, Recorder]) -> tuple[Recorder, Recorder]:
 
 
 @pytest.fixture
-def behind(both: tuple[Recorder, Recorder]) -> Recorder:
+def elasticsearch_recorder(both_recorders: tuple[Recorder, Recorder]) -> Recorder:
     """The one that plays Elasticsearch."""
-    return both[0]
+    return both_recorders[0]
 
 
 @pytest.fixture
-def connectors_behind(both: tuple[Recorder, Recorder]) -> Recorder:
+def service_recorder(both_recorders: tuple[Recorder, Recorder]) -> Recorder:
     """The one that plays the service."""
-    return both[1]
+    return both_recorders[1]
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +69,7 @@ def gateway_url(nginx: str, running_service: Service, node_url: str) -> Iterator
 
 
 @pytest.fixture
-def through(gateway_url: str, running_service: Service, elasticsearch: Elasticsearch) -> Iterator[Http]:
+def gateway_http(gateway_url: str, running_service: Service, elasticsearch: Elasticsearch) -> Iterator[Http]:
     """Requests through that gateway; there are no documents yet, not even some that no search has seen."""
     running_service.wait_until_ready()
     empty(elasticsearch)

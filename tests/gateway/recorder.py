@@ -24,7 +24,7 @@ class Arrived:
         return [value for known, value in self.headers if known.lower() == name.lower()]
 
 
-def an_answer(status: str = "200 OK", body: bytes = b"{}", *headers: str) -> bytes:
+def http_response(status: str = "200 OK", body: bytes = b"{}", *headers: str) -> bytes:
     """A whole answer on the wire."""
     head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join([*head, "", ""]).encode("latin-1") + body
@@ -37,7 +37,7 @@ class Recorder:
         self.name = name
         self.requests: list[Arrived] = []
         self.started = threading.Event()
-        self.answer: Callable[[Arrived, socket.socket], bytes | None]
+        self.respond: Callable[[Arrived, socket.socket], bytes | None]
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections: list[socket.socket] = []
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -47,7 +47,7 @@ class Recorder:
         """Begin anew: no request has arrived, and each one is answered with the name of this server."""
         self.requests.clear()
         self.started.clear()
-        self.answer = lambda _arrived, _connection: an_answer(body=self.name.encode())
+        self.respond = lambda _arrived, _connection: http_response(body=self.name.encode())
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -73,10 +73,10 @@ class Recorder:
         with suppress(OSError), connection, connection.makefile("rb") as stream:
             while (arrived := self._read(stream, number)) is not None:
                 self.requests.append(arrived)
-                answer = self.answer(arrived, connection)
-                if answer is None:
+                response = self.respond(arrived, connection)
+                if response is None:
                     return
-                connection.sendall(answer)
+                connection.sendall(response)
 
     def _read(self, stream: BinaryIO, number: int) -> Arrived | None:
         line = stream.readline().decode("latin-1").rstrip("\r\n")

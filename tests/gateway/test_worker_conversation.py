@@ -50,7 +50,7 @@ UNRESTRICTED = {
 
 
 @pytest.fixture
-def workers(gateway_url: str, through: Http) -> Iterator[list[Worker]]:
+def workers(gateway_url: str, gateway_http: Http) -> Iterator[list[Worker]]:
     """Two workers, on hosts of their own."""
     both = [Worker(gateway_url, f"worker-{number}") for number in (1, 2)]
     yield both
@@ -87,11 +87,13 @@ def connector(worker: Worker) -> Document:
     return document
 
 
-def a_job(worker: Worker, job_type: str = "full", trigger_method: str = "scheduled") -> tuple[str, Document]:
+def new_job(
+    worker: Worker, job_type: str = "full", trigger_method: str = "scheduled"
+) -> tuple[str, Document]:
     """Have the scheduler make a job; its id and document."""
     asked = {"id": C, "job_type": job_type, "trigger_method": trigger_method}
-    answer = worker.call("POST", "/_connector/_sync_job", asked, status=201)
-    assert answer.keys() == {"id"}
+    response = worker.call("POST", "/_connector/_sync_job", asked, status=201)
+    assert response.keys() == {"id"}
     document = {
         "connector": {
             "id": C,
@@ -111,8 +113,8 @@ def a_job(worker: Worker, job_type: str = "full", trigger_method: str = "schedul
         "total_document_count": 0,
         "trigger_method": trigger_method,
     }
-    assert worker.read(JOBS, answer["id"]).source == document
-    return answer["id"], document
+    assert worker.read(JOBS, response["id"]).source == document
+    return response["id"], document
 
 
 def started(worker: Worker, job: Document) -> Document:
@@ -125,9 +127,9 @@ def started(worker: Worker, job: Document) -> Document:
     }
 
 
-def a_running_job(worker: Worker, **options: str) -> tuple[str, Document]:
+def new_running_job(worker: Worker, **options: str) -> tuple[str, Document]:
     """A job that the worker has locked and claimed; its id and document."""
-    job_id, job = a_job(worker, **options)
+    job_id, job = new_job(worker, **options)
     assert worker.lock(C)
     worker.claim(job_id)
     job = started(worker, job)
@@ -137,15 +139,15 @@ def a_running_job(worker: Worker, **options: str) -> tuple[str, Document]:
 
 def shown(worker: Worker, job_id: str) -> Document:
     """The job as the API shows it, without its id."""
-    answer = worker.call("GET", f"/_connector/_sync_job/{job_id}")
-    assert answer.pop("id") == job_id
-    return answer
+    response = worker.call("GET", f"/_connector/_sync_job/{job_id}")
+    assert response.pop("id") == job_id
+    return response
 
 
 def listed(worker: Worker, query: str) -> list[str]:
-    answer = worker.call("GET", f"/_connector/_sync_job?{query}")
-    assert answer["count"] == len(answer["results"])
-    return [job["id"] for job in answer["results"]]
+    response = worker.call("GET", f"/_connector/_sync_job?{query}")
+    assert response["count"] == len(response["results"])
+    return [job["id"] for job in response["results"]]
 
 
 @pytest.fixture
@@ -202,7 +204,7 @@ def test_one_full_sync(worker, connector, pipeline, content, elasticsearch) -> N
     connector |= due
     with pytest.raises(Conflict):
         worker.update(CONNECTORS, C, {"last_sync_scheduled_at": now()}, before.condition)
-    job_id, job = a_job(worker)
+    job_id, job = new_job(worker)
     assert worker.read(CONNECTORS, C).source == connector
     (waiting,) = worker.waiting_jobs(C)
     assert (waiting.id, waiting.source) == (job_id, job)
@@ -279,7 +281,7 @@ def test_one_full_sync(worker, connector, pipeline, content, elasticsearch) -> N
     assert worker.read(JOBS, job_id).source == job
 
 
-def test_an_edited_draft_is_validated_activated_and_part_of_the_next_job(worker, connector) -> None:
+def test_edited_draft_is_validated_activated_and_part_of_the_next_job(worker, connector) -> None:
     rule = {
         "field": "name",
         "id": "r-1",
@@ -328,8 +330,8 @@ def test_an_edited_draft_is_validated_activated_and_part_of_the_next_job(worker,
 DEFAULT_RULE_SENT = {key: value for key, value in DEFAULT_RULE.items() if not key.endswith("_at")}
 
 
-def test_a_running_job_is_canceled_through_the_api(worker, connector) -> None:
-    job_id, job = a_running_job(worker)
+def test_running_job_is_canceled_through_the_api(worker, connector) -> None:
+    job_id, job = new_running_job(worker)
     connector = worker.read(CONNECTORS, C).source
     path = f"/_connector/_sync_job/{job_id}"
     assert worker.call("PUT", f"{path}/_cancel") == {"result": "updated"}
@@ -349,9 +351,9 @@ def test_a_running_job_is_canceled_through_the_api(worker, connector) -> None:
     assert worker.read(JOBS, job_id).source == job
 
 
-def test_a_running_job_is_canceled_past_the_api(worker, connector) -> None:
+def test_running_job_is_canceled_past_the_api(worker, connector) -> None:
     """As the worker's command line does it."""
-    job_id, job = a_running_job(worker)
+    job_id, job = new_running_job(worker)
     asked = {"last_seen": now(), "status": "canceling", "error": None}
     worker.update(JOBS, job_id, asked)
     job |= asked
@@ -365,9 +367,9 @@ def test_a_running_job_is_canceled_past_the_api(worker, connector) -> None:
     assert worker.read(JOBS, job_id).source == job
 
 
-def test_a_waiting_job_is_canceled_at_once(worker, connector) -> None:
+def test_waiting_job_is_canceled_at_once(worker, connector) -> None:
     """From the worker's code, nobody would ever run one that is being canceled."""
-    job_id, job = a_job(worker)
+    job_id, job = new_job(worker)
     assert worker.call("PUT", f"/_connector/_sync_job/{job_id}/_cancel") == {"result": "updated"}
     ended = dict.fromkeys(("cancelation_requested_at", "canceled_at", "completed_at"), RECENT)
     assert worker.read(JOBS, job_id).source == job | ended | {"status": "canceled"}
@@ -378,9 +380,9 @@ def test_a_waiting_job_is_canceled_at_once(worker, connector) -> None:
     assert "from [canceled] to [in_progress]" in refused["error"]["reason"]
 
 
-def test_a_job_is_suspended_and_resumed_by_another_worker(workers, connector) -> None:
+def test_job_is_suspended_and_resumed_by_another_worker(workers, connector) -> None:
     first, second = workers
-    job_id, job = a_running_job(first, job_type="incremental")
+    job_id, job = new_running_job(first, job_type="incremental")
     job |= first.report(job_id, indexed=3)
     connector = first.read(CONNECTORS, C).source
 
@@ -409,14 +411,14 @@ def test_a_job_is_suspended_and_resumed_by_another_worker(workers, connector) ->
     assert second.read(CONNECTORS, C).source == connector
 
 
-def test_a_claim_after_a_lost_answer_is_answered_again(worker, connector) -> None:
-    job_id, job = a_running_job(worker)
+def test_claim_after_a_lost_answer_is_answered_again(worker, connector) -> None:
+    job_id, job = new_running_job(worker)
     worker.claim(job_id, result="noop")
     assert worker.read(JOBS, job_id).source == job
 
 
-def test_an_idle_job_is_cleaned_up(worker, connector) -> None:
-    job_id, job = a_running_job(worker)
+def test_idle_job_is_cleaned_up(worker, connector) -> None:
+    job_id, job = new_running_job(worker)
     assert worker.idle_jobs(C) == []  # a claim sets last_seen
     idle = {"last_seen": now(seconds=400)}
     worker.update(JOBS, job_id, idle)
@@ -448,8 +450,8 @@ def test_an_idle_job_is_cleaned_up(worker, connector) -> None:
     assert worker.read(JOBS, job_id).source == job
 
 
-def test_a_job_whose_connector_goes_is_an_orphan(worker, connector) -> None:
-    job_id, job = a_running_job(worker)
+def test_job_whose_connector_goes_is_an_orphan(worker, connector) -> None:
+    job_id, job = new_running_job(worker)
     assert worker.call("GET", f"/_connector/{C}?include_deleted=true")["id"] == C
     gone = worker.call("DELETE", f"/_connector/{C}")
     assert gone == {"acknowledged": True}
@@ -468,8 +470,8 @@ def test_a_job_whose_connector_goes_is_an_orphan(worker, connector) -> None:
     assert worker.orphaned_jobs("another") == []
 
 
-def test_a_job_that_goes_is_gone_for_its_worker(worker, connector) -> None:
-    job_id, _ = a_running_job(worker)
+def test_job_that_goes_is_gone_for_its_worker(worker, connector) -> None:
+    job_id, _ = new_running_job(worker)
     assert worker.call("DELETE", f"/_connector/_sync_job/{job_id}") == {"acknowledged": True}
     assert worker.is_gone(JOBS, job_id)
     worker.call("PUT", f"/_connector/_sync_job/{job_id}/_claim", {"worker_hostname": "w"}, status=404)
@@ -477,7 +479,7 @@ def test_a_job_that_goes_is_gone_for_its_worker(worker, connector) -> None:
     assert (lost.status_code, lost.json()["error"]["type"]) == (404, "document_missing_exception")
 
 
-def test_an_access_control_job_has_an_index_of_its_own(worker, connector) -> None:
+def test_access_control_job_has_an_index_of_its_own(worker, connector) -> None:
     asked = {"id": C, "job_type": "access_control", "trigger_method": "on_demand"}
     job_id = worker.call("POST", "/_connector/_sync_job", asked, status=201)["id"]
     assert worker.waiting_jobs(C) == []
@@ -486,7 +488,7 @@ def test_an_access_control_job_has_an_index_of_its_own(worker, connector) -> Non
     assert waiting.source["connector"]["index_name"] == f".search-acl-filter-{INDEX}"
 
 
-def test_a_job_that_the_worker_makes_past_the_api_is_a_job(worker, connector) -> None:
+def test_job_that_the_worker_makes_past_the_api_is_a_job(worker, connector) -> None:
     """Its mode for clusters without the API."""
     snapshot = {"id": C, "index_name": INDEX, "service_type": "dir", "configuration": {}, "filtering": {}}
     job = {
@@ -506,7 +508,7 @@ def test_a_job_that_the_worker_makes_past_the_api_is_a_job(worker, connector) ->
     assert worker.read(JOBS, job_id).source == started(worker, job)
 
 
-def test_a_round_whose_document_changed_meanwhile_reads_it_again(worker, connector) -> None:
+def test_round_whose_document_changed_meanwhile_reads_it_again(worker, connector) -> None:
     """Each write through the API between a look and its conditional update is a 409, and nothing of either is lost."""
     stale = worker.read(CONNECTORS, C)
     assert worker.call("PUT", f"/_connector/{C}/_check_in") == {"result": "updated"}
@@ -526,7 +528,7 @@ def test_a_round_whose_document_changed_meanwhile_reads_it_again(worker, connect
     assert worker.read(CONNECTORS, C).source == connector
 
 
-def test_the_lock_is_tried_again_when_the_api_came_between(worker, connector) -> None:
+def test_lock_is_tried_again_when_the_api_came_between(worker, connector) -> None:
     """Thrice; then the worker waits for its next round, and nothing has been lost."""
     names = iter(["One", "Two"])
 
@@ -552,7 +554,7 @@ def test_the_lock_is_tried_again_when_the_api_came_between(worker, connector) ->
     assert worker.read(CONNECTORS, C).source == connector
 
 
-def test_the_worker_writes_the_fields_of_a_configuration_and_the_api_their_values(worker, connector) -> None:
+def test_worker_writes_the_fields_of_a_configuration_and_the_api_their_values(worker, connector) -> None:
     """As for a new connector, whose kind only the worker knows."""
     made = {"index_name": "search-new", "is_native": False, "name": "New", "service_type": "dir"}
     assert worker.call("PUT", "/_connector/new", made, status=201) == {"id": "new", "result": "created"}
@@ -592,7 +594,7 @@ def count_with_conditions(worker: Worker, alias: str, document_id: str) -> int:
 
 def test_both_kinds_of_writes_at_once_lose_nothing(gateway_url, worker, connector) -> None:
     """One worker counts on both documents with conditions; meanwhile the API writes the same documents all the time."""
-    job_id, job = a_running_job(worker)
+    job_id, job = new_running_job(worker)
     connector = worker.read(CONNECTORS, C).source
     done = Event()
     problems: list[BaseException] = []
@@ -638,7 +640,7 @@ def test_two_workers_after_one_job(workers, connector) -> None:
     """Their lock is the connector: one of them gets it, claims and runs the job; the other one finds it taken."""
     first = workers[0]
     for _ in range(5):
-        job_id, job = a_job(first)
+        job_id, job = new_job(first)
         (locks,) = rush(2, [job_id], lambda member, _: workers[member].lock(C))
         assert sorted(locks) == [False, True]
         winner = workers[locks.index(True)]
@@ -651,10 +653,10 @@ def test_two_workers_after_one_job(workers, connector) -> None:
         assert first.read(JOBS, job_id).source == job
 
 
-def test_a_worker_whose_look_at_the_jobs_is_old_wakes_no_finished_one(workers, connector) -> None:
+def test_worker_whose_look_at_the_jobs_is_old_wakes_no_finished_one(workers, connector) -> None:
     """Its lock is free again, and it does not look at the job once more: the claim is what refuses."""
     first, second = workers
-    job_id, job = a_job(first)
+    job_id, job = new_job(first)
     (seen,) = second.waiting_jobs(C)
     assert first.lock(C)
     first.claim(job_id)
@@ -670,21 +672,21 @@ def test_a_worker_whose_look_at_the_jobs_is_old_wakes_no_finished_one(workers, c
 
 def test_two_claims_of_one_job(workers, connector) -> None:
     """Without a lock the claim decides. The loser's worker then fails the job, which is its way with any 4xx of a claim."""
-    job_id, job = a_job(workers[0])
+    job_id, job = new_job(workers[0])
 
     def claim(member: int, job_id: str) -> tuple[int, Any]:
         worker = workers[member]
-        answer = worker.send(
+        response = worker.send(
             "PUT", f"/_connector/_sync_job/{job_id}/_claim", {"worker_hostname": worker.hostname}
         )
-        return answer.status_code, answer.json()
+        return response.status_code, response.json()
 
-    (answers,) = rush(2, [job_id], claim)
-    assert sorted(status for status, _ in answers) == [200, 409]
-    winner, loser = sorted(range(2), key=lambda member: answers[member][0])
+    (responses,) = rush(2, [job_id], claim)
+    assert sorted(status for status, _ in responses) == [200, 409]
+    winner, loser = sorted(range(2), key=lambda member: responses[member][0])
     job = started(workers[winner], job)
     assert workers[0].read(JOBS, job_id).source == job
-    error = answers[loser][1]["error"]
+    error = responses[loser][1]["error"]
     assert error["type"] == "status_exception"
     assert f"was claimed by [{workers[winner].hostname}] at [" in error["reason"]
 
@@ -710,7 +712,7 @@ def test_indices_that_the_worker_makes_itself_can_be_used(worker, connector) -> 
     assert [found.id for found in worker.waiting_jobs("c-with-dashes")] == [job_id]
 
 
-def test_an_error_can_be_read_as_the_worker_reads_it(worker, connector) -> None:
+def test_error_can_be_read_as_the_worker_reads_it(worker, connector) -> None:
     refused = worker.call("POST", "/_connector/_sync_job", {"id": "none", "job_type": "full"}, status=404)
     assert refused["status"] == 404
     assert refused["error"]["reason"] == "Connector with id 'none' does not exist."

@@ -16,9 +16,9 @@ JOBS = 100
 
 
 def claim(http: Http, job: str, hostname: str) -> tuple[int, str]:
-    answer = http.put(f"/_connector/_sync_job/{job}/_claim", json={"worker_hostname": hostname})
-    body = answer.json()
-    return answer.status_code, body.get("result") or body["error"]["type"]
+    response = http.put(f"/_connector/_sync_job/{job}/_claim", json={"worker_hostname": hostname})
+    body = response.json()
+    return response.status_code, body.get("result") or body["error"]["type"]
 
 
 def documents(elasticsearch: Elasticsearch, ids: list[str]) -> list[dict]:
@@ -60,7 +60,7 @@ def test_claimants_of_one_name_without_a_window(node_url, services, put_jobs) ->
             client.close()
 
 
-def test_the_same_crowd_finds_double_winners_in_read_then_write(services, put_jobs, elasticsearch) -> None:
+def test_same_crowd_finds_double_winners_in_read_then_write(services, put_jobs, elasticsearch) -> None:
     """What the original does: read the job, decide, write without a condition. The harness must see that fail."""
 
     def read_then_write(member: int, job: str) -> bool:

@@ -57,8 +57,8 @@ def test_64_heartbeats_at_once_are_all_taken(clients, put_jobs, elasticsearch, p
     body = counters if path == "_stats" else None
 
     def beat(member: int, job: str) -> tuple[int, dict]:
-        answer = clients[member].put(f"/_connector/_sync_job/{job}/{path}", json=body)
-        return answer.status_code, answer.json()
+        response = clients[member].put(f"/_connector/_sync_job/{job}/{path}", json=body)
+        return response.status_code, response.json()
 
     jobs = put_jobs(3, "in_progress", metadata={"kept": [1, None]})
     before = elasticsearch.get(index=SYNC_JOBS.alias, id=jobs[0])["_source"]

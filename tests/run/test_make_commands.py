@@ -36,7 +36,7 @@ def test_help_lists_every_command() -> None:
     assert listed == re.findall(r"^\.PHONY: (\S+)$", makefile, re.MULTILINE)
 
 
-def test_the_key_of_secrets_is_rotated_as_documented(node_url, elasticsearch) -> None:
+def test_key_of_secrets_is_rotated_as_documented(node_url, elasticsearch) -> None:
     # Others on this node are under keys that nobody has any more.
     elasticsearch.indices.delete(index=SECRETS.name, ignore_unavailable=True)
     old, new = (make("secrets-key").removesuffix("\n") for _ in range(2))
@@ -46,17 +46,17 @@ def test_the_key_of_secrets_is_rotated_as_documented(node_url, elasticsearch) ->
         service.wait_until_ready()
         assert service.http.put(path, json={"value": "v"}).status_code in (200, 201)
     with Service(node_url, SECRETS_KEYS=f"{new},{old}", WORKERS="1") as service:
-        said = make("secrets-rotate", SECRETS_KEYS=f"{new},{old}", ELASTICSEARCH_URL=node_url)
-        assert re.fullmatch(r"Secrets under the key \[\S+\]: \d+, 1 of them encrypted anew\.\n", said)
+        output = make("secrets-rotate", SECRETS_KEYS=f"{new},{old}", ELASTICSEARCH_URL=node_url)
+        assert re.fullmatch(r"Secrets under the key \[\S+\]: \d+, 1 of them encrypted anew\.\n", output)
     with Service(node_url, SECRETS_KEYS=new, WORKERS="1") as service:
         assert service.http.get(path).json()["value"] == "v"
         assert service.http.delete(path).status_code == 200
 
 
 @pytest.mark.timeout(300)
-def test_the_benchmark_prints_its_table(node_url) -> None:
-    said = make("bench", "ARGS=--seconds 0.3 --turns 1", TEST_ELASTICSEARCH_URL=node_url)
-    first, heads, *rows = said.splitlines()
+def test_benchmark_prints_its_table(node_url) -> None:
+    output = make("bench", "ARGS=--seconds 0.3 --turns 1", TEST_ELASTICSEARCH_URL=node_url)
+    first, heads, *rows = output.splitlines()
     assert first == "Claims a second, median of 1 turns of 0.3 s each"
     assert heads.split() == ["clients", "service", "direct", "original", "service/direct", "service/original"]
     cells = [[float(cell) for cell in row.split()] for row in rows]

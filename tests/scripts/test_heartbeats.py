@@ -36,15 +36,15 @@ def stats(store, last_seen, counters=None, metadata=None, now=NOW) -> Outcome:
     )
 
 
-def written(moment: datetime) -> list:
+def notations(timestamp: datetime) -> list:
     """One instant in each form that programs write."""
-    milliseconds = int(moment.timestamp() * 1000)
+    milliseconds = int(timestamp.timestamp() * 1000)
     return [
-        clock.iso(moment),
-        moment.isoformat(),
-        moment.astimezone(tz=None).isoformat(),
-        moment.replace(tzinfo=None).isoformat(),
-        (moment + timedelta(hours=2)).replace(tzinfo=None).isoformat() + "+02:00",
+        clock.iso(timestamp),
+        timestamp.isoformat(),
+        timestamp.astimezone(tz=None).isoformat(),
+        timestamp.replace(tzinfo=None).isoformat(),
+        (timestamp + timedelta(hours=2)).replace(tzinfo=None).isoformat() + "+02:00",
         str(milliseconds),
         milliseconds,
     ]
@@ -55,15 +55,15 @@ def form(value: object) -> str:
     return type(value).__name__
 
 
-@pytest.mark.parametrize("stored_value", [*written(EARLIER), "2024-01-01", *ABSURDLY_EARLY, None], ids=form)
-def test_an_earlier_value_moves_forward(store, put_job, stored_job, stored_value) -> None:
+@pytest.mark.parametrize("stored_value", [*notations(EARLIER), "2024-01-01", *ABSURDLY_EARLY, None], ids=form)
+def test_earlier_value_moves_forward(store, put_job, stored_job, stored_value) -> None:
     put_job({"status": "in_progress", "last_seen": stored_value})
     assert check_in(store).verdict is Verdict.UPDATED
     assert stored_job()["last_seen"] == clock.iso(NOW)
 
 
-@pytest.mark.parametrize("stored_value", written(NOW), ids=form)
-def test_a_newer_value_stays(store, put_job, stored_job, stored_value) -> None:
+@pytest.mark.parametrize("stored_value", notations(NOW), ids=form)
+def test_newer_value_stays(store, put_job, stored_job, stored_value) -> None:
     """Another heartbeat, sent after this one, came first: nothing is left to do, and nothing is written."""
     put_job({"status": "in_progress", "last_seen": stored_value})
     outcome = check_in(store, now=EARLIER)
@@ -71,15 +71,15 @@ def test_a_newer_value_stays(store, put_job, stored_job, stored_value) -> None:
     assert stored_job()["last_seen"] == stored_value
 
 
-@pytest.mark.parametrize("stored_value", [*written(FUTURE), 2**63 - 1, str(2**63 - 1)], ids=form)
-def test_a_future_value_is_overwritten(store, put_job, stored_job, stored_value) -> None:
+@pytest.mark.parametrize("stored_value", [*notations(FUTURE), 2**63 - 1, str(2**63 - 1)], ids=form)
+def test_future_value_is_overwritten(store, put_job, stored_job, stored_value) -> None:
     put_job({"status": "in_progress", "last_seen": stored_value})
     check_in(store)
     assert stored_job()["last_seen"] == clock.iso(NOW)
 
 
 @pytest.mark.parametrize("unreadable", [["2024-01-01T00:00:00Z"], "2024-01-01T10", []], ids=str)
-def test_an_unreadable_value_is_overwritten(store, put_job, stored_job, unreadable) -> None:
+def test_unreadable_value_is_overwritten(store, put_job, stored_job, unreadable) -> None:
     put_job({"status": "in_progress", "last_seen": unreadable})
     check_in(store)
     assert stored_job()["last_seen"] == clock.iso(NOW)
@@ -140,7 +140,7 @@ BIG = 18446744073709551621  # 5 in its last 64 bits
         (None, 0),
     ],
 )
-def test_a_value_of_another_type_or_beyond_64_bits_is_another_value(
+def test_value_of_another_type_or_beyond_64_bits_is_another_value(
     store, put_job, stored_job, old, new
 ) -> None:
     put_job(

@@ -18,11 +18,11 @@ TOO_LONG = f"Validation Failed: 1: id [{LONG_ID}] is too long, must be no longer
 
 
 def test_post_keeps_a_value_under_an_id_of_ours(http):
-    answer = http.post(SECRETS_PATH, json={"value": "hunter2"})
+    response = http.post(SECRETS_PATH, json={"value": "hunter2"})
 
-    assert answer.status_code == 200
-    assert list(answer.json()) == ["id"]
-    secret_id = answer.json()["id"]
+    assert response.status_code == 200
+    assert list(response.json()) == ["id"]
+    secret_id = response.json()["id"]
     assert re.fullmatch(r"[A-Za-z0-9_-]{20}", secret_id)
     shown = http.get(f"{SECRETS_PATH}/{secret_id}")
     assert (shown.status_code, shown.json()) == (200, {"id": secret_id, "value": "hunter2"})
@@ -52,8 +52,8 @@ def test_one_of_many_puts_at_once_creates(http):
     clients = [Http(http.url) for _ in range(8)]
 
     def put(member: int, round_: int) -> str:
-        answer = clients[member].put(f"{SECRETS_PATH}/{round_}", json={"value": str(member)})
-        return str(answer.json()["result"])
+        response = clients[member].put(f"{SECRETS_PATH}/{round_}", json={"value": str(member)})
+        return str(response.json()["result"])
 
     for results in rush(8, range(10), put):
         assert sorted(results) == ["created"] + ["updated"] * 7
@@ -90,7 +90,7 @@ def test_ids_are_decoded_once(http, elasticsearch, sent, secret_id):
     assert http.delete(path).status_code == 200
 
 
-def test_an_id_of_over_512_bytes_is_not_written_but_looked_for(http):
+def test_id_of_over_512_bytes_is_not_written_but_looked_for(http):
     path = f"{SECRETS_PATH}/{'%C3%A9' * 256}x"
     assert unplaced_error(http.put(path, json={"value": "v"})) == (
         400,
@@ -101,7 +101,7 @@ def test_an_id_of_over_512_bytes_is_not_written_but_looked_for(http):
     assert unplaced_error(http.get(path)) == no_secret(LONG_ID)
 
 
-def test_an_empty_id_is_refused_in_three_wordings():
+def test_empty_id_is_refused_in_three_wordings():
     """No path leads there under the production server, which drops slashes at the end."""
     assert existing_secret_id("") == ["[id] of the connector secret cannot be null or empty."]
     assert deleted_secret_id("") == ["[id] of the connector secret cannot be null or empty."]
@@ -151,22 +151,22 @@ POST_PARSER, PUT_PARSER = "[post_secret_request]", "[connector_secret_put_reques
 )
 def test_bodies_that_are_refused(http, elasticsearch, method, body, expected):
     path = SECRETS_PATH if method == "POST" else f"{SECRETS_PATH}/x"
-    answer = http.request(method, path, data=body, headers={"Content-Type": "application/json"})
-    assert unplaced_error(answer) == (400, *expected)
+    response = http.request(method, path, data=body, headers={"Content-Type": "application/json"})
+    assert unplaced_error(response) == (400, *expected)
     elasticsearch.indices.refresh(index=SECRETS.alias)
     assert elasticsearch.count(index=SECRETS.alias)["count"] == 0
 
 
-def test_a_long_id_and_an_empty_value_are_told_together(http):
-    answer = http.put(f"{SECRETS_PATH}/{'x' * 513}", json={"value": ""})
-    assert unplaced_error(answer)[2].endswith('was: 513;2: [value] cannot be [null] or [""];')
+def test_long_id_and_an_empty_value_are_told_together(http):
+    response = http.put(f"{SECRETS_PATH}/{'x' * 513}", json={"value": ""})
+    assert unplaced_error(response)[2].endswith('was: 513;2: [value] cannot be [null] or [""];')
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_reading_takes_no_body(http, method):
-    answer = http.request(method, f"{SECRETS_PATH}/a%20b", json={"value": "v"})
+    response = http.request(method, f"{SECRETS_PATH}/a%20b", json={"value": "v"})
     expected = f"request [{method} {SECRETS_PATH}/a b] does not support having a body"
-    assert unplaced_error(answer) == (400, "illegal_argument_exception", expected)
+    assert unplaced_error(response) == (400, "illegal_argument_exception", expected)
 
 
 @pytest.mark.parametrize(
@@ -180,13 +180,13 @@ def test_reading_takes_no_body(http, method):
     ],
 )
 def test_other_methods_are_405_and_make_no_connector(http, elasticsearch, method, path):
-    answer = http.request(method, path, json={"name": "a connector"})
-    assert answer.status_code == 405
-    assert "Incorrect HTTP method for uri" in answer.json()["error"]
+    response = http.request(method, path, json={"name": "a connector"})
+    assert response.status_code == 405
+    assert "Incorrect HTTP method for uri" in response.json()["error"]
     assert not elasticsearch.exists(index=CONNECTORS.alias, id="_secret")
 
 
-def test_the_name_in_escapes_is_no_connector_either(http, elasticsearch):
+def test_name_in_escapes_is_no_connector_either(http, elasticsearch):
     assert http.put("/_connector/%5Fsecret", json={"name": "a connector"}).status_code == 405
     assert not elasticsearch.exists(index=CONNECTORS.alias, id="_secret")
 
@@ -197,7 +197,7 @@ def test_filter_path_and_unknown_parameters(http):
     assert "unrecognized parameter: [value]" in unplaced_error(http.get(f"{SECRETS_PATH}/a?value=v"))[2]
 
 
-def test_a_missing_index_is_a_missing_secret_and_comes_back_with_the_next_write(http, elasticsearch):
+def test_missing_index_is_a_missing_secret_and_comes_back_with_the_next_write(http, elasticsearch):
     for write in (
         lambda: http.put(f"{SECRETS_PATH}/a", json={"value": "v"}),
         lambda: http.post(SECRETS_PATH, json={"value": "v"}),

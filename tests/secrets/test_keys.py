@@ -35,7 +35,7 @@ def test_keys_are_read_in_order_and_shown_nowhere(monkeypatch):
     ["no base64!", "é", "", new_key()[:-4], new_key() + new_key()],
     ids=["no base64", "no ascii", "empty", "short", "two"],
 )
-def test_a_wrong_key_is_named_by_its_number_alone(monkeypatch, wrong):
+def test_wrong_key_is_named_by_its_number_alone(monkeypatch, wrong):
     with pytest.raises(settings.SettingsError) as raised:
         load(monkeypatch, f"{ONE},{wrong}")
     assert str(raised.value) == (
@@ -44,12 +44,12 @@ def test_a_wrong_key_is_named_by_its_number_alone(monkeypatch, wrong):
     )
 
 
-def test_a_key_named_twice_is_refused(monkeypatch):
+def test_key_named_twice_is_refused(monkeypatch):
     with pytest.raises(settings.SettingsError, match="names the same key twice: number 3 is"):
         load(monkeypatch, f"{ONE},{TWO},{ONE}")
 
 
-def test_a_service_with_a_wrong_key_ends_with_one_sentence(monkeypatch):
+def test_service_with_a_wrong_key_ends_with_one_sentence(monkeypatch):
     monkeypatch.setenv("SECRETS_KEYS", "the-wrong-key")
     ended = subprocess.run(
         [sys.executable, "-m", "gunicorn"], cwd=REPOSITORY, capture_output=True, text=True, timeout=60
@@ -63,7 +63,7 @@ def keyring(monkeypatch, *keys: str) -> Keyring:
     return Keyring(load(monkeypatch, ",".join(keys)).secrets_keys)
 
 
-def test_the_first_key_encrypts_and_all_decrypt(monkeypatch):
+def test_first_key_encrypts_and_all_decrypt(monkeypatch):
     old, new = keyring(monkeypatch, ONE), keyring(monkeypatch, TWO, ONE)
     document = old.seal("a", "v")
     assert new.open("a", document) == "v"
@@ -72,7 +72,7 @@ def test_the_first_key_encrypts_and_all_decrypt(monkeypatch):
         old.open("a", new.seal("a", "v"))
 
 
-def test_a_key_s_id_says_nothing_of_the_key(monkeypatch):
+def test_key_s_id_says_nothing_of_the_key(monkeypatch):
     ring = keyring(monkeypatch, ONE)
     key = load(monkeypatch, ONE).secrets_keys[0]
     assert len(ring.first) == 16
@@ -94,9 +94,9 @@ def test_processes_that_make_a_key_at_once_get_the_same(tmp_path):
     assert len(keys) == 1
 
 
-def test_the_command_prints_a_key_and_nothing_else(monkeypatch):
-    said = subprocess.check_output(
+def test_command_prints_a_key_and_nothing_else(monkeypatch):
+    output = subprocess.check_output(
         [sys.executable, "-m", "scripts.secrets", "key"], cwd=REPOSITORY, text=True
     )
-    assert said.endswith("\n")
-    assert len(load(monkeypatch, said.strip()).secrets_keys) == 1
+    assert output.endswith("\n")
+    assert len(load(monkeypatch, output.strip()).secrets_keys) == 1

@@ -29,12 +29,12 @@ WRITES: list[Callable[[], Which]] = [
 
 @pytest.mark.parametrize("lost", WRITES, ids=["first", "second"])
 @pytest.mark.parametrize("before", [None, "old"], ids=["new", "replaced"])
-def test_the_result_of_a_put_whose_answer_was_lost(service, proxy, proxied, lost, before) -> None:
+def test_result_of_a_put_whose_answer_was_lost(service, proxy, proxied, lost, before) -> None:
     path = f"{SECRETS_PATH}/mine"
     if before is not None:
         service.http.put(path, json={"value": before})
-    with proxy.losing(lost(), answers=True):
-        answer = proxied.http.put(path, json={"value": "new"})
+    with proxy.losing(lost(), responses=True):
+        response = proxied.http.put(path, json={"value": "new"})
     expected = (201, {"result": "created"}) if before is None else (200, {"result": "updated"})
-    assert (answer.status_code, answer.json()) == expected
+    assert (response.status_code, response.json()) == expected
     assert service.http.get(path).json()["value"] == "new"

@@ -28,7 +28,7 @@ def http(guarded: Service, admin: Elasticsearch) -> Iterator[Http]:
 
 
 def test_run_the_life_of_a_connector(http: Http) -> None:
-    test_life.test_the_life_of_a_connector(http)
+    test_life.test_life_of_a_connector(http)
 
 
 def test_run_the_life_of_a_job(http: Http) -> None:
@@ -72,16 +72,16 @@ def test_run_is_enough_when_the_pipeline_is_gone(
 
 def test_set_up_makes_everything(start_service: Start, guarded: Service, admin: Elasticsearch) -> None:
     """From nothing: indices with their aliases, templates, and the pipeline where the cluster has what it needs."""
-    patient = admin.options(ignore_status=404)
+    ignoring_404 = admin.options(ignore_status=404)
     definitions = (*DEFINITIONS, SECRETS)
-    patient.indices.delete(index=[definition.name for definition in definitions])
+    ignoring_404.indices.delete(index=[definition.name for definition in definitions])
     templates = {definition.template for definition in definitions} - {None}
     components = {name for definition in definitions for name in definition.component_templates}
     for name in templates:
-        patient.indices.delete_index_template(name=name)
+        ignoring_404.indices.delete_index_template(name=name)
     for name in components:
-        patient.cluster.delete_component_template(name=name)
-    patient.ingest.delete_pipeline(id=DEFAULT_PIPELINE)
+        ignoring_404.cluster.delete_component_template(name=name)
+    ignoring_404.ingest.delete_pipeline(id=DEFAULT_PIPELINE)
     pipeline = has_processors(admin)
 
     with start_service("setup") as service:
@@ -94,5 +94,5 @@ def test_set_up_makes_everything(start_service: Start, guarded: Service, admin: 
         assert admin.indices.exists_alias(index=definition.name, name=definition.alias)
     assert all(admin.indices.exists_index_template(name=name) for name in templates)
     assert all(admin.cluster.exists_component_template(name=name) for name in components)
-    assert patient.ingest.get_pipeline(id=DEFAULT_PIPELINE).meta.status == (200 if pipeline else 404)
+    assert ignoring_404.ingest.get_pipeline(id=DEFAULT_PIPELINE).meta.status == (200 if pipeline else 404)
     assert Http(guarded.url).get("/readyz").status_code == 200

@@ -34,7 +34,7 @@ def proxy(secured: EmbeddedNode) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture(scope="module")
-def remembering(start_service: Start, set_up: None, proxy: FaultProxy) -> Iterator[Service]:
+def caching_service(start_service: Start, set_up: None, proxy: FaultProxy) -> Iterator[Service]:
     """A single process that remembers for an hour."""
     with start_service("run", proxy.url, AUTHORIZATION_CACHE_SECONDS="3600") as service:
         service.wait_until_ready()
@@ -42,7 +42,7 @@ def remembering(start_service: Start, set_up: None, proxy: FaultProxy) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def forgetful(start_service: Start, set_up: None, proxy: FaultProxy) -> Iterator[Service]:
+def uncached_service(start_service: Start, set_up: None, proxy: FaultProxy) -> Iterator[Service]:
     with start_service("run", proxy.url, AUTHORIZATION_CACHE_SECONDS="0") as service:
         service.wait_until_ready()
         yield service
@@ -63,55 +63,55 @@ def questions(proxy: FaultProxy, service: Service, headers: dict[str, str], stat
     return sum(map(ASKED, heard))
 
 
-def test_good_news_is_remembered(proxy, remembering, key, admin) -> None:
+def test_good_news_is_remembered(proxy, caching_service, key, admin) -> None:
     key_id, headers = key
-    assert questions(proxy, remembering, headers) == SECURITY_PATHS
+    assert questions(proxy, caching_service, headers) == SECURITY_PATHS
     admin.security.invalidate_api_key(ids=[key_id])
-    assert [questions(proxy, remembering, headers) for _ in range(3)] == [0, 0, 0]
+    assert [questions(proxy, caching_service, headers) for _ in range(3)] == [0, 0, 0]
 
 
-def test_with_0_nothing_is_remembered(proxy, forgetful, key, admin) -> None:
+def test_with_0_nothing_is_remembered(proxy, uncached_service, key, admin) -> None:
     key_id, headers = key
-    assert [questions(proxy, forgetful, headers) for _ in range(3)] == [SECURITY_PATHS] * 3
+    assert [questions(proxy, uncached_service, headers) for _ in range(3)] == [SECURITY_PATHS] * 3
     admin.security.invalidate_api_key(ids=[key_id])
-    assert questions(proxy, forgetful, headers, 401) == 1
+    assert questions(proxy, uncached_service, headers, 401) == 1
 
 
-def test_bad_news_is_never_remembered(remembering, admin) -> None:
+def test_bad_news_is_never_remembered(caching_service, admin) -> None:
     headers = {**basic("admin"), "es-security-runas-user": "nobody-yet"}
-    assert remembering.http.get(JOBS, headers=headers).status_code in (401, 403)
+    assert caching_service.http.get(JOBS, headers=headers).status_code in (401, 403)
     admin.security.put_user(username="nobody-yet", password=password("nobody-yet"), roles=["superuser"])
-    assert remembering.http.get(JOBS, headers=headers).status_code == 200
+    assert caching_service.http.get(JOBS, headers=headers).status_code == 200
     admin.security.put_user(username="nobody-yet", password=password("nobody-yet"), roles=[])
 
 
 @pytest.mark.parametrize("trouble", ["one answer lost", "no answer", "a proxy's 502"])
-def test_an_interruption_that_only_document_work_meets_ends_what_is_remembered(
-    proxy, remembering, key, admin, trouble
+def test_interruption_that_only_document_work_meets_ends_what_is_remembered(
+    proxy, caching_service, key, admin, trouble
 ) -> None:
     key_id, headers = key
-    assert remembering.http.get(JOBS, headers=headers).status_code == 200
+    assert caching_service.http.get(JOBS, headers=headers).status_code == 200
     work = to("/.elastic-connectors")
     if trouble == "one answer lost":
-        with proxy.losing(nth(1, work), answers=True):
-            assert questions(proxy, remembering, headers) == 0
+        with proxy.losing(nth(1, work), responses=True):
+            assert questions(proxy, caching_service, headers) == 0
     elif trouble == "no answer":
         with proxy.losing(work):
-            assert questions(proxy, remembering, headers, 503) == 0
+            assert questions(proxy, caching_service, headers, 503) == 0
     else:
-        with proxy.answering(work, 502, "<html>Bad Gateway</html>"):
-            assert questions(proxy, remembering, headers, 503) == 0
+        with proxy.responding(work, 502, "<html>Bad Gateway</html>"):
+            assert questions(proxy, caching_service, headers, 503) == 0
     admin.security.invalidate_api_key(ids=[key_id])
-    assert questions(proxy, remembering, headers, 401) == 1
+    assert questions(proxy, caching_service, headers, 401) == 1
 
 
-def test_the_callers_credentials_are_sent_as_they_are_and_never_the_services(
-    proxy, forgetful, callers
+def test_callers_credentials_are_sent_as_they_are_and_never_the_services(
+    proxy, uncached_service, callers
 ) -> None:
     own = basic("run")["Authorization"]
     for caller in vars(callers).values():
         with proxy.listening() as heard:
-            forgetful.http.get(JOBS, headers=caller)
+            uncached_service.http.get(JOBS, headers=caller)
         for request in filter(to("/_security/"), heard):
             assert request.headers.get("authorization") == caller.get("Authorization")
         assert {r.headers["authorization"] for r in heard if not to("/_security/")(r)} <= {own}
@@ -140,10 +140,10 @@ UNCLEAR = [
 
 
 @pytest.mark.parametrize(("status", "body"), UNCLEAR, ids=[f"{row[0]} {row[1][:24]}" for row in UNCLEAR])
-def test_what_is_no_clear_answer_closes_the_door(proxy, forgetful, callers, status, body) -> None:
-    with proxy.answering(ASKED, status, body), proxy.listening() as heard:
-        answer = forgetful.http.put("/_connector/unclear", headers=callers.admin, json={})
-    assert (answer.status_code, answer.json()["error"]["type"]) == (503, "status_exception")
+def test_what_is_no_clear_answer_closes_the_door(proxy, uncached_service, callers, status, body) -> None:
+    with proxy.responding(ASKED, status, body), proxy.listening() as heard:
+        response = uncached_service.http.put("/_connector/unclear", headers=callers.admin, json={})
+    assert (response.status_code, response.json()["error"]["type"]) == (503, "status_exception")
     asked = [
         each for each in heard if "x-opaque-id" in each.headers
     ]  # others are of a service that has just started
@@ -154,32 +154,35 @@ def test_what_is_no_clear_answer_closes_the_door(proxy, forgetful, callers, stat
 @pytest.mark.parametrize(
     "held", [NOTHING_TOLD, NOTHING_TOLD.replace('"cluster":{}', '"cluster":{"manage_connector":1}')]
 )
-def test_what_is_not_said_to_be_granted_is_not(proxy, forgetful, callers, held) -> None:
-    with proxy.answering(ASKED, 200, held):
-        assert forgetful.http.put("/_connector/unclear", headers=callers.admin, json={}).status_code == 403
+def test_what_is_not_said_to_be_granted_is_not(proxy, uncached_service, callers, held) -> None:
+    with proxy.responding(ASKED, 200, held):
+        assert (
+            uncached_service.http.put("/_connector/unclear", headers=callers.admin, json={}).status_code
+            == 403
+        )
 
 
 @pytest.mark.parametrize(
     ("status", "body"),
     [(500, "{}"), (200, "<html>"), (200, "[]"), (403, "{}"), (404, '{"error":"no handler"}')],
 )
-def test_a_refusal_whose_subject_is_not_told_is_503(proxy, forgetful, callers, status, body) -> None:
-    with proxy.answering(to("_authenticate"), status, body):
-        answer = forgetful.http.get(JOBS, headers=callers.nothing)
-    assert answer.status_code == 503
+def test_refusal_whose_subject_is_not_told_is_503(proxy, uncached_service, callers, status, body) -> None:
+    with proxy.responding(to("_authenticate"), status, body):
+        response = uncached_service.http.get(JOBS, headers=callers.nothing)
+    assert response.status_code == 503
     with proxy.losing(to("_authenticate")):
-        assert forgetful.http.get(JOBS, headers=callers.nothing).status_code == 503
+        assert uncached_service.http.get(JOBS, headers=callers.nothing).status_code == 503
 
 
-def test_a_refusal_whose_credentials_end_meanwhile_is_401_for_our_address(
-    proxy, forgetful, callers, secured
+def test_refusal_whose_credentials_end_meanwhile_is_401_for_our_address(
+    proxy, uncached_service, callers, secured
 ) -> None:
     gone = Http(secured.url).get("/_security/_authenticate").text
-    with proxy.answering(to("_authenticate"), 401, gone):
-        answer = forgetful.http.get(f"{JOBS}?size=1", headers=callers.nothing)
-    assert answer.status_code == 401
+    with proxy.responding(to("_authenticate"), 401, gone):
+        response = uncached_service.http.get(f"{JOBS}?size=1", headers=callers.nothing)
+    assert response.status_code == 401
     reason = f"missing authentication credentials for REST request [{JOBS}?size=1]"
-    assert answer.json()["error"]["reason"] == reason
+    assert response.json()["error"]["reason"] == reason
 
 
 # The second one would be an instruction to urllib3, were it sent on as a text.
@@ -195,17 +198,17 @@ ODD = ["Basic \x01\x7f", "@@@SKIP_HEADER@@@", "a\x85b", "x" * 12000]
     ],
     ids=lambda value: ascii(value)[:24],
 )
-def test_no_header_of_a_caller_does_any_harm(forgetful, secured, callers, name, value) -> None:
-    def answered(url: str, path: str) -> tuple[int, str]:
+def test_no_header_of_a_caller_does_any_harm(uncached_service, secured, callers, name, value) -> None:
+    def outcome(url: str, path: str) -> tuple[int, str]:
         connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
         # Bytes, since as a text one of them would be an instruction to other libraries.
         connection.request("GET", path, headers=callers.admin | {name: value.encode("latin-1")})
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
+        response = connection.getresponse()
+        body = json.loads(response.read())
         connection.close()
-        return answer.status, body["error"]["type"] if "error" in body else ""
+        return response.status, body["error"]["type"] if "error" in body else ""
 
-    assert answered(forgetful.url, JOBS) == answered(secured.url, "/_security/_authenticate")
+    assert outcome(uncached_service.url, JOBS) == outcome(secured.url, "/_security/_authenticate")
 
 
 # --- The bound and the age, in this process ---
@@ -285,16 +288,16 @@ def first_but_503(service: Service, headers: dict[str, str]) -> int:
     """The first answer of a node that no longer starts."""
     statuses: list[int] = []
 
-    def answered() -> bool:
+    def is_no_503() -> bool:
         statuses.append(service.http.get(JOBS, headers=headers).status_code)
         return statuses[-1] != 503
 
-    service.wait_for(answered)
+    service.wait_for(is_no_503)
     return statuses[-1]
 
 
 @pytest.mark.timeout(240)
-def test_a_cluster_that_becomes_secured_closes_the_door() -> None:
+def test_cluster_that_becomes_secured_closes_the_door() -> None:
     """Nobody restarts the services: what counts is what the node says after the interruption, noticed or not."""
     users = {"run": (password("run"), ["superuser"])}
     settings = {
@@ -306,17 +309,17 @@ def test_a_cluster_that_becomes_secured_closes_the_door() -> None:
     }
     with (
         EmbeddedNode(major=client_major()) as node,
-        Service(node.url, **settings) as noticing,
-        Service(node.url, **settings) as unsuspecting,
+        Service(node.url, **settings) as busy,
+        Service(node.url, **settings) as idle,
     ):
-        for service in (noticing, unsuspecting):
+        for service in (busy, idle):
             service.wait_until_ready()
             assert service.http.get(JOBS).status_code == 200
         node.stop()
-        answer = noticing.http.get(JOBS)
-        assert (answer.status_code, answer.json()["error"]["type"]) == (503, "status_exception")
+        response = busy.http.get(JOBS)
+        assert (response.status_code, response.json()["error"]["type"]) == (503, "status_exception")
         node._security = SecuredNode(users=users)
         node.start()
-        for service in (unsuspecting, noticing):
+        for service in (idle, busy):
             assert first_but_503(service, {}) == 401
             assert first_but_503(service, basic("run")) == 200

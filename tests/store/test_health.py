@@ -27,21 +27,21 @@ def _client(elasticsearch: Elasticsearch) -> FlaskClient:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_healthz_does_not_ask_elasticsearch(method: str) -> None:
-    answer = _client(Elasticsearch(AWAY)).open("/healthz", method=method)
+    response = _client(Elasticsearch(AWAY)).open("/healthz", method=method)
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     if method == "GET":
-        assert answer.json == {"status": "ok"}
+        assert response.json == {"status": "ok"}
 
 
 def test_readyz_brings_back_an_index_that_was_deleted(elasticsearch: Elasticsearch) -> None:
     Indices(elasticsearch).ensure()
     elasticsearch.indices.delete(index=SYNC_JOBS.name)
 
-    answer = _client(elasticsearch).get("/readyz")
+    response = _client(elasticsearch).get("/readyz")
 
-    assert answer.status_code == 200
-    assert answer.json == {"status": "ready"}
+    assert response.status_code == 200
+    assert response.json == {"status": "ready"}
     assert elasticsearch.indices.exists_alias(name=SYNC_JOBS.alias)
 
 

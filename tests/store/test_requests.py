@@ -50,8 +50,8 @@ def http(proxied: Service, elasticsearch: Elasticsearch) -> Http:
 
 
 def put(http: Http, path: str, body: Any) -> tuple[int, Any]:
-    answer = http.put(f"{JOBS}/j1/{path}", **({"json": body} if body else {}))
-    return answer.status_code, answer.json()
+    response = http.put(f"{JOBS}/j1/{path}", **({"json": body} if body else {}))
+    return response.status_code, response.json()
 
 
 def of_the_request(heard: list[Request]) -> list[Request]:
@@ -60,7 +60,7 @@ def of_the_request(heard: list[Request]) -> list[Request]:
 
 
 @EACH
-def test_a_transition_is_one_request_and_nothing_is_read_before(
+def test_transition_is_one_request_and_nothing_is_read_before(
     http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, start: str, path: str, body: Any, end: str
 ) -> None:
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": start})
@@ -70,9 +70,9 @@ def test_a_transition_is_one_request_and_nothing_is_read_before(
     assert (request.method, request.path.partition("?")[0]) == ("POST", f"/{SYNC_JOBS.alias}/_update/j1")
 
 
-@pytest.mark.parametrize("answers", [True, False], ids=["its answer", "the request"])
+@pytest.mark.parametrize("responses", [True, False], ids=["its answer", "the request"])
 @EACH
-def test_decision_3_a_transition_that_got_lost_is_done_once(
+def test_decision_3_transition_that_got_lost_is_done_once(
     http: Http,
     elasticsearch: Elasticsearch,
     proxy: FaultProxy,
@@ -80,37 +80,37 @@ def test_decision_3_a_transition_that_got_lost_is_done_once(
     path: str,
     body: Any,
     end: str,
-    answers: bool,
+    responses: bool,
 ) -> None:
     before = elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": start})["_version"]
-    with proxy.listening() as heard, proxy.losing(nth(1, to("_update/")), answers=answers):
+    with proxy.listening() as heard, proxy.losing(nth(1, to("_update/")), responses=responses):
         assert put(http, path, body) == (200, {"result": "updated"})
     assert len(of_the_request(heard)) == 2
     found = elasticsearch.get(index=SYNC_JOBS.alias, id="j1")
     assert (found["_version"], found["_source"]["status"]) == (before + 1, end)
 
 
-@pytest.mark.parametrize("answers", [True, False], ids=["its answer", "the request"])
-def test_decision_20_a_create_that_got_lost_makes_one_job(
-    http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, answers: bool
+@pytest.mark.parametrize("responses", [True, False], ids=["its answer", "the request"])
+def test_decision_20_create_that_got_lost_makes_one_job(
+    http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, responses: bool
 ) -> None:
-    with proxy.listening() as heard, proxy.losing(nth(1, to("/_create/")), answers=answers):
-        answer = http.post(JOBS, json={"id": "c1"})
-    assert (answer.status_code, list(answer.json())) == (201, ["id"])
+    with proxy.listening() as heard, proxy.losing(nth(1, to("/_create/")), responses=responses):
+        response = http.post(JOBS, json={"id": "c1"})
+    assert (response.status_code, list(response.json())) == (201, ["id"])
     assert len([request for request in heard if "/_create/" in request.path]) == 2
     listed = http.get(JOBS).json()
-    assert (listed["count"], listed["results"][0]["id"]) == (1, answer.json()["id"])
-    assert elasticsearch.get(index=SYNC_JOBS.alias, id=answer.json()["id"])["_version"] == 1
+    assert (listed["count"], listed["results"][0]["id"]) == (1, response.json()["id"])
+    assert elasticsearch.get(index=SYNC_JOBS.alias, id=response.json()["id"])["_version"] == 1
 
 
-@pytest.mark.parametrize("answers", [True, False], ids=["its answer", "the request"])
-def test_decision_3_a_delete_that_got_lost_is_acknowledged(
-    http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, answers: bool
+@pytest.mark.parametrize("responses", [True, False], ids=["its answer", "the request"])
+def test_decision_3_delete_that_got_lost_is_acknowledged(
+    http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, responses: bool
 ) -> None:
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": "pending"})
-    with proxy.losing(nth(1, to("/_doc/j1")), answers=answers):
-        answer = http.delete(f"{JOBS}/j1")
-    assert (answer.status_code, answer.json()) == (200, {"acknowledged": True})
+    with proxy.losing(nth(1, to("/_doc/j1")), responses=responses):
+        response = http.delete(f"{JOBS}/j1")
+    assert (response.status_code, response.json()) == (200, {"acknowledged": True})
     assert http.delete(f"{JOBS}/j1").status_code == 404
 
 
@@ -122,7 +122,7 @@ def test_as_many_requests_reach_elasticsearch_at_once_as_there_are_threads(
         elasticsearch.index(index=SYNC_JOBS.alias, id=f"j{number}", document={"status": "in_progress"})
     clients = [Http(http.url) for _ in range(THREADS)]
     with proxy.gathering(THREADS, to("_update/"), seconds=8), ThreadPoolExecutor(THREADS) as threads:
-        answers = threads.map(lambda n: clients[n].put(f"{JOBS}/j{n}/_check_in").status_code, range(THREADS))
-        assert list(answers) == [200] * THREADS
+        statuses = threads.map(lambda n: clients[n].put(f"{JOBS}/j{n}/_check_in").status_code, range(THREADS))
+        assert list(statuses) == [200] * THREADS
     for client in clients:
         client.close()

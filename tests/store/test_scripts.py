@@ -26,7 +26,7 @@ def compilations(client: Elasticsearch) -> int:
     return sum(node["script"]["compilations"] for node in nodes)
 
 
-def everything(http: Http, value: int) -> None:
+def call_every_endpoint(http: Http, value: int) -> None:
     """Each endpoint that has a script, with values that no call before had."""
     text, cursor = f"value-{value}", {f"key-{value}": [value, {"a": value / 7}]}
     rule = {
@@ -60,9 +60,9 @@ def everything(http: Http, value: int) -> None:
         ("GET", f"{JOBS}?connector_id={text}", None),
     ]
     for method, path, body in calls:
-        answer = http.request(method, path, **({"json": body} if body else {}))
-        assert answer.status_code < 300, (path, answer.text)
-    [job] = answer.json()["results"]
+        response = http.request(method, path, **({"json": body} if body else {}))
+        assert response.status_code < 300, (path, response.text)
+    [job] = response.json()["results"]
     counters = dict.fromkeys(
         ["deleted_document_count", "indexed_document_count", "indexed_document_volume"], value
     )
@@ -73,24 +73,24 @@ def everything(http: Http, value: int) -> None:
         ("_cancel", None),
         ("_error", {"error": text}),
     ):
-        answer = http.put(f"{JOBS}/{job['id']}/{path}", **({"json": sent} if sent else {}))
-        assert answer.status_code == 200, (path, answer.text)
+        response = http.put(f"{JOBS}/{job['id']}/{path}", **({"json": sent} if sent else {}))
+        assert response.status_code == 200, (path, response.text)
     assert http.delete(f"{JOBS}/{job['id']}").status_code == 200
     assert http.delete(f"{connector}?delete_sync_jobs=true").status_code == 200
 
 
 def test_values_travel_beside_the_source(http: Http, elasticsearch: Elasticsearch) -> None:
-    everything(http, 0)
+    call_every_endpoint(http, 0)
     before = compilations(elasticsearch)
     for value in range(1, 6):
-        everything(http, value)
+        call_every_endpoint(http, value)
     assert compilations(elasticsearch) == before
 
 
 @pytest.mark.parametrize(
     "source", ["ctx.op = 'none'", "ctx.op = 'noop'", "ctx.op = 'udpate'; ctx._source.a = 2"]
 )
-def test_a_script_that_leaves_the_document_alone_must_say_why(
+def test_script_that_leaves_the_document_alone_must_say_why(
     store: Store, elasticsearch: Elasticsearch, source: str
 ) -> None:
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"a": 1})
@@ -123,7 +123,7 @@ def test_verdict_that_the_operation_does_not_expect_is_an_internal_error(
 
 
 @pytest.mark.parametrize("source", ["Integer.parseInt(ctx._source.a)", "int x = ;"], ids=["fails", "is none"])
-def test_a_script_that_fails_is_no_fault_of_the_callers(
+def test_script_that_fails_is_no_fault_of_the_callers(
     store: Store, elasticsearch: Elasticsearch, capsys: pytest.CaptureFixture[str], source: str
 ) -> None:
     """Workers fail their job on a 4xx. Neither the answer nor the log quotes the document."""

@@ -149,7 +149,7 @@ def test_what_is_very_long_is_refused(expression, text) -> None:
     test_bad(expression, text)
 
 
-def test_the_longest_list() -> None:
+def test_longest_list() -> None:
     assert violation("1," * 32_000 + "1 0 0 * * ?") is None
 
 
@@ -176,7 +176,7 @@ def test_any_text_has_an_answer(text) -> None:
 LAXER = {"*/٣ 0 0 * * ?", "0 0 0 ? * 0L", "0 0 0 ? * 1#1,2#2", "0 0 0 ? * 6#6", "0 0 0 * * ? 2020-2010"}
 
 
-def second_opinion(expression: str) -> bool:
+def accepted_by_other_checker(expression: str) -> bool:
     try:
         return QuartzCronChecker.validate_cron_string(expression)
     except ValueError:
@@ -184,10 +184,10 @@ def second_opinion(expression: str) -> bool:
 
 
 @pytest.mark.parametrize("expression", GOOD)
-def test_a_second_opinion_on_the_good(expression) -> None:
-    assert second_opinion(expression)
+def test_second_opinion_on_the_good(expression) -> None:
+    assert accepted_by_other_checker(expression)
 
 
 @pytest.mark.parametrize("expression", [each for each, _ in BAD if each not in LAXER])
-def test_a_second_opinion_on_the_bad(expression) -> None:
-    assert not second_opinion(expression)
+def test_second_opinion_on_the_bad(expression) -> None:
+    assert not accepted_by_other_checker(expression)

@@ -44,7 +44,7 @@ def test_only_the_home_is_extracted_and_anyone_can_read_it(tmp_path):
     assert (home / "plugins").is_dir()
 
 
-def test_a_download_shows_how_far_it_is(capfd):
+def test_download_shows_how_far_it_is(capfd):
     """Maven draws its progress on one line; it is shown every few seconds, and only errors are worth keeping."""
     maven = """
 import sys, time
@@ -57,9 +57,9 @@ print("[ERROR] it broke")
 """
     command = [sys.executable, "-c", maven]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        said = _follow(process, every=0.2)
+        output = _follow(process, every=0.2)
     shown = capfd.readouterr().err.splitlines()
     amounts = [line.partition("/950 MB, ")[0].strip() for line in shown if "/950 MB, " in line]
     assert len(amounts) >= 3
     assert amounts == sorted(amounts, key=int)
-    assert said == ["[INFO] Downloading", "[ERROR] it broke"]
+    assert output == ["[INFO] Downloading", "[ERROR] it broke"]

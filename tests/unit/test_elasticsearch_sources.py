@@ -8,19 +8,19 @@ from scripts.elasticsearch.source import version_of
 
 
 class Fails:
-    def __init__(self, why):
-        self.why = why
+    def __init__(self, text):
+        self.text = text
 
     def __call__(self, *_, **__):
         return self
 
     def start(self):
-        raise Unavailable(self.why)
+        raise Unavailable(self.text)
 
 
 class Works(Fails):
     def start(self):
-        return Cluster("http://works", self.why)
+        return Cluster("http://works", self.text)
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def test_tests_take_a_container_before_an_embedded_node(monkeypatch, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_a_source_that_fails_gives_way_with_one_line(monkeypatch, capfd):
+def test_source_that_fails_gives_way_with_one_line(monkeypatch, capfd):
     monkeypatch.setattr(elasticsearch, "TestContainer", Fails("Docker does not answer"))
     monkeypatch.setattr(elasticsearch, "EmbeddedNode", Works("9.4.3"))
     monkeypatch.setenv("TEST_ELASTICSEARCH_URL", "http://name:secret@127.0.0.1:9")
@@ -51,9 +51,9 @@ def test_a_source_that_fails_gives_way_with_one_line(monkeypatch, capfd):
 def test_without_any_source_one_message_names_them_all(monkeypatch):
     monkeypatch.setattr(elasticsearch, "TestContainer", Fails("Docker does not answer"))
     monkeypatch.setattr(elasticsearch, "EmbeddedNode", Fails("no Java was found"))
-    with pytest.raises(Unavailable) as told:
+    with pytest.raises(Unavailable) as raised:
         for_tests()
-    assert str(told.value) == (
+    assert str(raised.value) == (
         "No Elasticsearch could be had. container: Docker does not answer. embedded node: no Java was found."
     )
 
@@ -64,7 +64,7 @@ def test_tests_never_touch_the_cluster_of_a_run(monkeypatch):
     assert for_tests().url == "http://works"
 
 
-def test_a_run_takes_the_named_cluster_and_asks_nothing(monkeypatch):
+def test_run_takes_the_named_cluster_and_asks_nothing(monkeypatch):
     monkeypatch.setenv("ELASTICSEARCH_URL", "http://somebodys")
     monkeypatch.setattr(elasticsearch, "EmbeddedNode", Fails("never asked"))
     monkeypatch.setattr(elasticsearch, "KeptContainer", Fails("never asked"))

@@ -220,8 +220,8 @@ def test_no_timestamps(text: str) -> None:
 
 
 @given(st.datetimes(), st.timezones(no_cache=True) | st.none())
-def test_datetimes_keep_their_moment(moment: datetime, zone: Any) -> None:
-    naive = moment.isoformat() + "Z"
+def test_datetimes_keep_their_moment(timestamp: datetime, zone: Any) -> None:
+    naive = timestamp.isoformat() + "Z"
     assert datetime.fromisoformat(iso_timestamp(naive)) == datetime.fromisoformat(naive)
 
 
@@ -263,6 +263,6 @@ def test_any_value_is_accepted_or_refused(name: str, value: Any) -> None:
     ids=lambda text: text[:3],
 )
 @pytest.mark.parametrize("name", ["count", "order", "at"])
-def test_a_long_text_is_no_number(name: str, text: str) -> None:
+def test_long_text_is_no_number(name: str, text: str) -> None:
     """One attempt, and not one for each way to split the digits: those would not end before the time limit of a test."""
     assert reasons(name, json.dumps(text))

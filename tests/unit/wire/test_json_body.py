@@ -69,7 +69,7 @@ def parse(data: bytes) -> Any:
     return json_body.read(data)[0]
 
 
-def refused(data: bytes) -> ApiError:
+def refusal(data: bytes) -> ApiError:
     with pytest.raises(ApiError) as caught:
         parse(data)
     assert caught.value.status == 400
@@ -77,15 +77,15 @@ def refused(data: bytes) -> ApiError:
 
 
 def either_read_or_refused(data: bytes) -> None:
-    refusal = None
+    raised = None
     try:
         value = parse(data)
     except ApiError as error:
-        refusal = error
-    if refusal is not None:
-        assert refusal.status == 400
-        assert refusal.cause.type in ("x_content_parse_exception", "x_content_e_o_f_exception")
-        str(refusal.cause.reason).encode()
+        raised = error
+    if raised is not None:
+        assert raised.status == 400
+        assert raised.cause.type in ("x_content_parse_exception", "x_content_e_o_f_exception")
+        str(raised.cause.reason).encode()
     elif value is not BLANK:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
 
@@ -167,7 +167,7 @@ def test_json_is_read(value: Any) -> None:
     ],
 )  # fmt: skip
 def test_malformed(data: bytes, reason: str) -> None:
-    error = refused(data)
+    error = refusal(data)
     assert error.cause.type == "x_content_parse_exception"
     assert error.cause.reason == reason
     assert error.root_cause is error.cause
@@ -192,21 +192,21 @@ def test_malformed(data: bytes, reason: str) -> None:
     ],
 )
 def test_cut_off(data: bytes, place: str) -> None:
-    error = refused(data)
+    error = refusal(data)
     assert error.cause.type == "x_content_e_o_f_exception"
     assert error.cause.reason == f"[{place}] Unexpected end of file"
 
 
-def test_the_first_of_several_errors_counts() -> None:
-    assert "Duplicate field 'a'" in str(refused(b'{"a":1,"a":NaN}').cause.reason)
-    assert "NaN" in str(refused(b'{"a":NaN,"a":1}').cause.reason)
-    assert "Duplicate field 'a'" in str(refused(b'{"a":1,"a":2, x}').cause.reason)
-    assert "field name" in str(refused(b'{"a":1, x, "a":\xff}').cause.reason)
+def test_first_of_several_errors_counts() -> None:
+    assert "Duplicate field 'a'" in str(refusal(b'{"a":1,"a":NaN}').cause.reason)
+    assert "NaN" in str(refusal(b'{"a":NaN,"a":1}').cause.reason)
+    assert "Duplicate field 'a'" in str(refusal(b'{"a":1,"a":2, x}').cause.reason)
+    assert "field name" in str(refusal(b'{"a":1, x, "a":\xff}').cause.reason)
 
 
 @pytest.mark.parametrize("data", [b'{"a":"\\ud800"}', b'{"\\udc00":1}', b'{"a":[["\\ud83d", 1]]}'])
 def test_half_a_surrogate_pair(data: bytes) -> None:
-    assert refused(data).cause.reason == "[-1:-1] Incomplete surrogate pair in string value"
+    assert refusal(data).cause.reason == "[-1:-1] Incomplete surrogate pair in string value"
 
 
 def test_whole_surrogate_pairs() -> None:
@@ -215,15 +215,15 @@ def test_whole_surrogate_pairs() -> None:
 
 def test_long_numbers() -> None:
     assert parse(b"-" + b"9" * 1000) == -int("9" * 1000)
-    assert "Number value length (1001)" in str(refused(b'{"a":' + b"9" * 1001 + b"}").cause.reason)
-    assert "Number value length (1001)" in str(refused(b"1." + b"9" * 1000).cause.reason)
-    assert refused(b'{"a":' + b"9" * 100_000 + b"}").cause.caused_by is not None
+    assert "Number value length (1001)" in str(refusal(b'{"a":' + b"9" * 1001 + b"}").cause.reason)
+    assert "Number value length (1001)" in str(refusal(b"1." + b"9" * 1000).cause.reason)
+    assert refusal(b'{"a":' + b"9" * 100_000 + b"}").cause.caused_by is not None
 
 
 @pytest.mark.parametrize("literal", ["1e400", "-1e400", "1e9999999999"])
 def test_numbers_no_double_can_hold(literal: str) -> None:
     assert f"Numeric value ({literal}) out of range" in str(
-        refused(f'{{"a":{literal}}}'.encode()).cause.reason
+        refusal(f'{{"a":{literal}}}'.encode()).cause.reason
     )
 
 
@@ -233,7 +233,7 @@ def nested(depth: int) -> bytes:
 
 def test_depth() -> None:
     assert parse(nested(MAX_DEPTH))
-    assert "nesting depth" in str(refused(nested(MAX_DEPTH + 1)).cause.reason)
+    assert "nesting depth" in str(refusal(nested(MAX_DEPTH + 1)).cause.reason)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_depth() -> None:
 )
 def test_hostile_bodies_are_refused(data: bytes) -> None:
     """Work that grows faster than the body would not end before the time limit of a test."""
-    refused(data)
+    refusal(data)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_hostile_bodies_are_refused(data: bytes) -> None:
     ],
     ids=["one line", "many lines", "not ASCII", "wrong bracket", "not UTF-8", "key twice", "too large"],
 )
-def test_the_place_of_an_error_is_found_in_one_scan(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_place_of_an_error_is_found_in_one_scan(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each token is met once, and only the one that is wrong is looked up: a place costs time in the text's length."""
     tokens: list[Token] = []
     places: list[int] = []
@@ -284,15 +284,15 @@ def test_the_place_of_an_error_is_found_in_one_scan(data: bytes, monkeypatch: py
     monkeypatch.setattr(json_body, "Scanner", Counting)
     for module in (json_errors, json_scanner, json_body):
         monkeypatch.setattr(module, "position", counted)
-    assert not str(refused(data).cause.reason).startswith("[-1")
+    assert not str(refusal(data).cause.reason).startswith("[-1")
     assert 10_000 < len(tokens) == len({token.start for token in tokens})
     assert len(places) <= 2
 
 
-def test_an_error_behind_very_many_tokens_is_not_looked_for() -> None:
+def test_error_behind_very_many_tokens_is_not_looked_for() -> None:
     """That would keep a worker busy for seconds."""
-    assert str(refused(b"[" + b"1," * (json_body.MAX_TOKENS - 10) + b"@]").cause.reason).startswith("[1:")
-    late = refused(b"[" + b"1," * json_body.MAX_TOKENS + b"@]")
+    assert str(refusal(b"[" + b"1," * (json_body.MAX_TOKENS - 10) + b"@]").cause.reason).startswith("[1:")
+    late = refusal(b"[" + b"1," * json_body.MAX_TOKENS + b"@]")
     assert late.cause.reason == "[-1:-1] The text is not valid JSON"
 
 
@@ -303,7 +303,7 @@ def test_more_values_than_memory_has_room_for(value: bytes, monkeypatch: pytest.
     data = b"[" + (value + b",") * 50_000 + value + b"]"
     tracemalloc.start()
     try:
-        assert "Number of values exceeds the maximum allowed" in str(refused(data).cause.reason)
+        assert "Number of values exceeds the maximum allowed" in str(refusal(data).cause.reason)
         assert tracemalloc.get_traced_memory()[1] < 2.5 * len(data)
     finally:
         tracemalloc.stop()
@@ -312,7 +312,7 @@ def test_more_values_than_memory_has_room_for(value: bytes, monkeypatch: pytest.
 def test_what_stands_in_strings_is_no_value() -> None:
     text = '[{,\\"' * (json_body.MAX_VALUES // 3 + 1)
     assert parse(json.dumps({"error": text}).encode()) == {"error": text}
-    assert refused(json.dumps({"error": text}).encode()[:-2]).cause.type == "x_content_e_o_f_exception"
+    assert refusal(json.dumps({"error": text}).encode()[:-2]).cause.type == "x_content_e_o_f_exception"
 
 
 @pytest.mark.parametrize("data", [b"", b"  ", b" \n\t\r ", b"\xef\xbb\xbf"])

@@ -20,9 +20,9 @@ LIMIT = 4096
 JSON = {"content_type": "application/json"}
 
 
-def reason(answered: TestResponse) -> tuple[int, str, str]:
-    error = answered.json["error"]
-    return answered.status_code, error["type"], error["reason"]
+def reason(response: TestResponse) -> tuple[int, str, str]:
+    error = response.json["error"]
+    return response.status_code, error["type"], error["reason"]
 
 
 def post(send: Send, data: bytes, encoding: str | None = None) -> TestResponse:
@@ -31,7 +31,7 @@ def post(send: Send, data: bytes, encoding: str | None = None) -> TestResponse:
     )
 
 
-def test_a_body_that_is_needed(send: Send) -> None:
+def test_body_that_is_needed(send: Send) -> None:
     """`PUT /_scripts/x?foo=x` without body: the body is missed before the parameter is refused. A blank is a body."""
     required = (400, "parse_exception", "request body is required")
     assert reason(send("POST", "/things?foo=x")) == required
@@ -40,18 +40,18 @@ def test_a_body_that_is_needed(send: Send) -> None:
     assert blank[2] == "[1:0] [named] Expected START_OBJECT but was: null"
 
 
-def test_a_body_that_may_be_left_out(send: Send) -> None:
+def test_body_that_may_be_left_out(send: Send) -> None:
     assert send("PUT", "/things/x").json == {"id": "x", "body": {}}
     assert send("PUT", "/things/x", data='{"name":"n"}', **JSON).json["body"] == {"name": "n"}
 
 
-def test_the_body_is_parsed_before_the_parameters(send: Send) -> None:
+def test_body_is_parsed_before_the_parameters(send: Send) -> None:
     """`PUT /_scripts/x?foo=x` with `{`: the syntax error comes first."""
     assert reason(send("POST", "/things?from=x&foo", data="{", **JSON))[1] == "x_content_e_o_f_exception"
     assert "[from]" in reason(send("POST", "/things?from=x&foo", data="{}", **JSON))[2]
 
 
-def test_a_body_that_nobody_asked_for(send: Send) -> None:
+def test_body_that_nobody_asked_for(send: Send) -> None:
     """`GET /_cluster/health/a%2Fb/?#y` with a body, even a blank one; unknown parameters come before."""
     text = "request [PUT /things/a/b/_check/] does not support having a body"
     for body in ("x", " "):
@@ -92,7 +92,7 @@ def test_other_encodings_are_taken_as_they_are(send: Send, encoding: str) -> Non
     assert post(send, b'{"name":"n"}', encoding).status_code == 201
 
 
-def test_an_inflated_nothing_is_no_body(send: Send) -> None:
+def test_inflated_nothing_is_no_body(send: Send) -> None:
     assert reason(post(send, gzip.compress(b""), "gzip"))[2] == "request body is required"
 
 
@@ -112,7 +112,7 @@ def test_damaged_gzip_is_refused(send: Send, damage: Callable[[bytes], bytes]) -
     assert reason(refused) == (400, "illegal_argument_exception", "the request body is not valid [gzip]")
 
 
-def test_the_limit_counts_bytes_as_sent_and_inflated(send: Send) -> None:
+def test_limit_counts_bytes_as_sent_and_inflated(send: Send) -> None:
     """Elasticsearch answers 413 with nothing in it; here it has an envelope."""
     fits = b'{"name":"' + b"x" * (LIMIT - 11) + b'"}'
     over = fits[:-2] + b'x"}'
@@ -124,7 +124,7 @@ def test_the_limit_counts_bytes_as_sent_and_inflated(send: Send) -> None:
     assert reason(post(send, two + two, "gzip")) == too_long
 
 
-def test_a_zip_bomb_takes_no_memory(send: Send) -> None:
+def test_zip_bomb_takes_no_memory(send: Send) -> None:
     inner = zlib.compressobj(9, wbits=31)
     bomb = b"".join([*(inner.compress(bytes(2**20)) for _ in range(3)), inner.flush()])
     assert len(bomb) < LIMIT
@@ -152,8 +152,8 @@ def chunked(body: Any) -> dict[str, Any]:
 
 def test_chunked_bodies(client: Any) -> None:
     def post_chunked(body: Any) -> TestResponse:
-        answered: TestResponse = client.open("/things", method="POST", **chunked(body))
-        return answered
+        response: TestResponse = client.open("/things", method="POST", **chunked(body))
+        return response
 
     assert post_chunked(io.BytesIO(b'{"name":"n"}')).json == {"name": "n"}
     assert reason(post_chunked(io.BytesIO(b"")))[2] == "request body is required"
@@ -172,16 +172,16 @@ def test_chunked_bodies(client: Any) -> None:
 
 
 @pytest.mark.parametrize("terminated", [True, False])
-def test_a_body_shorter_than_it_says_is_not_taken(client: Any, terminated: bool) -> None:
+def test_body_shorter_than_it_says_is_not_taken(client: Any, terminated: bool) -> None:
     """`{"name":"n"} ` cut off after the brace would still be a value."""
     environ = {"wsgi.input": io.BytesIO(b'{"name":"n"}'), "CONTENT_LENGTH": "50"}
     if terminated:
         environ["wsgi.input_terminated"] = True
-    answered = client.open("/things", method="POST", environ_overrides=environ, **JSON)
-    assert reason(answered)[:2] == (400, "illegal_argument_exception")
+    response = client.open("/things", method="POST", environ_overrides=environ, **JSON)
+    assert reason(response)[:2] == (400, "illegal_argument_exception")
 
 
-def test_a_body_that_says_it_is_too_long_is_not_even_read(client: Any) -> None:
+def test_body_that_says_it_is_too_long_is_not_even_read(client: Any) -> None:
     class Untouched(io.RawIOBase):
         def read(self, size: int = -1) -> bytes:
             raise AssertionError("read")

@@ -26,7 +26,7 @@ GONE = "gone"
 
 
 @pytest.mark.parametrize(
-    ("paths", "answered"),
+    ("paths", "expected"),
     [
         ("_source.a.b.c", {"_source": {"a": {"b": {"c": 1}}}}),
         ("_source.a.*", {"_source": {"a": {"b": {"c": 1, "d": 2}, "b2": 3}}}),
@@ -91,8 +91,8 @@ GONE = "gone"
         ("_source.l.x,_source.l.y.z", {"_source": {"l": [{"x": 1, "y": {"z": 2}}, {"x": 3}, [{"x": 6}]]}}),
     ],
 )
-def test_what_is_kept(paths: str, answered: dict[str, Any]) -> None:
-    assert FilterPath.parse(paths).apply(DOCUMENT) == answered
+def test_what_is_kept(paths: str, expected: dict[str, Any]) -> None:
+    assert FilterPath.parse(paths).apply(DOCUMENT) == expected
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_what_is_left_out(paths: str, changed: dict[str, Any]) -> None:
     assert list(left) == list(DOCUMENT)
 
 
-def test_a_backslash_makes_a_dot_part_of_a_key() -> None:
+def test_backslash_makes_a_dot_part_of_a_key() -> None:
     document = {"a.b": {"c": 1}, "a": {"b": {"c": 2}}, "x*": 1, "-": 5}
     assert FilterPath.parse("a\\.b.c").apply(document) == {"a.b": {"c": 1}}
     assert FilterPath.parse("a.b").apply(document) == {"a": {"b": {"c": 2}}}
@@ -144,12 +144,12 @@ def test_wildcards_cost_no_more_than_the_key_is_long() -> None:
 
 
 @pytest.mark.parametrize("path", ["**.a{}", "-**.a{}", "**.*a{}*", "-**.x.*.a{}", "**.*.**.*{}"])
-@pytest.mark.parametrize("mark", ["", "-{}"], ids=["the same keys", "other keys"])
-def test_many_paths_cost_little_more_than_one(path: str, mark: str) -> None:
+@pytest.mark.parametrize("suffix", ["", "-{}"], ids=["the same keys", "other keys"])
+def test_many_paths_cost_little_more_than_one(path: str, suffix: str) -> None:
     """A list of jobs, and as many paths as a request's line can hold."""
     jobs = [
         {
-            f"{key}{mark.format(job)}": {"x": {f"m{mark.format(job)}": [{"y": 1}]}}
+            f"{key}{suffix.format(job)}": {"x": {f"m{suffix.format(job)}": [{"y": 1}]}}
             for key in "bcdefghijklmnopqrst"
         }
         for job in range(400)
@@ -169,7 +169,7 @@ def test_pieces_of_a_pattern_do_not_overlap() -> None:
     assert FilterPath.parse("*ab*ab*").apply({"abab": 1, "ab": 2, "xabxabx": 3}) == {"abab": 1, "xabxabx": 3}
 
 
-def test_the_deepest_documents_can_be_filtered() -> None:
+def test_deepest_documents_can_be_filtered() -> None:
     """Elasticsearch takes 1000 levels."""
     deep: Any = {"x": 1}
     for _ in range(505):

@@ -14,11 +14,11 @@ Send = Callable[..., TestResponse]
 
 
 def query(send: Send, text: str) -> Any:
-    answered = send("GET", f"/things?{text}")
-    if answered.status_code == 200:
-        return answered.json["query"]
-    assert answered.status_code == 400
-    error = answered.json["error"]
+    response = send("GET", f"/things?{text}")
+    if response.status_code == 200:
+        return response.json["query"]
+    assert response.status_code == 400
+    error = response.json["error"]
     assert error["root_cause"] == [{"type": error["type"], "reason": error["reason"]}]
     return error["reason"]
 
@@ -83,7 +83,7 @@ def test_lists_and_choices(send: Send) -> None:
     assert query(send, "")["text"] is None
 
 
-def test_the_first_in_declared_order_fails_and_ranges_come_after_all_parsing(send: Send) -> None:
+def test_first_in_declared_order_fails_and_ranges_come_after_all_parsing(send: Send) -> None:
     """`?size=b&from=a` names from; `?size=-5&from=-1` too; `?from=-1&zzz=1` is about the range, not about zzz."""
     assert "[from]" in query(send, "size=b&from=a")
     assert "[size]" in query(send, "from=-1&size=b")
@@ -116,7 +116,7 @@ def test_parameters_that_nobody_asked_for(send: Send, sent: str, listed: str) ->
     assert query(send, sent) == f"request [/things] contains unrecognized {listed}"
 
 
-def test_the_path_in_a_refusal_is_decoded_and_keeps_its_slash(send: Send) -> None:
+def test_path_in_a_refusal_is_decoded_and_keeps_its_slash(send: Send) -> None:
     """`GET /_scripts/a%2Fb/?foo` says `request [/_scripts/a/b/]`; `?thing_i` is near the path's own parameter."""
     reason = send("GET", "/things/a%2Fb/?foo").json["error"]["reason"]
     assert reason == "request [/things/a/b/] contains unrecognized parameter: [foo]"
@@ -135,9 +135,9 @@ def test_flags_are_checked_first_and_in_order(send: Send) -> None:
     """pretty, then human, then escapes in the path, then error_trace, whose refusal alone is a plain text."""
     text = "Failed to parse value [{}] as only [true] or [false] are allowed."
     for method, target in (("GET", "/nope?pretty=foo"), ("PATCH", "/things?human=bar&pretty=foo&from=x")):
-        answered = send(method, target)
-        assert (answered.status_code, answered.json["error"]["reason"]) == (400, text.format("foo"))
-        assert answered.data.startswith(b'{"error"')
+        response = send(method, target)
+        assert (response.status_code, response.json["error"]["reason"]) == (400, text.format("foo"))
+        assert response.data.startswith(b'{"error"')
     assert send("GET", "/things?human=foo&error_trace=bar&pretty").json["error"]["reason"] == text.format(
         "foo"
     )

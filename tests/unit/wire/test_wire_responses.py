@@ -44,7 +44,7 @@ def test_pretty(send: Send) -> None:
     )
 
 
-def test_the_deepest_documents_can_be_shown_pretty(app: Flask) -> None:
+def test_deepest_documents_can_be_shown_pretty(app: Flask) -> None:
     """A body may nest 800 deep."""
     deep: Any = {}
     for _ in range(400):
@@ -63,7 +63,7 @@ def test_filter_path_leaves_errors_whole(send: Send) -> None:
     assert "root_cause" in refused.json["error"]
 
 
-def test_the_envelope() -> None:
+def test_envelope() -> None:
     root = Cause("root_exception", "root")
     inner = Cause("inner_exception", None, details={"index": "i"})
     error = ApiError(404, Cause("outer_exception", "outer", Cause("middle_exception", "middle", inner)), root)
@@ -92,30 +92,30 @@ def test_the_envelope() -> None:
         ("GET", "/%zz", 400), ("GET", "/things?%zz", 400),
     ],
 )  # fmt: skip
-def test_the_headers_of_every_answer(send: Send, method: str, target: str, status: int) -> None:
-    answered = send(method, target, headers={"X-Opaque-Id": "me, and you"})
-    assert answered.status_code == status
-    assert answered.headers["X-Elastic-Product"] == "Elasticsearch"
-    assert answered.headers["X-Opaque-Id"] == "me, and you"
-    assert "html" not in answered.headers["Content-Type"]
+def test_headers_of_every_answer(send: Send, method: str, target: str, status: int) -> None:
+    response = send(method, target, headers={"X-Opaque-Id": "me, and you"})
+    assert response.status_code == status
+    assert response.headers["X-Elastic-Product"] == "Elasticsearch"
+    assert response.headers["X-Opaque-Id"] == "me, and you"
+    assert "html" not in response.headers["Content-Type"]
     assert "X-Opaque-Id" not in send(method, target).headers
 
 
-def test_an_opaque_id_says_no_more_than_itself(send: Send) -> None:
+def test_opaque_id_says_no_more_than_itself(send: Send) -> None:
     for unfit in ("a\x00b", "a\x7fb", "z" * 8193):
-        answered = send("GET", "/things", environ_overrides={"HTTP_X_OPAQUE_ID": unfit})
-        assert (answered.status_code, "X-Opaque-Id" in answered.headers) == (200, False)
+        response = send("GET", "/things", environ_overrides={"HTTP_X_OPAQUE_ID": unfit})
+        assert (response.status_code, "X-Opaque-Id" in response.headers) == (200, False)
     for fit in ("é\tx", "", "z" * 7000):
-        answered = send("GET", "/things", headers={"X-Opaque-Id": fit})
-        assert answered.headers["X-Opaque-Id"] == fit
+        response = send("GET", "/things", headers={"X-Opaque-Id": fit})
+        assert response.headers["X-Opaque-Id"] == fit
 
 
-def test_a_defect_is_logged_and_not_told(send: Send) -> None:
+def test_defect_is_logged_and_not_told(send: Send) -> None:
     with capture_logs() as logs:
-        answered = send("GET", "/broken?pretty=false")
-    assert answered.status_code == 500
-    assert b"1234" not in answered.data
-    assert answered.json["error"]["root_cause"][0]["type"] == answered.json["error"]["type"] == "exception"
+        response = send("GET", "/broken?pretty=false")
+    assert response.status_code == 500
+    assert b"1234" not in response.data
+    assert response.json["error"]["root_cause"][0]["type"] == response.json["error"]["type"] == "exception"
     defects = [entry for entry in logs if "exc_info" in entry]
     assert [(entry["log_level"], str(entry["exc_info"])) for entry in defects] == [
         ("error", "the password is 1234")
