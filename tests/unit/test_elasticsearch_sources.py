@@ -29,14 +29,14 @@ def nothing_named(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_tests_take_a_container_before_an_embedded_node(monkeypatch, capfd):
+def test_tests_prefer_a_container_to_an_embedded_node(monkeypatch, capfd):
     monkeypatch.setattr(elasticsearch, "TestContainer", Works("9.4.3"))
     monkeypatch.setattr(elasticsearch, "EmbeddedNode", Fails("never asked"))
     assert for_tests().version == "9.4.3"
     assert capfd.readouterr().err == ""
 
 
-def test_source_that_fails_gives_way_with_one_line(monkeypatch, capfd):
+def test_failing_source_is_skipped_with_a_one_line_message(monkeypatch, capfd):
     monkeypatch.setattr(elasticsearch, "TestContainer", Fails("Docker does not answer"))
     monkeypatch.setattr(elasticsearch, "EmbeddedNode", Works("9.4.3"))
     monkeypatch.setenv("TEST_ELASTICSEARCH_URL", "http://name:secret@127.0.0.1:9")
@@ -48,7 +48,7 @@ def test_source_that_fails_gives_way_with_one_line(monkeypatch, capfd):
     assert second == "Elasticsearch: no container: Docker does not answer"
 
 
-def test_without_any_source_one_message_names_them_all(monkeypatch):
+def test_error_without_any_source_names_all_of_them(monkeypatch):
     monkeypatch.setattr(elasticsearch, "TestContainer", Fails("Docker does not answer"))
     monkeypatch.setattr(elasticsearch, "EmbeddedNode", Fails("no Java was found"))
     with pytest.raises(Unavailable) as raised:
@@ -58,13 +58,13 @@ def test_without_any_source_one_message_names_them_all(monkeypatch):
     )
 
 
-def test_tests_never_touch_the_cluster_of_a_run(monkeypatch):
+def test_tests_never_use_the_cluster_of_a_run(monkeypatch):
     monkeypatch.setenv("ELASTICSEARCH_URL", "http://somebodys")
     monkeypatch.setattr(elasticsearch, "TestContainer", Works("9.4.3"))
     assert for_tests().url == "http://works"
 
 
-def test_run_takes_the_named_cluster_and_asks_nothing(monkeypatch):
+def test_run_uses_the_configured_cluster_without_checking_it(monkeypatch):
     monkeypatch.setenv("ELASTICSEARCH_URL", "http://somebodys")
     monkeypatch.setattr(elasticsearch, "EmbeddedNode", Fails("never asked"))
     monkeypatch.setattr(elasticsearch, "KeptContainer", Fails("never asked"))
@@ -72,6 +72,6 @@ def test_run_takes_the_named_cluster_and_asks_nothing(monkeypatch):
         assert source.url == "http://somebodys"
 
 
-def test_something_that_is_no_elasticsearch_is_told():
+def test_address_without_elasticsearch_is_an_error():
     with pytest.raises(Unavailable, match=r"^http://127\.0\.0\.1:9/x does not answer"):
         version_of("http://name:secret@127.0.0.1:9/x")

@@ -91,17 +91,17 @@ def either_read_or_refused(data: bytes) -> None:
 
 
 @given(st.binary())
-def test_arbitrary_bytes_are_read_or_refused(data: bytes) -> None:
+def test_arbitrary_bytes_are_parsed_or_refused(data: bytes) -> None:
     either_read_or_refused(data)
 
 
 @given(NEAR_JSON)
-def test_nearly_json_is_read_or_refused(text: str) -> None:
+def test_nearly_json_is_parsed_or_refused(text: str) -> None:
     either_read_or_refused(text.encode())
 
 
 @given(JSON_VALUES, st.binary(max_size=3), st.integers(min_value=0))
-def test_broken_json_is_read_or_refused(value: Any, inserted: bytes, at: int) -> None:
+def test_broken_json_is_parsed_or_refused(value: Any, inserted: bytes, at: int) -> None:
     data = json.dumps(value, ensure_ascii=False).encode()
     at %= len(data)
     either_read_or_refused(data[:at] + inserted + data[at:])
@@ -109,12 +109,12 @@ def test_broken_json_is_read_or_refused(value: Any, inserted: bytes, at: int) ->
 
 
 @given(JSON_VALUES)
-def test_json_is_read(value: Any) -> None:
+def test_json_is_parsed(value: Any) -> None:
     assert parse(json.dumps(value).encode()) == value
     assert parse(json.dumps(value, ensure_ascii=False, indent=1).encode() + b" and so on") == value
 
 
-# Locations and words as Elasticsearch 9.4.3 gives them.
+# Positions and messages as Elasticsearch 9.4.3 reports them.
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
@@ -166,7 +166,7 @@ def test_json_is_read(value: Any) -> None:
         (b'{"\x80":1}', "[1:5] Invalid UTF-8 start byte 0x80"),
     ],
 )  # fmt: skip
-def test_malformed(data: bytes, reason: str) -> None:
+def test_malformed_json_is_refused_with_the_message_of_elasticsearch(data: bytes, reason: str) -> None:
     error = refusal(data)
     assert error.cause.type == "x_content_parse_exception"
     assert error.cause.reason == reason
@@ -191,13 +191,13 @@ def test_malformed(data: bytes, reason: str) -> None:
         (b'{"a":"\xe2\x82', "1:7"),
     ],
 )
-def test_cut_off(data: bytes, place: str) -> None:
+def test_truncated_json_is_an_unexpected_end_of_file(data: bytes, place: str) -> None:
     error = refusal(data)
     assert error.cause.type == "x_content_e_o_f_exception"
     assert error.cause.reason == f"[{place}] Unexpected end of file"
 
 
-def test_first_of_several_errors_counts() -> None:
+def test_first_of_several_errors_is_reported() -> None:
     assert "Duplicate field 'a'" in str(refusal(b'{"a":1,"a":NaN}').cause.reason)
     assert "NaN" in str(refusal(b'{"a":NaN,"a":1}').cause.reason)
     assert "Duplicate field 'a'" in str(refusal(b'{"a":1,"a":2, x}').cause.reason)
@@ -205,15 +205,15 @@ def test_first_of_several_errors_counts() -> None:
 
 
 @pytest.mark.parametrize("data", [b'{"a":"\\ud800"}', b'{"\\udc00":1}', b'{"a":[["\\ud83d", 1]]}'])
-def test_half_a_surrogate_pair(data: bytes) -> None:
+def test_half_a_surrogate_pair_is_refused(data: bytes) -> None:
     assert refusal(data).cause.reason == "[-1:-1] Incomplete surrogate pair in string value"
 
 
-def test_whole_surrogate_pairs() -> None:
+def test_surrogate_pairs_are_decoded() -> None:
     assert parse(b'{"\\ud83d\\ude00":"\\ud83d\\ude00"}') == {"😀": "😀"}
 
 
-def test_long_numbers() -> None:
+def test_number_of_more_than_1000_digits_is_refused() -> None:
     assert parse(b"-" + b"9" * 1000) == -int("9" * 1000)
     assert "Number value length (1001)" in str(refusal(b'{"a":' + b"9" * 1001 + b"}").cause.reason)
     assert "Number value length (1001)" in str(refusal(b"1." + b"9" * 1000).cause.reason)
@@ -221,7 +221,7 @@ def test_long_numbers() -> None:
 
 
 @pytest.mark.parametrize("literal", ["1e400", "-1e400", "1e9999999999"])
-def test_numbers_no_double_can_hold(literal: str) -> None:
+def test_number_beyond_a_double_is_refused(literal: str) -> None:
     assert f"Numeric value ({literal}) out of range" in str(
         refusal(f'{{"a":{literal}}}'.encode()).cause.reason
     )
@@ -231,7 +231,7 @@ def nested(depth: int) -> bytes:
     return b'{"a":' * depth + b"1" + b"}" * depth
 
 
-def test_depth() -> None:
+def test_nesting_beyond_the_maximum_depth_is_refused() -> None:
     assert parse(nested(MAX_DEPTH))
     assert "nesting depth" in str(refusal(nested(MAX_DEPTH + 1)).cause.reason)
 
@@ -249,7 +249,7 @@ def test_depth() -> None:
     ],
 )
 def test_hostile_bodies_are_refused(data: bytes) -> None:
-    """Work that grows faster than the body would not end before the time limit of a test."""
+    """Parsing is linear: work that grows faster than the body would exceed the time limit of a test."""
     refusal(data)
 
 
@@ -266,8 +266,8 @@ def test_hostile_bodies_are_refused(data: bytes) -> None:
     ],
     ids=["one line", "many lines", "not ASCII", "wrong bracket", "not UTF-8", "key twice", "too large"],
 )
-def test_place_of_an_error_is_found_in_one_scan(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each token is met once, and only the one that is wrong is looked up: a place costs time in the text's length."""
+def test_position_of_an_error_is_found_in_one_scan(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each token is read once and the position of the wrong one alone is computed, which takes linear time."""
     tokens: list[Token] = []
     places: list[int] = []
 
@@ -289,17 +289,19 @@ def test_place_of_an_error_is_found_in_one_scan(data: bytes, monkeypatch: pytest
     assert len(places) <= 2
 
 
-def test_error_behind_very_many_tokens_is_not_looked_for() -> None:
-    """That would keep a worker busy for seconds."""
+def test_position_of_an_error_after_very_many_tokens_is_omitted() -> None:
+    """The search would keep a worker busy for seconds."""
     assert str(refusal(b"[" + b"1," * (json_body.MAX_TOKENS - 10) + b"@]").cause.reason).startswith("[1:")
     late = refusal(b"[" + b"1," * json_body.MAX_TOKENS + b"@]")
     assert late.cause.reason == "[-1:-1] The text is not valid JSON"
 
 
 @pytest.mark.parametrize("value", [b"[]", b"1.5", b'"ab"', b'{"a":[1]}'])
-def test_more_values_than_memory_has_room_for(value: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_body_with_too_many_values_is_refused_within_bounded_memory(
+    value: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert json_body.MAX_VALUES == 2_000_000
-    monkeypatch.setattr(json_body, "MAX_VALUES", 50_000)  # to look at memory takes time
+    monkeypatch.setattr(json_body, "MAX_VALUES", 50_000)  # tracing memory is slow
     data = b"[" + (value + b",") * 50_000 + value + b"]"
     tracemalloc.start()
     try:
@@ -309,18 +311,18 @@ def test_more_values_than_memory_has_room_for(value: bytes, monkeypatch: pytest.
         tracemalloc.stop()
 
 
-def test_what_stands_in_strings_is_no_value() -> None:
+def test_brackets_in_strings_do_not_count_as_values() -> None:
     text = '[{,\\"' * (json_body.MAX_VALUES // 3 + 1)
     assert parse(json.dumps({"error": text}).encode()) == {"error": text}
     assert refusal(json.dumps({"error": text}).encode()[:-2]).cause.type == "x_content_e_o_f_exception"
 
 
 @pytest.mark.parametrize("data", [b"", b"  ", b" \n\t\r ", b"\xef\xbb\xbf"])
-def test_blank(data: bytes) -> None:
+def test_blank_body_is_recognised(data: bytes) -> None:
     assert parse(data) is BLANK
 
 
-def test_what_follows_the_value_is_ignored() -> None:
+def test_bytes_after_the_value_are_ignored() -> None:
     assert parse(b"{} xx") == {}
     assert parse(b"{}\xff") == {}
     assert parse(b"\xef\xbb\xbf{}}") == {}
