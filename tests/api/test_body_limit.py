@@ -1,4 +1,4 @@
-"""`MAX_BODY_BYTES`: larger bodies are refused with 413 in the envelope, as sent and inflated, and nothing is written."""
+"""`MAX_BODY_BYTES`: bodies larger than that, as sent or decompressed, are refused with 413."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def limited_service(node_url: str) -> Iterator[Service]:
 
 
 @pytest.mark.parametrize("endpoint", TAKERS, ids=lambda endpoint: endpoint.action)
-def test_body_beyond_the_limit(
+def test_body_beyond_the_limit_is_refused_and_not_written(
     limited_service: Service, jobs: Stored, connectors: Stored, writes: Callable[[], int], endpoint: Endpoint
 ) -> None:
     connectors.put("c1", a_connector())

@@ -16,12 +16,12 @@ from tests.service import Http
 BAD_NUMBER = "number_format_exception"
 
 
-def test_no_jobs(http: Http) -> None:
+def test_list_without_jobs_is_empty(http: Http) -> None:
     response = http.get(JOBS)
     assert (response.status_code, response.json()) == (200, {"count": 0, "results": []})
 
 
-def test_each_job_is_shown_as_get_shows_it(http: Http, jobs: Stored) -> None:
+def test_each_job_is_listed_as_get_returns_it(http: Http, jobs: Stored) -> None:
     jobs.put("j1", a_job(error=None))
     jobs.put("j2", a_job("completed", created_at="2024-01-02T00:00:00Z"))
     response = http.get(JOBS)
@@ -72,13 +72,13 @@ FILTERED = {
         ("connector_id=c2&status=error", ""),
     ],
 )
-def test_filters_are_joined_by_and(http: Http, filtered: None, query: str, found: str) -> None:
+def test_filters_are_combined_with_and(http: Http, filtered: None, query: str, found: str) -> None:
     response = http.get(f"{JOBS}?{query}").json()
     assert "".join(job["id"] for job in response["results"]) == found
     assert response["count"] == len(found)
 
 
-def test_filters_order_and_pages_go_together(http: Http, filtered: None) -> None:
+def test_filters_order_and_pages_can_be_combined(http: Http, filtered: None) -> None:
     response = http.get(
         f"{JOBS}?connector_id=c1&status=pending,error&job_type=full&order=desc&from=1&size=1"
     ).json()
@@ -86,7 +86,7 @@ def test_filters_order_and_pages_go_together(http: Http, filtered: None) -> None
 
 
 @pytest.mark.parametrize("query", ["connector_id=", "connector_id"])
-def test_empty_connector_id_is_the_id_of_no_connector(http: Http, jobs: Stored, query: str) -> None:
+def test_empty_connector_id_matches_nothing(http: Http, jobs: Stored, query: str) -> None:
     jobs.put("a", a_job())
     assert http.get(f"{JOBS}?{query}").json() == {"count": 0, "results": []}
 
@@ -121,7 +121,7 @@ ORDERED = {
 }
 
 
-def test_decision_7_oldest_job_comes_first(http: Http, jobs: Stored) -> None:
+def test_decision_7_list_is_ordered_by_created_at(http: Http, jobs: Stored) -> None:
     jobs.put_all({job: {"created_at": created_at} for job, created_at in reversed(ORDERED.items())})
     assert ids_of(http.get(JOBS)) == list(ORDERED)
     assert ids_of(http.get(f"{JOBS}?order=asc")) == list(ORDERED)
@@ -134,7 +134,7 @@ TIED = ["-", "A", "Z", "_", "a", "a/b", "aa", "ä", "\U0001f525"]
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("created_at", [at(1), at(1, ".0004Z"), None], ids=["equal", "within one ms", "none"])
-def test_decision_7_ties_are_in_the_order_of_their_ids_whatever_is_updated(
+def test_decision_7_jobs_of_the_same_time_are_ordered_by_id_also_after_updates(
     http: Http, jobs: Stored, order: str, created_at: str | None
 ) -> None:
     for number, job in enumerate([*TIED[::2], *TIED[1::2]]):
@@ -172,7 +172,7 @@ def test_decision_9_jobs_without_created_at_come_last_in_both_orders(
         ("from=%2B3&size=007", 3, 10),
     ],
 )
-def test_pages(http: Http, many: None, query: str, first: int, last: int) -> None:
+def test_page_is_selected_by_from_and_size(http: Http, many: None, query: str, first: int, last: int) -> None:
     response = http.get(f"{JOBS}?{query}").json()
     assert [job["id"] for job in response["results"]] == [f"j{number:03d}" for number in range(first, last)]
     assert response["count"] == 105
@@ -187,7 +187,7 @@ def many(jobs: Stored) -> None:
 @pytest.mark.parametrize(
     ("start", "size"), [(9999, 2), (10_000, 1), (0, 10_001), (2**31 - 1, 0), (9_901, 100)]
 )
-def test_decision_9_window_ends_at_10_000(http: Http, start: int, size: int) -> None:
+def test_decision_9_result_window_ends_at_10_000(http: Http, start: int, size: int) -> None:
     response = http.get(f"{JOBS}?from={start}&size={size}")
     reason = (
         f"Result window is too large, from + size must be less than or equal to: [10000] but was [{start + size}]. "
@@ -259,7 +259,7 @@ NEGATIVE_SIZE = illegal("Parameter [size] cannot be < 0")
         ]
     ),
 )
-def test_bad_parameters(http: Http, query: str, response: object) -> None:
+def test_invalid_parameter_is_refused(http: Http, query: str, response: object) -> None:
     assert error_body(http.get(f"{JOBS}?{query}")) == response
 
 
@@ -281,13 +281,13 @@ def test_decision_7_unknown_order_is_refused(http: Http, order: str) -> None:
         ("hostname=x&order=asc", "parameter: [hostname]"),
     ],
 )
-def test_unknown_parameters(http: Http, query: str, listed: str) -> None:
+def test_unknown_parameters_are_refused(http: Http, query: str, listed: str) -> None:
     assert error_body(http.get(f"{JOBS}?{query}")) == illegal(
         f"request [{JOBS}] contains unrecognized {listed}"
     )
 
 
-def test_nothing_is_written(http: Http, filtered: None, writes: Callable[[], int]) -> None:
+def test_list_writes_nothing(http: Http, filtered: None, writes: Callable[[], int]) -> None:
     before = writes()
     assert len(ids_of(http.get(JOBS))) == 7
     assert writes() == before

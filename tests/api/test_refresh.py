@@ -1,4 +1,4 @@
-"""Decision 11: who refreshes when, so that lists see everything that was answered before."""
+"""Decision 11: when indices are refreshed, so that lists see every write that was acknowledged before."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STATS = dict.fromkeys(["deleted_document_count", "indexed_document_count", "inde
 
 @pytest.fixture(scope="module")
 def other(node_url: str) -> Iterator[Service]:
-    """The same service, in processes of its own."""
+    """A second service with the same node."""
     with Service(node_url, WORKERS="1") as service:
         service.wait_until_ready()
         yield service
@@ -28,7 +28,7 @@ def other(node_url: str) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def refreshing_service(node_url: str) -> Iterator[Service]:
-    """A service whose writes refresh, as the original's."""
+    """A service whose writes refresh, like those of the original."""
     with Service(node_url, WORKERS="1", REFRESH="write") as service:
         service.wait_until_ready()
         yield service
@@ -36,10 +36,10 @@ def refreshing_service(node_url: str) -> Iterator[Service]:
 
 @pytest.fixture(scope="module", autouse=True)
 def no_refresh_by_itself(running_service: Service, elasticsearch: Elasticsearch) -> Iterator[None]:
-    """Elasticsearch refreshes only when it is told to."""
+    """Elasticsearch refreshes only on request."""
     running_service.wait_until_ready()
     elasticsearch.indices.put_settings(index=ALIASES, settings={"refresh_interval": "-1"})
-    # The change itself brings about a last refresh, some time after it was acknowledged.
+    # The change of the setting causes a last refresh some time after it was acknowledged.
     quiet_since, seen = time.monotonic(), refreshed(elasticsearch)
     while time.monotonic() < quiet_since + 0.5:
         time.sleep(0.05)
@@ -50,7 +50,7 @@ def no_refresh_by_itself(running_service: Service, elasticsearch: Elasticsearch)
 
 
 def refreshed(client: Elasticsearch) -> int:
-    """How often what searches see was brought up to date so far."""
+    """How many refreshes there have been so far."""
     response = client.indices.stats(index=ALIASES, metric="refresh")
     return int(response["_all"]["primaries"]["refresh"]["external_total"])
 
@@ -67,7 +67,7 @@ def refreshes(elasticsearch: Elasticsearch) -> Callable[[], int]:
 
 @pytest.fixture
 def raw(elasticsearch: Elasticsearch) -> Callable[..., list[dict[str, Any]]]:
-    """What a plain search of Elasticsearch's finds, without a refresh."""
+    """The documents that a plain search in Elasticsearch finds, without a refresh."""
 
     def search(index: str = SYNC_JOBS.alias) -> list[dict[str, Any]]:
         found = elasticsearch.search(index=index)
@@ -77,7 +77,7 @@ def raw(elasticsearch: Elasticsearch) -> Callable[..., list[dict[str, Any]]]:
 
 
 def lifecycle(http: Http) -> Iterator[dict[str, Any] | None]:
-    """One write after the other; after each the job as it must be found, None for no job."""
+    """Make one write after the other; yields after each the job that must be found, None if there is none."""
     assert http.put("/_connector/c1", json={"index_name": "search-x", "service_type": "s"}).status_code == 201
     job = http.post(JOBS, json={"id": "c1"}).json()["id"]
     yield http.get(f"{JOBS}/{job}").json()
@@ -116,7 +116,7 @@ def test_check_of_index_names_sees_every_write_of_another_process(http: Http, ot
 
 
 @pytest.mark.parametrize("hard", ["true", "false"])
-def test_jobs_that_no_search_has_seen_are_deleted_with_their_connector(
+def test_jobs_not_yet_searchable_are_deleted_with_their_connector(
     http: Http, jobs: Stored, connectors: Stored, other: Service, raw: Callable[..., Any], hard: str
 ) -> None:
     for connector in ("c1", "c2"):
@@ -146,7 +146,7 @@ def test_writes_do_not_refresh(
     assert raw() == []
 
 
-def test_reading_one_job_does_not_refresh(http: Http, jobs: Stored, refreshes: Callable[[], int]) -> None:
+def test_get_does_not_refresh(http: Http, jobs: Stored, refreshes: Callable[[], int]) -> None:
     before = refreshes()
     jobs.put("j1", a_job())
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""An index that is closed, or an alias that stands for two: the operator's fault, so 503 with the cure, and no client's 400."""
+"""A closed index, or an alias on two indices: a 503 that says how to fix it, since it is not a client error."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def assert_unusable(response: requests.Response, fix: str) -> None:
     [(SYNC_JOBS, [*USE_JOBS, WITH_JOBS]), (CONNECTORS, USE_CONNECTORS)],
     ids=["jobs", "connectors"],
 )
-def test_closed_index(
+def test_closed_index_is_503_with_the_fix(
     http: Http,
     jobs: Stored,
     connectors: Stored,
@@ -84,7 +84,7 @@ def test_closed_index(
     ],
     ids=["jobs", "connectors"],
 )
-def test_alias_on_two_indices(
+def test_alias_on_two_indices_is_503_with_the_fix(
     http: Http,
     jobs: Stored,
     connectors: Stored,
@@ -101,7 +101,7 @@ def test_alias_on_two_indices(
     assert (connectors.version("c1"), jobs.version("j1")) == before
 
 
-def test_jobs_that_cannot_be_deleted_keep_their_connector(
+def test_connector_whose_jobs_cannot_be_deleted_is_kept(
     http: Http, jobs: Stored, connectors: Stored, elasticsearch: Elasticsearch
 ) -> None:
     connectors.put("c1", a_connector())
