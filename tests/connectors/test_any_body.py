@@ -1,4 +1,4 @@
-"""Whatever the body, and whatever other programs left in the document: no answer is a 5xx."""
+"""No request body and no stored document causes a 5xx response."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BODIES: dict[str, type[RequestBody]] = {
     "_service_type": properties.ServiceTypeBody,
     "_status": properties.StatusBody,
 }
-# What is nearly right gets furthest.
+# Bodies that are almost valid get furthest.
 GOOD: dict[str, Any] = {
     "configuration": {"k": FULL},
     "values": {"k": 1, "a": {"b": 2}},
@@ -61,7 +61,7 @@ CRON = st.text(alphabet="0123456789*/-,?#LWJANMOFRI \t\n", max_size=30) | st.bui
 WORDS = {key for value in GOOD.values() if isinstance(value, dict) for key in value}
 
 
-def test_no_body_is_left_out() -> None:
+def test_table_of_bodies_is_complete() -> None:
     declared = {
         each
         for module in (properties, configuration, syncing, filtering, scheduling)
@@ -74,7 +74,7 @@ def test_no_body_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", ROOT), *(("PUT", f"{ROOT}/{ID}/{path}".rstrip("/")) for path in BODIES)]
 )
-def test_no_body_is_an_error_of_the_server_or_half_accepted(http, writes, method, path) -> None:
+def test_body_causes_no_5xx_and_a_refused_one_writes_nothing(http, writes, method, path) -> None:
     names = list(
         schema_instance(
             BODIES[path.removeprefix(f"{ROOT}/{ID}").lstrip("/") if method == "PUT" else ""]
@@ -127,7 +127,7 @@ OBJECTS = ("configuration", "features", "filtering", "scheduling", "pipeline", "
     ],
     ids=str,
 )
-def test_no_stored_document_is_a_5xx(http, elasticsearch, document) -> None:
+def test_stored_document_causes_no_5xx(http, elasticsearch, document) -> None:
     elasticsearch.index(index=".elastic-connectors", id=ID, document=document)
     for path, body in FINE:
         response = http.put(f"{ROOT}/{ID}/{path}", json=body)
@@ -138,7 +138,7 @@ def test_no_stored_document_is_a_5xx(http, elasticsearch, document) -> None:
     assert http.delete(f"{ROOT}/{ID}").status_code == 200
 
 
-def test_deep_and_large_values(http) -> None:
+def test_deep_and_large_values_cause_no_5xx(http) -> None:
     deep: object = 1
     for _ in range(700):
         deep = {"a": deep}

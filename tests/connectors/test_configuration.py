@@ -1,4 +1,4 @@
-"""Configurations: their items as they are stored, and values set one by one."""
+"""Configurations: how items are stored, and how values are set."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ NULLABLE = ("default_value", "placeholder", "tooltip", "type", "value")
         ),
     ],
 )
-def test_items_as_they_are_stored(put, stored, item, expected) -> None:
+def test_items_are_stored_with_defaults(put, stored, item, expected) -> None:
     put("_configuration", {"configuration": {"old": {"label": "Old", "value": 1}}})
     for _ in range(2):
         assert put("_configuration", {"configuration": {"a": item}}).json() == {"result": "updated"}
@@ -79,7 +79,7 @@ def test_items_as_they_are_stored(put, stored, item, expected) -> None:
     assert stored()["status"] == "configured"
 
 
-def test_empty_configuration(put, stored) -> None:
+def test_empty_configuration_is_stored(put, stored) -> None:
     put("_configuration", {"configuration": {"old": {"label": "Old"}}})
     assert put("_configuration", {"configuration": {}}).json() == {"result": "updated"}
     assert stored()["configuration"] == {}
@@ -88,7 +88,7 @@ def test_empty_configuration(put, stored) -> None:
 @pytest.mark.parametrize(
     "status", ["created", "needs_configuration", "configured", "connected", "error", None]
 )
-def test_values(write, put, stored, status) -> None:
+def test_values_are_set_and_objects_merged(write, put, stored, status) -> None:
     items = {"a": {"label": "A", "value": "old"}, "b": {"label": "B", "value": {"x": 1, "y": 2}}, "c": {}}
     write({"status": status, "configuration": items, "error": "kept"})
     values = {"a": ["new", {}], "b": {"y": 3}, "c": None}
@@ -106,13 +106,13 @@ def test_values(write, put, stored, status) -> None:
 
 
 @pytest.mark.parametrize("values", [{}, None])
-def test_no_values(put, stored, values) -> None:
+def test_empty_values_only_change_the_status(put, stored, values) -> None:
     assert put("_configuration", {"values": values}).json() == {"result": "updated"}
     assert stored()["status"] == "configured"
 
 
 @pytest.mark.parametrize("configuration", [{"a": {"label": "A"}}, None, []])
-def test_values_of_unknown_items(write, put, stored, configuration) -> None:
+def test_values_of_unknown_items_are_refused(write, put, stored, configuration) -> None:
     write({"status": "created", "configuration": configuration})
     assert error(put("_configuration", {"values": {"z": 1, "a.b": 2, "": 3}})) == (
         400,
@@ -153,7 +153,7 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize(("item", "reason"), UNREADABLE)
-def test_unreadable_items(bare, item, reason) -> None:
+def test_invalid_item_is_refused(bare, item, reason) -> None:
     response = bare.put(f"{ROOT}/{ID}/_configuration", json={"configuration": {"a": item}})
     assert response.status_code == 400
     found = chain(response)
@@ -165,7 +165,7 @@ def test_unreadable_items(bare, item, reason) -> None:
     assert "hunter2" not in response.text
 
 
-def test_key_that_elasticsearch_refuses(put, stored) -> None:
+def test_key_that_elasticsearch_refuses_is_a_bad_request(put, stored) -> None:
     before = stored()
     response = put("_configuration", {"configuration": {"": {"label": "A", "value": "hunter2"}}})
     assert error(response)[:2] == (400, "document_parsing_exception")
@@ -182,7 +182,7 @@ TOKENS: dict[str, Any] = {
     "START_OBJECT": {},
 }
 SCALARS = {"VALUE_NULL", "VALUE_STRING", "VALUE_NUMBER", "VALUE_BOOLEAN"}
-# Each key of an item, and what it takes; of texts for numbers and enumerations, one that it reads.
+# The token types that each key of an item accepts.
 TAKES = {
     "category": {"VALUE_STRING"},
     "default_value": SCALARS,
@@ -210,7 +210,7 @@ READABLE = {
     "options": {"START_OBJECT": {"label": "l", "value": 1}},
     "validations": {"START_OBJECT": {"constraint": 1, "type": "regex"}},
 }
-# The keys of the objects in an item, likewise.
+# The same for the keys of nested objects in an item.
 NESTED: dict[str, dict[str, set[str]]] = {
     "depends_on": {"field": {"VALUE_STRING"}, "value": SCALARS},
     "options": {"label": {"VALUE_STRING"}, "value": {"VALUE_STRING", "VALUE_NUMBER"}},
@@ -223,12 +223,12 @@ PARSERS = {
 }
 
 
-def test_tables_know_every_key() -> None:
+def test_tables_have_every_key() -> None:
     assert set(schema_instance(ConfigurationItem).fields) == set(TAKES) == set(FULL)
 
 
 @pytest.mark.parametrize("key", TAKES)
-def test_what_a_key_takes(put, stored, key) -> None:
+def test_key_accepts_its_token_types(put, stored, key) -> None:
     for token in TAKES[key]:
         item = {"label": "L", key: READABLE.get(key, {}).get(token, TOKENS[token])}
         response = put("_configuration", {"configuration": {"k": item}})
@@ -239,7 +239,7 @@ def test_what_a_key_takes(put, stored, key) -> None:
 
 
 @pytest.mark.parametrize("key", TAKES)
-def test_what_a_key_does_not_take(bare, key) -> None:
+def test_key_refuses_other_token_types(bare, key) -> None:
     for token in TOKENS.keys() - TAKES[key]:
         body = {"configuration": {"k": {"label": "L", key: TOKENS[token]}}}
         response = bare.put(f"{ROOT}/{ID}/_configuration", json=body)
@@ -250,7 +250,7 @@ def test_what_a_key_does_not_take(bare, key) -> None:
 
 
 @pytest.mark.parametrize(("outer", "key"), [(outer, key) for outer in NESTED for key in NESTED[outer]])
-def test_objects_in_an_item(http, connector, stored, outer, key) -> None:
+def test_nested_objects_of_an_item_are_checked(http, connector, stored, outer, key) -> None:
     good = READABLE[outer]["START_OBJECT"]
     for token, value in TOKENS.items():
         readable = "regex" if key == "type" else value
@@ -272,8 +272,8 @@ def test_objects_in_an_item(http, connector, stored, outer, key) -> None:
 
 
 @pytest.mark.parametrize("token", TOKENS)
-def test_two_forms(bare, token) -> None:
-    """Each is an object; `values` may be null."""
+def test_configuration_and_values_must_be_objects(bare, token) -> None:
+    """Both are objects; only `values` may be null."""
     for name in ("configuration", "values"):
         taken = {"START_OBJECT"} | ({"VALUE_NULL"} if name == "values" else set())
         response = bare.put(f"{ROOT}/missing/_configuration", json={name: TOKENS[token]})

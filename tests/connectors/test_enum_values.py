@@ -1,4 +1,4 @@
-"""Every enumeration of the connector bodies: each of its words is accepted, in any case where case does not matter."""
+"""Every enumeration in connector bodies: each value is accepted, in any case unless the enumeration is case-sensitive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.responses import chain
 
 ITEM = {"label": "L"}
 SYNC_STATUSES = ["canceling", "canceled", "completed", "error", "in_progress", "pending", "suspended"]
-# The set's name; its words; whether case counts; the path; the body; where the word is stored.
+# Name; values; whether it is case-sensitive; path; body; where the value is stored.
 Body = Callable[[str], dict[str, Any]]
 SETS: list[tuple[str, list[str], bool, str, Body, list[str | int]]] = [
     (
@@ -103,15 +103,15 @@ EACH = pytest.mark.parametrize(
 
 
 @EACH
-def test_every_word_is_accepted(put, write, stored, name, words, exact, path, body, place) -> None:
+def test_every_value_is_accepted(put, write, stored, name, words, exact, path, body, place) -> None:
     before = stored()
     for word in words:
         for sent in [word] if exact else [word, word.upper(), word.capitalize()]:
-            # `_status` also asks where a connector comes from.
+            # `_status` also depends on the current status of the connector.
             starts = [start for start, targets in TRANSITIONS.items() if word in targets]
             write(before | ({"status": starts[0]} if name == "ConnectorStatus" and starts else {}))
             response = put(path, body(sent))
-            if name == "ConnectorStatus" and not starts:  # where nothing leads: understood all the same
+            if name == "ConnectorStatus" and not starts:  # no transition leads there, but the value is known
                 assert chain(response)[-1][1].startswith(
                     "Invalid transition attempt from [created] to [created]."
                 )
@@ -121,7 +121,7 @@ def test_every_word_is_accepted(put, write, stored, name, words, exact, path, bo
 
 
 @EACH
-def test_no_other_word_is(bare, name, words, exact, path, body, place) -> None:
+def test_any_other_value_is_refused(bare, name, words, exact, path, body, place) -> None:
     others = ["", " ", "x", f"{words[0]} ", "\u0130nvalid"]
     if exact:
         others += [words[0].upper()] if words[0].upper() != words[0] else []

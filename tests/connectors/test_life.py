@@ -1,4 +1,4 @@
-"""The documented life of a connector, from its creation to its end, with a job in between."""
+"""The documented life cycle of a connector, from creation to deletion, with a job in between."""
 
 from __future__ import annotations
 

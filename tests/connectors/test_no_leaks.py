@@ -1,4 +1,4 @@
-"""Sensitive configuration values stand in the connector, and nowhere else: not in a log, not in an error."""
+"""Sensitive configuration values are only in the connector, never in a log or an error."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ FAILING = [
     f'{{"configuration": {{"password": {{"label": "L", "default_value": {{"a": "{MARKER}"}}}}}}}}',
     f'{{"configuration": {{"password": {{"label": "L", "value": "{MARKER}", "order": "x"}}}}}}',
 ]
-# Only Elasticsearch itself has something against these.
+# These are refused by Elasticsearch only.
 REFUSED_LATE = [{"configuration": {"": ITEM}}, {"configuration": {".": ITEM}}, {"configuration": {" ": ITEM}}]
 
 
 @pytest.fixture
 def loud(http: Http, connector: str) -> Http:
-    """Requests to a service that logs all there is, with a connector."""
+    """An HTTP client of a service with log level debug; there is a connector."""
     return http
 
 
-def test_value_is_in_no_log(service, loud) -> None:
+def test_sensitive_value_is_not_logged(service, loud) -> None:
     responses = [loud.put(PATH, json=body) for body in (WHOLE, VALUE, VALUE)]
     assert [response.status_code for response in responses] == [200] * 3
     shown = loud.get(f"{ROOT}/{ID}")
@@ -51,7 +51,7 @@ def test_value_is_in_no_log(service, loud) -> None:
     assert PATH in service.log()
 
 
-def test_value_is_in_no_error(service, loud, elasticsearch) -> None:
+def test_sensitive_value_is_in_no_error(service, loud, elasticsearch) -> None:
     assert loud.put(PATH, json=WHOLE).status_code == 200
 
     def sent(**options) -> requests.Response:
@@ -76,7 +76,7 @@ def test_value_is_in_no_error(service, loud, elasticsearch) -> None:
     assert_no_leak(responses, service.log())
 
 
-def test_syntax_errors_still_say_where(loud) -> None:
+def test_syntax_error_has_its_position(loud) -> None:
     response = loud.put(PATH, data=b'{"values": {"a": bare}}', headers=JSON)
     assert error(response)[:2] == (400, "x_content_parse_exception")
     assert error(response)[2].startswith("[1:23] Unrecognized token [not shown]: was expecting")

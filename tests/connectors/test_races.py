@@ -1,4 +1,4 @@
-"""Many requests for one connector, or one index, at the same moment, through several processes."""
+"""Concurrent requests for one connector or one index, through several processes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def all_connectors(elasticsearch) -> dict[str, dict]:
 
 
 @pytest.mark.parametrize("attach", [attach_by_post, attach_by_put, attach_by_index_name])
-def test_of_eight_that_attach_one_index_one_has_it(clients, elasticsearch, attach) -> None:
+def test_index_attached_by_eight_concurrent_requests_has_one_connector(
+    clients, elasticsearch, attach
+) -> None:
     there_before = attach is attach_by_index_name
     for number in ROUNDS if there_before else ():
         for member in range(8):
@@ -63,8 +65,8 @@ def test_of_eight_that_attach_one_index_one_has_it(clients, elasticsearch, attac
         assert len(set(losers)) == 70
 
 
-def test_who_has_the_index_keeps_it(clients, elasticsearch) -> None:
-    """Member 7 has it, and says so once more while the others try."""
+def test_holder_keeps_its_index_in_a_race(clients, elasticsearch) -> None:
+    """Member 7 has the index and sends it again while the others try to attach it."""
     for number in ROUNDS:
         clients[0].put(f"{ROOT}/i{number}-7", json={"index_name": f"i{number}"})
     rounds = rush(8, ROUNDS, lambda member, number: attach_by_put(clients[member], f"i{number}", member))
@@ -74,7 +76,7 @@ def test_who_has_the_index_keeps_it(clients, elasticsearch) -> None:
 
 
 @pytest.mark.parametrize("attach", [attach_by_put, attach_by_index_name])
-def test_who_got_the_index_may_say_so_again_at_once(clients, elasticsearch, attach) -> None:
+def test_winner_may_attach_the_index_again_at_once(clients, elasticsearch, attach) -> None:
     rounds = range(12)
     for number in rounds:
         for member in range(8):
@@ -92,7 +94,7 @@ def test_who_got_the_index_may_say_so_again_at_once(clients, elasticsearch, atta
         assert sorted(results) == [[200] * 7] + [[400]] * 7
 
 
-def test_requests_that_attach_the_same_connector_come_one_after_the_other(clients, elasticsearch) -> None:
+def test_concurrent_index_names_for_one_connector_are_all_accepted(clients, elasticsearch) -> None:
     clients[0].put(f"{ROOT}/c", json={})
     names = [f"n{member}" for member in range(8)]
 
@@ -106,7 +108,7 @@ def test_requests_that_attach_the_same_connector_come_one_after_the_other(client
     assert document["index_name"] in names
 
 
-def test_two_writers_of_a_draft_lose_nothing(clients, elasticsearch) -> None:
+def test_concurrent_edits_of_a_draft_are_all_kept(clients, elasticsearch) -> None:
     for number in ROUNDS:
         clients[0].put(f"{ROOT}/c{number}", json={})
     bodies = [
@@ -127,7 +129,7 @@ def test_two_writers_of_a_draft_lose_nothing(clients, elasticsearch) -> None:
         assert draft["advanced_snippet"]["value"] == {"found": True}
 
 
-def test_what_was_not_found_valid_is_not_activated(clients, elasticsearch) -> None:
+def test_unvalidated_draft_is_never_activated(clients, elasticsearch) -> None:
     for number in ROUNDS:
         clients[0].put(f"{ROOT}/c{number}", json={})
     edit = {"advanced_snippet": {"value": {"unseen": True}}}
@@ -145,7 +147,7 @@ def test_what_was_not_found_valid_is_not_activated(clients, elasticsearch) -> No
         assert document["filtering"][0]["draft"]["advanced_snippet"]["value"] == {"unseen": True}
 
 
-def test_eight_writers_of_values_lose_nothing(clients, elasticsearch) -> None:
+def test_concurrent_values_are_all_kept(clients, elasticsearch) -> None:
     items = {f"k{member}": {"label": "K"} for member in range(8)}
     for number in ROUNDS:
         clients[0].put(f"{ROOT}/c{number}", json={})
@@ -160,8 +162,8 @@ def test_eight_writers_of_values_lose_nothing(clients, elasticsearch) -> None:
         assert [document["configuration"][f"k{n}"]["value"] for n in range(8)] == list(range(8))
 
 
-def test_two_transitions_happen_along_the_table(clients, elasticsearch) -> None:
-    """From needs_configuration, `configured` leads back only by way of itself: never from error to needs_configuration."""
+def test_concurrent_status_changes_make_only_legal_transitions(clients, elasticsearch) -> None:
+    """There is no transition from error to needs_configuration."""
     targets = ["needs_configuration", "error"]
     possible = {
         (200, 200): "error",  # needs_configuration first
@@ -181,7 +183,7 @@ def test_two_transitions_happen_along_the_table(clients, elasticsearch) -> None:
         assert documents[f"c{number}"]["status"] == possible[results]
 
 
-def test_all_kinds_of_updates_at_once(clients, elasticsearch) -> None:
+def test_concurrent_updates_of_all_kinds_are_all_kept(clients, elasticsearch) -> None:
     clients[0].put(f"{ROOT}/c", json={})
     acts = [
         ("_check_in", None, lambda c: c["last_seen"] > "2024"),
