@@ -1,4 +1,4 @@
-"""One call or more of every method of `client.connector`, with every parameter, and what has to come of each."""
+"""At least one call of every method of `client.connector`, with every parameter, and its expected response."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import ANY
 
-# Documents that are there before each call.
+# Documents that exist before each call.
 CONNECTOR = "c 1/x"
 JOB = "j 1/x"  # pending
 RUNNING = "r 1/x"  # claimed by worker-1
@@ -38,7 +38,9 @@ class Call:
     arguments: Mapping[str, Any]
     response: Any
     status: int = 200
-    stored: Mapping[str, Any] = field(default_factory=dict)  # what the document then has, read by the client
+    stored: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # expected fields of the document afterwards, read with the client
 
 
 UPDATED = {"result": "updated"}
@@ -125,7 +127,7 @@ STATS = {
 
 
 def _connector(method: str, stored: Mapping[str, Any] | None = None, **arguments: Any) -> Call:
-    """A change of the connector, which then has those arguments, or what is `stored`."""
+    """An update of the connector, which then has the fields `stored`, by default the arguments."""
     stored = arguments if stored is None else stored
     return Call(method, {"connector_id": CONNECTOR, **arguments}, UPDATED, stored=stored)
 
@@ -254,5 +256,5 @@ SECRET_CALLS = [
     Call("secret_delete", {"id": CONNECTOR}, {"deleted": True}),
 ]
 
-# Parameters that elasticsearch-py 8 lacks. (Of methods it lacks none.)
+# Parameters that elasticsearch-py 8 lacks. (It has all methods.)
 SINCE_9 = {("delete", "hard"), ("get", "include_deleted"), ("list", "include_deleted")}

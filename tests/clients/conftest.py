@@ -1,4 +1,4 @@
-"""The official clients, beside a service with documents to work on."""
+"""The official clients, and a service with documents for their calls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OLDEST_NODE_JS = 20
 
 @pytest.fixture(scope="session")
 def document_lines(running_service: Service, elasticsearch: Elasticsearch) -> list[dict[str, Any]]:
-    """The lines of a bulk request that makes what the table of calls counts on, as the service makes it."""
+    """The lines of a bulk request with the documents that the table of calls needs, as the service creates them."""
     running_service.wait_until_ready()
     empty(elasticsearch)
     http = running_service.http
@@ -53,14 +53,14 @@ def document_lines(running_service: Service, elasticsearch: Elasticsearch) -> li
 def prepared_service(
     service: Service, elasticsearch: Elasticsearch, document_lines: list[dict[str, Any]]
 ) -> Service:
-    """The service with the documents that the table of calls counts on."""
+    """The service with the documents that the table of calls needs."""
     assert not elasticsearch.bulk(operations=document_lines)["errors"]
     return service
 
 
 @pytest.fixture(scope="session")
 def without_elasticsearch() -> Iterator[Service]:
-    """A service whose Elasticsearch is not there."""
+    """A service whose Elasticsearch cannot be reached."""
     with Service(f"http://127.0.0.1:{free_port()}", LOG_FORMAT="json") as service:
         yield service
 
@@ -86,7 +86,7 @@ def javascript_folder() -> Path:
     _check_node_js()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # one worker installs them, the other waits for it
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one pytest worker installs them, the other waits for it
         if not folder.exists():
             unfinished = Path(tempfile.mkdtemp(dir=folder.parent))
             try:

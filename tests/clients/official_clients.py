@@ -1,4 +1,4 @@
-"""The official clients behind one face, so that one test can say what each of them has to see."""
+"""The official clients behind one interface, so that one test can run with each of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Response:
 
 @dataclass
 class ClientError(Exception):
-    """What a client raised for an answer that is an error, and what it says of the answer."""
+    """The exception that a client raised for an error response, and what it says about the response."""
 
     exception: str
     message: str
@@ -41,9 +41,9 @@ class ClientError(Exception):
 
 
 class Official(Protocol):
-    """A client. Methods and parameters bear their names in Python."""
+    """An official client. Methods and parameters have their Python names."""
 
-    exceptions: Mapping[int, str]  # by status, what the client raises
+    exceptions: Mapping[int, str]  # class names of the client's exceptions by status
 
     def methods(self) -> Mapping[str, set[str] | None]:
         """The public methods of `client.connector`, and the parameters of each where the client knows them."""
@@ -54,9 +54,9 @@ class Official(Protocol):
 
 
 class PythonClient:
-    """elasticsearch-py, whose warnings are errors here: those that it makes of an answer's headers, and all others.
+    """elasticsearch-py, whose warnings are errors here, including those for the response header `Warning`.
 
-    One is not: before each request it says by itself that these methods are no stable part of the client yet.
+    Except for one: before each request, it warns that these methods are not yet a stable part of the client.
     """
 
     exceptions: ClassVar = {
@@ -130,7 +130,7 @@ class JavaScriptClient:
     def call_with(
         self, client_options: Mapping[str, Any], options: Mapping[str, Any], method: str, **arguments: Any
     ) -> Response:
-        """As `call`, of a client with these options, and with these options for the request."""
+        """Like `call`, with options for the client and for the request."""
         parameters = {_in_javascript(name): value for name, value in arguments.items()}
         reply = self._do(
             method=_camel(method), parameters=parameters, clientOptions=client_options, options=options
@@ -164,7 +164,7 @@ class JavaScriptClient:
 
 
 def logged_statuses(service: Service, opaque_id: str) -> list[int]:
-    """The statuses with which a service, which logs in JSON, answered the requests of that mark."""
+    """The status codes of the responses to requests with this opaque id, from the JSON log of the service."""
     lines = [json.loads(line) for line in service.log().splitlines() if '"event": "request"' in line]
     return [line["status"] for line in lines if line["request_id"] == opaque_id]
 

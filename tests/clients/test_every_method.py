@@ -1,4 +1,4 @@
-"""Every method of every official client, with every parameter: one that a newer client has cannot be forgotten."""
+"""Every method of every official client, with every parameter; a new one in a newer client is detected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GONE = "gone 1/x"
 
 
 def missing_parameters(client: Official) -> set[tuple[str, str]]:
-    """The parameters that this client is known to lack."""
+    """The parameters that this client lacks."""
     return SINCE_9 if isinstance(client, PythonClient) and elasticsearch.__version__[0] == 8 else set()
 
 
@@ -32,7 +32,7 @@ def number(value: object) -> str | None:
 
 
 def changed_document(client: Official, call: Call) -> dict[str, Any]:
-    """What the call was about."""
+    """The document that the call changed."""
     if "connector_id" in call.arguments:
         document = client.call("get", connector_id=call.arguments["connector_id"]).body
     else:
@@ -42,7 +42,7 @@ def changed_document(client: Official, call: Call) -> dict[str, Any]:
     return document
 
 
-def test_no_method_and_no_parameter_is_forgotten(official: Official) -> None:
+def test_table_of_calls_has_every_method_and_parameter(official: Official) -> None:
     expected: dict[str, set[str]] = {}
     for call in [*CALLS, *(SECRET_CALLS if isinstance(official, JavaScriptClient) else [])]:
         expected.setdefault(call.method, set()).update(known_arguments(official, call))
@@ -54,7 +54,7 @@ def test_no_method_and_no_parameter_is_forgotten(official: Official) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS, ids=number)
-def test_method(official: Official, prepared_service: Service, call: Call) -> None:
+def test_call_gets_the_expected_response(official: Official, prepared_service: Service, call: Call) -> None:
     response = official.call(call.method, **known_arguments(official, call))
     assert (response.status, response.body) == (call.status, call.response)
     if call.stored:
@@ -62,7 +62,7 @@ def test_method(official: Official, prepared_service: Service, call: Call) -> No
         assert {name: document.get(name) for name in call.stored} == call.stored
 
 
-# Where a missing connector or job is an error: it is neither made nor left out of a list.
+# Methods for which a missing connector or job is an error.
 OF_ONE = {
     call.method: (call, name)
     for call in CALLS
@@ -71,7 +71,7 @@ OF_ONE = {
 }
 
 
-def test_what_is_missing_is_not_found(official: Official, service: Service) -> None:
+def test_missing_document_is_not_found(official: Official, service: Service) -> None:
     for method, (call, name) in OF_ONE.items():
         with pytest.raises(ClientError) as raised:
             official.call(method, **known_arguments(official, call) | {name: GONE})
@@ -88,7 +88,7 @@ def test_what_is_missing_is_not_found(official: Official, service: Service) -> N
     "call", {call.method: call for call in CALLS}.values(), ids=lambda call: str(call.method)
 )
 @pytest.mark.parametrize("official", ["python"], indirect=True)
-def test_every_method_takes_the_common_parameters(
+def test_common_parameters_are_accepted_by_every_method(
     official: Official, prepared_service: Service, call: Call
 ) -> None:
     common = {"pretty": True, "human": True, "error_trace": True, "filter_path": ["*"]}
@@ -96,7 +96,7 @@ def test_every_method_takes_the_common_parameters(
     assert (response.status, response.body) == (call.status, call.response)
 
 
-IN_NO_STATE = "Such a ConnectorSyncStatus transition is not supported by the Connector Protocol."
+ILLEGAL_TRANSITION = "Such a ConnectorSyncStatus transition is not supported by the Connector Protocol."
 REFUSED = [
     ("put", {"connector_id": "n", "index_name": "_bad"}, 400, "action_request_validation_exception", None),
     (
@@ -154,7 +154,7 @@ REFUSED = [
         {"connector_sync_job_id": "j 1/x", "error": "e"},
         400,
         "status_exception",
-        f"Invalid transition attempt from [pending] to [error]. {IN_NO_STATE}",
+        f"Invalid transition attempt from [pending] to [error]. {ILLEGAL_TRANSITION}",
     ),
     (
         "sync_job_update_stats",
@@ -176,7 +176,7 @@ REFUSED = [
     REFUSED,
     ids=[f"{row[0]}-{row[3]}" for row in REFUSED],
 )
-def test_refusal(
+def test_refused_call_raises_the_exception_of_the_client(
     official: Official,
     prepared_service: Service,
     method: str,
@@ -193,7 +193,7 @@ def test_refusal(
 def assert_client_error(
     client: Official, error_raised: ClientError, status: int, kind: str, reason: str | None
 ) -> None:
-    """The client raised what it raises for Elasticsearch's answers of that status, and got the whole envelope."""
+    """Assert that the client raised its exception for that status, with the whole error envelope."""
     assert (error_raised.status, error_raised.exception) == (status, client.exceptions[status])
     assert error_raised.message.splitlines()[0] == kind
     error = error_raised.body["error"]

@@ -15,19 +15,21 @@ CURSOR = {"pages": [{"token": "é" * 50, "number": number} for number in range(2
 
 @pytest.fixture
 def one_secret(javascript: JavaScriptClient, service: Service) -> None:
-    """A secret of the connector's id, and none of the new one."""
+    """Store a secret with the id of the connector, and none with the new id."""
     javascript.call("secret_put", id=CONNECTOR, value="v")
     javascript.call_with({}, {"ignore": [404]}, "secret_delete", id=NEW)
 
 
 @pytest.mark.parametrize("call", SECRET_CALLS, ids=lambda call: call.method)
-def test_secrets(javascript: JavaScriptClient, one_secret: None, call: Call) -> None:
+def test_call_for_secrets_gets_the_expected_response(
+    javascript: JavaScriptClient, one_secret: None, call: Call
+) -> None:
     response = javascript.call(call.method, **call.arguments)
     assert (response.status, response.body) == (call.status, call.response)
 
 
 @pytest.mark.parametrize("method", ["secret_get", "secret_delete"])
-def test_missing_secret(javascript: JavaScriptClient, one_secret: None, method: str) -> None:
+def test_missing_secret_is_not_found(javascript: JavaScriptClient, one_secret: None, method: str) -> None:
     with pytest.raises(ClientError) as raised:
         javascript.call(method, id=NEW)
     assert (raised.value.status, raised.value.exception) == (404, "ResponseError")
@@ -61,8 +63,8 @@ def test_null_is_sent(javascript: JavaScriptClient, prepared_service: Service) -
     assert (connector["error"], connector["status"], connector["index_name"]) == (None, "connected", None)
 
 
-# By whether the request has a body. Without one the client accepts plain text too, and a list says nothing to
-# Elasticsearch, which then goes by the type of the body, sent or not.
+# Response types by whether the request has a body. Without one, the client also accepts plain text; Elasticsearch ignores
+# an Accept header that is a list, and uses the Content-Type, even without a body.
 TYPES = {
     "8": {True: "application/vnd.elasticsearch+json;compatible-with=8", False: "application/json"},
     "9": {
@@ -72,7 +74,7 @@ TYPES = {
 }
 
 
-def test_answer_is_elasticsearchs(
+def test_response_has_the_headers_of_elasticsearch(
     request: pytest.FixtureRequest, javascript: JavaScriptClient, prepared_service: Service
 ) -> None:
     types = TYPES[request.node.callspec.params["javascript"]]
@@ -89,7 +91,7 @@ def test_answer_is_elasticsearchs(
         assert response.headers["x-opaque-id"] == "from node"
 
 
-def test_bodies_may_be_compressed(
+def test_bodies_can_be_compressed(
     javascript: JavaScriptClient, prepared_service: Service, elasticsearch: Elasticsearch
 ) -> None:
     arguments = {"connector_sync_job_id": JOB, "worker_hostname": "worker-1", "sync_cursor": CURSOR}
@@ -102,7 +104,7 @@ def test_bodies_may_be_compressed(
     assert response.body["connector"]["sync_cursor"] == CURSOR
 
 
-def test_503_is_repeated_and_then_shown(
+def test_503_is_retried_and_then_raised(
     request: pytest.FixtureRequest, javascript: JavaScriptClient, without_elasticsearch: Service
 ) -> None:
     opaque_id = request.node.name

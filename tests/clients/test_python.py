@@ -1,4 +1,4 @@
-"""elasticsearch-py beyond its methods: exceptions, answers with their headers, compression, repetition."""
+"""elasticsearch-py: exceptions, response headers, compression and retries."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.clients.calls import CONNECTOR, JOB, RUNNING
 from tests.clients.official_clients import logged_statuses
 from tests.service import Service
 
-# By itself the client says before each request that these methods are no stable part of it yet.
+# The client warns before each request that these methods are not yet stable.
 pytestmark = pytest.mark.filterwarnings("ignore::elasticsearch.exceptions.GeneralAvailabilityWarning")
 
 MAJOR = elasticsearch_py.__version__[0]
@@ -32,7 +32,7 @@ CURSOR = {"pages": [{"token": "é" * 50, "number": number} for number in range(2
 
 
 class Call:
-    """Calls of `client.connector` that return when they are done, whichever client it is."""
+    """Calls of `client.connector` that return when they are done, for the sync and the async client."""
 
     def __init__(self, asynchronous: bool) -> None:
         self.kind = AsyncElasticsearch if asynchronous else Elasticsearch
@@ -62,7 +62,7 @@ def call(request: pytest.FixtureRequest) -> Iterator[Call]:
     made.close()
 
 
-def test_not_found(call: Call, prepared_service: Service) -> None:
+def test_not_found_error(call: Call, prepared_service: Service) -> None:
     client = call.client(prepared_service.url)
     with pytest.raises(NotFoundError) as raised:
         call(client, "sync_job_get", connector_sync_job_id="gone")
@@ -74,7 +74,7 @@ def test_not_found(call: Call, prepared_service: Service) -> None:
     assert str(error) == "NotFoundError(404, 'resource_not_found_exception', 'gone')"
 
 
-def test_bad_request(call: Call, prepared_service: Service) -> None:
+def test_bad_request_error(call: Call, prepared_service: Service) -> None:
     client = call.client(prepared_service.url)
     with pytest.raises(BadRequestError) as raised:
         call(client, "sync_job_error", connector_sync_job_id=JOB, error="Oops")
@@ -83,11 +83,11 @@ def test_bad_request(call: Call, prepared_service: Service) -> None:
         "Such a ConnectorSyncStatus transition is not supported by the Connector Protocol."
     )
     assert (raised.value.status_code, raised.value.error) == (400, "status_exception")
-    # The client repeats the cause, which has the same reason.
+    # The client appends the cause, which has the same reason.
     assert str(raised.value) == f"BadRequestError(400, 'status_exception', {reason!r}, {reason})"
 
 
-def test_conflict(call: Call, prepared_service: Service) -> None:
+def test_conflict_error(call: Call, prepared_service: Service) -> None:
     client = call.client(prepared_service.url)
     call(client, "sync_job_claim", connector_sync_job_id=JOB, worker_hostname="worker-1")
     with pytest.raises(ConflictError) as raised:
@@ -101,13 +101,13 @@ def test_conflict(call: Call, prepared_service: Service) -> None:
     assert f"'Sync job [{JOB}] is finished with status [error] and takes no more" in str(raised.value)
 
 
-def test_error_that_is_asked_for_is_an_answer(call: Call, prepared_service: Service) -> None:
+def test_ignored_error_status_is_returned_as_a_response(call: Call, prepared_service: Service) -> None:
     client = call.client(prepared_service.url).options(ignore_status=[404, 409])
     response = call(client, "get", connector_id="gone")
     assert (response.meta.status, response["error"]["reason"]) == (404, "connector [gone] not found")
 
 
-def test_answer_is_elasticsearchs(call: Call, prepared_service: Service) -> None:
+def test_response_has_the_headers_of_elasticsearch(call: Call, prepared_service: Service) -> None:
     client = call.client(prepared_service.url).options(opaque_id="worker-1 at work")
     response = call(client, "sync_job_get", connector_sync_job_id=JOB)
     assert isinstance(response, ObjectApiResponse)
@@ -122,7 +122,7 @@ def test_answer_is_elasticsearchs(call: Call, prepared_service: Service) -> None
     assert made.meta.status == 201
 
 
-def test_error_is_elasticsearchs(call: Call, prepared_service: Service) -> None:
+def test_error_has_the_headers_of_elasticsearch(call: Call, prepared_service: Service) -> None:
     client = call.client(prepared_service.url).options(opaque_id="worker-1 at work")
     with pytest.raises(NotFoundError) as raised:
         call(client, "check_in", connector_id="gone")
@@ -132,7 +132,7 @@ def test_error_is_elasticsearchs(call: Call, prepared_service: Service) -> None:
     assert headers["x-opaque-id"] == "worker-1 at work"
 
 
-def test_answers_can_be_filtered(call: Call, prepared_service: Service) -> None:
+def test_responses_can_be_filtered(call: Call, prepared_service: Service) -> None:
     client = call.client(prepared_service.url)
     response = call(client, "sync_job_list", filter_path=["count", "results.id"])
     assert response.body == {"count": 2, "results": [{"id": JOB}, {"id": RUNNING}]}
@@ -143,8 +143,8 @@ def test_answers_can_be_filtered(call: Call, prepared_service: Service) -> None:
     assert not response.body.keys() & {"configuration", "filtering", "scheduling"}
 
 
-def test_null_travels_in_a_body(call: Call, prepared_service: Service) -> None:
-    """Arguments that are `None` are left out by the client."""
+def test_null_can_be_sent_in_a_body(call: Call, prepared_service: Service) -> None:
+    """The client omits arguments that are `None`."""
     client = call.client(prepared_service.url)
     call(client, "update_error", connector_id=CONNECTOR, error="Broken")
     call(client, "update_error", connector_id=CONNECTOR, body={"error": None})
@@ -153,7 +153,7 @@ def test_null_travels_in_a_body(call: Call, prepared_service: Service) -> None:
     assert (connector["error"], connector["status"], connector["index_name"]) == (None, "connected", None)
 
 
-def test_bodies_may_be_compressed(
+def test_bodies_can_be_compressed(
     call: Call, prepared_service: Service, elasticsearch: Elasticsearch
 ) -> None:
     client = call.client(prepared_service.url, http_compress=True)
@@ -167,7 +167,7 @@ def test_bodies_may_be_compressed(
         call(client, "sync_job_claim", **arguments | {"worker_hostname": "worker-2"})
 
 
-def test_one_of_many_concurrent_claims_wins(prepared_service: Service) -> None:
+def test_concurrent_claims_have_one_winner(prepared_service: Service) -> None:
     names = [f"worker-{number}" for number in range(10)]
 
     async def claim_at_once() -> list[Any]:
@@ -187,7 +187,7 @@ def test_one_of_many_concurrent_claims_wins(prepared_service: Service) -> None:
     assert all(f"was claimed by [{winner}]" in str(result) for result in losers)
 
 
-def test_503_is_repeated_and_then_shown(
+def test_503_is_retried_and_then_raised(
     request: pytest.FixtureRequest, call: Call, without_elasticsearch: Service
 ) -> None:
     opaque_id = request.node.name
@@ -200,7 +200,7 @@ def test_503_is_repeated_and_then_shown(
     assert logged_statuses(without_elasticsearch, opaque_id) == [503] * 3
 
 
-def test_503_of_one_replica_is_mended_by_another(
+def test_503_of_one_replica_is_retried_with_another(
     request: pytest.FixtureRequest, call: Call, without_elasticsearch: Service, prepared_service: Service
 ) -> None:
     opaque_id = request.node.name
