@@ -13,7 +13,7 @@ from scripts.elasticsearch.container import image
 from scripts.offline.base_image import BASE, BUILDER
 from tests.environment import skip_or_fail
 
-# Before testcontainers is imported: a daemon beside us publishes its ports here, also if we are in a container.
+# Set before testcontainers is imported: in a container, too, the ports that the Docker daemon publishes are on this host.
 if Path("/.dockerenv").exists():
     os.environ.setdefault("TESTCONTAINERS_CONNECTION_MODE", "docker_host")
 
@@ -59,7 +59,7 @@ def elasticsearch_image(daemon: docker.DockerClient) -> str:
 
 @pytest.fixture(scope="session")
 def service_image(daemon: docker.DockerClient) -> str:
-    """The image that the Dockerfile builds; on the local bases where `make base-image` has made them."""
+    """The image that the Dockerfile builds, with the local base images of `make base-image` if there are any."""
     command = ["docker", "build", "--tag", SERVICE_IMAGE, f"--build-arg=ELASTICSEARCH_MAJOR={MAJOR}"]
     if daemon.images.list(BUILDER):
         command += [f"--build-arg=BASE={BASE}", f"--build-arg=BUILDER={BUILDER}"]

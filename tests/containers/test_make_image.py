@@ -1,4 +1,4 @@
-"""`make image`, as the README says it, where `make base-image` has made its bases."""
+"""`make image`, as documented in the README, with the base images of `make base-image`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.make_run import OUR_VARIABLES
 from tests.service import REPOSITORY
 
 
-def test_local_base_has_the_python_of_the_dockerfiles_own(daemon):
+def test_local_base_image_has_the_python_of_the_dockerfile(daemon):
     if not daemon.images.list(BUILDER):
         skip_or_fail(f"There is no image {BUILDER} (`make base-image`)")
     wanted = re.search(r"^ARG BASE=python:(\d+\.\d+)", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE)
@@ -22,7 +22,7 @@ def test_local_base_has_the_python_of_the_dockerfiles_own(daemon):
         skip_or_fail(f"{BUILDER} has {found.strip()}; its packages are of another release")
 
 
-def test_it_builds_the_image_of_that_name(daemon):
+def test_make_image_builds_the_documented_image(daemon):
     if not daemon.images.list(BUILDER):
         skip_or_fail(f"There is no image {BUILDER} (`make base-image`)")
     somebodys = daemon.images.list("connector-sync-service:latest")

@@ -1,4 +1,4 @@
-"""What operators find in the logs on a bad day: one id through both, and no secrets."""
+"""Logs for operators: one request id in the logs of service and Elasticsearch, and no secrets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def lines(service: Service, request_id: str) -> list[dict]:
     return [entry for entry in entries if entry.get("request_id") == request_id]
 
 
-def test_one_id_from_the_request_to_elasticsearchs_own_log(killable_node, surviving_service) -> None:
+def test_request_id_is_in_the_log_of_elasticsearch(killable_node, surviving_service) -> None:
     with Elasticsearch(killable_node.url) as client:
         threshold = {"index.search.slowlog.threshold.query.trace": "0ms"}
         client.indices.put_settings(index=SYNC_JOBS.alias, settings=threshold)
@@ -44,14 +44,14 @@ def test_request_without_an_id_gets_one_that_is_not_echoed(surviving_service) ->
     assert len(line["request_id"]) == 16
 
 
-def test_id_cannot_forge_a_log_line(surviving_service) -> None:
+def test_opaque_id_cannot_forge_a_log_line(surviving_service) -> None:
     forged = 'x", "event": "forged'
     surviving_service.http.get("/_connector/_sync_job/forging", headers={"X-Opaque-Id": forged})
     assert all(json.loads(line)["event"] != "forged" for line in surviving_service.log().splitlines())
     assert not lines(surviving_service, forged)
 
 
-def test_no_secret_is_logged_when_elasticsearch_refuses_a_document(surviving_service) -> None:
+def test_secret_in_a_document_that_elasticsearch_refuses_is_not_logged(surviving_service) -> None:
     surviving_service.http.put(
         "/_connector/c", json={"name": "c", "index_name": "search-c", "service_type": "mysql"}
     )

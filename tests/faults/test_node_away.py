@@ -1,4 +1,4 @@
-"""Elasticsearch dies, hangs, refuses, loses its indices: what clients see meanwhile, and that it passes by itself."""
+"""Elasticsearch is killed, hangs, refuses requests or loses its indices: responses meanwhile, and automatic recovery."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def assert_unavailable(response) -> None:
 
 
 class Writer(threading.Thread):
-    """Creates and claims jobs until told to stop; remembers what was acknowledged, and every other answer."""
+    """Creates and claims jobs until it is stopped; records acknowledged jobs, and every response that is an error."""
 
     def __init__(self, url: str, name: str, stop: threading.Event) -> None:
         super().__init__(name=name)
@@ -62,7 +62,7 @@ class Writer(threading.Thread):
 
 
 @pytest.mark.timeout(240)
-def test_every_acknowledged_write_survives_a_killed_node(killable_node, surviving_service) -> None:
+def test_acknowledged_writes_survive_a_killed_node(killable_node, surviving_service) -> None:
     assert surviving_service.http.put("/_connector/c", json=CONNECTOR).status_code in (200, 201)
     stop = threading.Event()
     writers = [Writer(surviving_service.url, f"worker-{number}", stop) for number in range(8)]
@@ -105,7 +105,7 @@ def paused(pid: int) -> Iterator[None]:
         os.killpg(pid, signal.SIGCONT)
 
 
-def test_node_that_hangs_costs_no_more_than_the_timeout(killable_node, surviving_service) -> None:
+def test_request_to_a_hanging_node_ends_at_the_timeout(killable_node, surviving_service) -> None:
     surviving_service.http.put("/_connector/c", json=CONNECTOR)
     with paused(killable_node.pid):
         responses = [
@@ -120,8 +120,8 @@ def test_node_that_hangs_costs_no_more_than_the_timeout(killable_node, surviving
     assert surviving_service.http.post("/_connector/_sync_job", json={"id": "c"}).status_code == 201
 
 
-def test_no_thread_stays_behind_when_the_node_hangs(killable_node, surviving_service) -> None:
-    """More requests than the service has threads; afterwards all threads are free again."""
+def test_threads_are_free_again_after_a_hanging_node(killable_node, surviving_service) -> None:
+    """There are more requests than threads; afterwards all threads are free again."""
     clients = [Http(surviving_service.url) for _ in range(80)]
 
     def statuses() -> set[int]:
@@ -142,8 +142,8 @@ def client(killable_node) -> Iterator[Elasticsearch]:
         yield client
 
 
-def test_too_many_requests_pass_through(surviving_service, client) -> None:
-    """A full disk: Elasticsearch blocks the index, and says so with 429."""
+def test_429_of_elasticsearch_is_passed_on(surviving_service, client) -> None:
+    """If the disk is full, Elasticsearch blocks the index and responds with 429."""
     surviving_service.http.put("/_connector/c", json=CONNECTOR)
     block = "index.blocks.read_only_allow_delete"
     client.indices.put_settings(index=SYNC_JOBS.alias, settings={block: True})
@@ -155,10 +155,10 @@ def test_too_many_requests_pass_through(surviving_service, client) -> None:
         client.indices.put_settings(index=SYNC_JOBS.alias, settings={block: None})
 
 
-def test_request_too_long_for_elasticsearch_is_told_so_at_once(
+def test_request_too_long_for_elasticsearch_is_413_without_a_retry(
     killable_node, surviving_service, client
 ) -> None:
-    """Elasticsearch answers 413 with nothing in it. It is sent once: a megabyte more would not be taken either."""
+    """Elasticsearch responds with an empty 413. The request is not retried, since it would fail again."""
     surviving_service.http.put("/_connector/c", json=CONNECTOR)
     job = surviving_service.http.post("/_connector/_sync_job", json={"id": "c"}).json()["id"]
     claim = {"worker_hostname": "w", "sync_cursor": {"a": "x" * 2**20}}
@@ -180,7 +180,7 @@ def test_request_too_long_for_elasticsearch_is_told_so_at_once(
     assert client.get(index=SYNC_JOBS.alias, id=job)["_source"]["status"] == "pending"
 
 
-def test_deleted_indices_come_back_with_the_next_write(surviving_service: Service, client) -> None:
+def test_deleted_indices_are_created_again_with_the_next_write(surviving_service: Service, client) -> None:
     client.indices.delete(index=[definition.name for definition in DEFINITIONS])
     assert surviving_service.http.get("/_connector/_sync_job").json() == {"count": 0, "results": []}
     missing = surviving_service.http.post("/_connector/_sync_job", json={"id": "c"})
@@ -198,7 +198,7 @@ def test_deleted_indices_come_back_with_the_next_write(surviving_service: Servic
     )
 
 
-def test_service_starts_before_its_node(killable_node) -> None:
+def test_service_can_start_before_its_node(killable_node) -> None:
     killable_node.stop()
     with Service(killable_node.url, ELASTICSEARCH_TIMEOUT="2") as early:
         assert early.http.get("/healthz").status_code == 200

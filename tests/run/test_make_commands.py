@@ -1,4 +1,4 @@
-"""The commands that the README names beside `make run`, run as they stand there."""
+"""The other make commands of the README, run as documented."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.service import REPOSITORY, Service
 
 
 def make(*arguments: str, **environment: str) -> str:
-    """What the command prints on standard output; it must succeed."""
+    """Run a make command, which must succeed; returns its standard output."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(OUR_VARIABLES)}
     if major := os.environ.get("ELASTICSEARCH_MAJOR"):
         inherited["ELASTICSEARCH_MAJOR"] = major
@@ -37,7 +37,7 @@ def test_help_lists_every_command() -> None:
 
 
 def test_key_of_secrets_is_rotated_as_documented(node_url, elasticsearch) -> None:
-    # Others on this node are under keys that nobody has any more.
+    # Other tests have left secrets on this node whose keys are gone.
     elasticsearch.indices.delete(index=SECRETS.name, ignore_unavailable=True)
     old, new = (make("secrets-key").removesuffix("\n") for _ in range(2))
     assert old != new

@@ -1,4 +1,4 @@
-"""The life of `make run`: what it starts is there when it says so, and gone when it ends, however it ends."""
+"""`make run`: its processes are ready when it says so, and gone however it ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONNECTOR = {"name": "Kept", "index_name": "search-kept", "service_type": "mysql
 
 
 class First(NamedTuple):
-    """A run that has ended, all that it had started, its data, and the id of a job in it."""
+    """A run that has ended: its process, all processes it had started, its data, and the id of a job."""
 
     make: Run
     family: dict[int, str]
@@ -34,7 +34,7 @@ class First(NamedTuple):
 
 
 def half_a_request(port: int) -> http.client.HTTPConnection:
-    """A create whose body is half sent: the service has begun with it and waits for the rest."""
+    """A request whose body is half sent: the service has started to read it and waits for the rest."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.putrequest("PUT", "/_connector/under-way")
     connection.putheader("Content-Type", "application/json")
@@ -44,7 +44,7 @@ def half_a_request(port: int) -> http.client.HTTPConnection:
     return connection
 
 
-def test_ctrl_c_answers_the_request_under_way_and_then_ends_service_and_node(run):
+def test_ctrl_c_completes_the_running_request_and_then_ends_service_and_node(run):
     make = run(["make", "run"])
     make.wait_for(READY)
     assert f"curl -X PUT http://127.0.0.1:{make.port}/_connector/my-connector" in make.output
@@ -52,7 +52,7 @@ def test_ctrl_c_answers_the_request_under_way_and_then_ends_service_and_node(run
     assert any("gunicorn" in command for command in family.values())
     assert any("org.elasticsearch.bootstrap" in command for command in family.values())
     with closing(half_a_request(make.port)) as connection:
-        os.killpg(make.process.pid, signal.SIGINT)  # to the whole group, as a terminal does it
+        os.killpg(make.process.pid, signal.SIGINT)  # to the process group, as a terminal does
         make.wait_for("Stopping")
         time.sleep(1)
         connection.send(b'Mine"    }')
@@ -66,7 +66,7 @@ def test_ctrl_c_answers_the_request_under_way_and_then_ends_service_and_node(run
 
 @pytest.fixture(scope="module")
 def first() -> Iterator[First]:
-    """A `make run` that was given some documents, and ended with SIGTERM."""
+    """A `make run` with some documents that was ended with SIGTERM."""
     with new_home() as home:
         make = Run(["make", "run"], home, SECRETS_KEYS="")
         make.wait_for(READY)
@@ -83,8 +83,8 @@ def first() -> Iterator[First]:
 
 
 @pytest.mark.timeout(300)
-def test_sigterm_ends_everything(first):
-    # Its start takes longer than the pause between two signs of life.
+def test_sigterm_ends_all_processes(first):
+    # The start takes longer than the interval of the progress messages.
     assert re.search(
         r"Starting Elasticsearch \S+; its data stays in \S+\n(  starting, \d+ s\n)+Elasticsearch",
         first.make.output,
@@ -94,7 +94,7 @@ def test_sigterm_ends_everything(first):
 
 
 @pytest.mark.timeout(300)
-def test_its_own_elasticsearch_gets_a_key_for_secrets_that_is_kept(first, monkeypatch):
+def test_embedded_node_gets_a_key_for_secrets_that_is_kept(first, monkeypatch):
     [file] = first.home.rglob("secrets.key")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert first.make.output.count(f"Secrets are encrypted with the key in {file}\n") == 1
@@ -103,7 +103,7 @@ def test_its_own_elasticsearch_gets_a_key_for_secrets_that_is_kept(first, monkey
     assert len(settings.load().secrets_keys) == 1
 
 
-def test_named_cluster_gets_no_key(run, node_url):
+def test_configured_cluster_gets_no_key(run, node_url):
     supervisor = run(SUPERVISOR, SECRETS_KEYS="", ELASTICSEARCH_URL=node_url)
     supervisor.wait_for(READY)
     http = Http(f"http://127.0.0.1:{supervisor.port}")
@@ -116,7 +116,7 @@ def test_named_cluster_gets_no_key(run, node_url):
 
 
 @pytest.mark.timeout(300)  # two starts of a node
-def test_next_run_has_the_data_and_nothing_is_left_when_make_is_killed(first):
+def test_data_is_kept_for_the_next_run_and_killing_make_ends_all_processes(first):
     make = Run(["make", "run"], first.home)
     try:
         make.wait_for(READY)
@@ -133,7 +133,7 @@ def test_next_run_has_the_data_and_nothing_is_left_when_make_is_killed(first):
     make.end()
 
 
-def test_nothing_is_left_when_the_supervisor_is_killed(run):
+def test_killing_the_supervisor_ends_all_processes(run):
     supervisor = run(SUPERVISOR)
     supervisor.wait_for(READY)
     family = supervisor.family()
@@ -145,7 +145,7 @@ def test_nothing_is_left_when_the_supervisor_is_killed(run):
     supervisor.end()
 
 
-def test_node_that_dies_ends_the_service(run):
+def test_death_of_the_node_ends_the_service(run):
     supervisor = run(SUPERVISOR)
     supervisor.wait_for(READY)
     family = supervisor.family()
@@ -158,7 +158,7 @@ def test_node_that_dies_ends_the_service(run):
     assert_gone(family)
 
 
-def test_port_that_is_taken_is_told_before_anything_is_started(run):
+def test_used_port_is_reported_before_anything_is_started(run):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         supervisor = run(SUPERVISOR, PORT=str(taken.getsockname()[1]))
         assert supervisor.end() == 1
@@ -166,20 +166,20 @@ def test_port_that_is_taken_is_told_before_anything_is_started(run):
     assert len(supervisor.output.splitlines()) == 1
 
 
-def test_service_that_ends_by_itself_ends_all_with_its_status(run):
+def test_service_that_ends_by_itself_ends_the_run_with_its_status(run):
     supervisor = run(SUPERVISOR, ELASTICSEARCH_URL="http://127.0.0.1:9", GUNICORN_CMD_ARGS="--no-such-option")
     assert supervisor.end() == 2
     assert "The service ended by itself with status 2" in supervisor.output
 
 
-def test_setting_that_cannot_be_is_one_sentence(run):
+def test_invalid_setting_is_a_one_line_error(run):
     supervisor = run(SUPERVISOR, WORKERS="many")
     assert supervisor.end() == 1
     assert "WORKERS" in supervisor.output
     assert len(supervisor.output.splitlines()) == 1
 
 
-def test_named_cluster_is_the_only_one_tried(run):
+def test_configured_cluster_is_the_only_source(run):
     supervisor = run(SUPERVISOR, ELASTICSEARCH_URL="http://127.0.0.1:9")
     supervisor.wait_for("Not ready yet")
     assert not any("org.elasticsearch" in command for command in supervisor.family().values())
