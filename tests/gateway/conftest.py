@@ -1,4 +1,4 @@
-"""The gateway: real nginx, before servers that keep what arrives, and before the service and Elasticsearch."""
+"""The gateway: real nginx in front of recording servers, and in front of the service and Elasticsearch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def recorders() -> Iterator[tuple[Recorder, Recorder]]:
 
 @pytest.fixture(scope="session")
 def gateway_port(nginx: str, recorders: tuple[Recorder, Recorder]) -> Iterator[int]:
-    """The port of a gateway before the two recorders."""
+    """The port of a gateway in front of the two recorders."""
     elasticsearch, connectors = recorders
     port = free_port()
     with Gateway("127.0.0.1", port, connectors.url, elasticsearch.url):
@@ -42,7 +42,7 @@ def gateway_port(nginx: str, recorders: tuple[Recorder, Recorder]) -> Iterator[i
 
 @pytest.fixture
 def both_recorders(recorders: tuple[Recorder, Recorder]) -> tuple[Recorder, Recorder]:
-    """Recorders to which nothing has come yet."""
+    """Both recorders, without any recorded requests."""
     for recorder in recorders:
         recorder.forget()
     return recorders
@@ -50,19 +50,19 @@ def both_recorders(recorders: tuple[Recorder, Recorder]) -> tuple[Recorder, Reco
 
 @pytest.fixture
 def elasticsearch_recorder(both_recorders: tuple[Recorder, Recorder]) -> Recorder:
-    """The one that plays Elasticsearch."""
+    """The recorder in the place of Elasticsearch."""
     return both_recorders[0]
 
 
 @pytest.fixture
 def service_recorder(both_recorders: tuple[Recorder, Recorder]) -> Recorder:
-    """The one that plays the service."""
+    """The recorder in the place of the service."""
     return both_recorders[1]
 
 
 @pytest.fixture(scope="session")
 def gateway_url(nginx: str, running_service: Service, node_url: str) -> Iterator[str]:
-    """The address of a gateway before the running service and its Elasticsearch."""
+    """The URL of a gateway in front of the running service and its Elasticsearch."""
     port = free_port()
     with Gateway("127.0.0.1", port, running_service.url, node_url):
         yield f"http://127.0.0.1:{port}"
@@ -70,7 +70,7 @@ def gateway_url(nginx: str, running_service: Service, node_url: str) -> Iterator
 
 @pytest.fixture
 def gateway_http(gateway_url: str, running_service: Service, elasticsearch: Elasticsearch) -> Iterator[Http]:
-    """Requests through that gateway; there are no documents yet, not even some that no search has seen."""
+    """An HTTP client of that gateway. There are no documents, not even ones that searches do not see yet."""
     running_service.wait_until_ready()
     empty(elasticsearch)
     elasticsearch.indices.refresh(index=ALIASES)

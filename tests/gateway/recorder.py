@@ -1,4 +1,4 @@
-"""A server behind the gateway that keeps what arrives, byte for byte, and answers what it is told to."""
+"""A server behind the gateway that records requests unchanged and sends the responses that a test chooses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import BinaryIO, Self
 
 @dataclass(frozen=True)
 class Arrived:
-    """One request as it arrived."""
+    """A request as it arrived."""
 
     connection: int
     method: str
@@ -25,13 +25,13 @@ class Arrived:
 
 
 def http_response(status: str = "200 OK", body: bytes = b"{}", *headers: str) -> bytes:
-    """A whole answer on the wire."""
+    """The bytes of a complete HTTP response."""
     head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join([*head, "", ""]).encode("latin-1") + body
 
 
 class Recorder:
-    """An HTTP server of the bare minimum. `answer` makes the bytes of each answer; None: hang up instead."""
+    """A minimal HTTP server. `respond` returns the bytes of each response, or None to close the connection."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -44,7 +44,7 @@ class Recorder:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew: no request has arrived, and each one is answered with the name of this server."""
+        """Remove all recorded requests; from now on, respond with the name of this server."""
         self.requests.clear()
         self.started.clear()
         self.respond = lambda _arrived, _connection: http_response(body=self.name.encode())

@@ -1,4 +1,4 @@
-"""The gateway chooses by the target as it was sent, and changes nothing in either direction."""
+"""The gateway routes by the request target as sent, and changes nothing in either direction."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ VENDOR = "application/vnd.elasticsearch+json; compatible-with=8"
 
 
 class Raw:
-    """One connection to the gateway, on which a test writes and reads what it likes."""
+    """One connection to the gateway, for raw requests and responses."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
@@ -58,7 +58,7 @@ class Raw:
         return self._stream.read(count)
 
     def response(self) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Read a whole answer that says its length."""
+        """Read a complete response with a Content-Length."""
         status, headers = self.head()
         return status, headers, self.read(int(dict(headers)["Content-Length"]))
 
@@ -74,7 +74,7 @@ def raw(gateway_port: int) -> Iterator[Raw]:
     connection.close()
 
 
-# Who gets it
+# --- Routing ---
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def raw(gateway_port: int) -> Iterator[Raw]:
         ("/i/_doc/" + "x" * 8192, "elasticsearch"),
     ],
 )
-def test_target_as_it_was_sent_decides_and_arrives(raw, both_recorders, target, name) -> None:
-    """Elasticsearch takes `/%5Fconnector`, `//_connector` and `/x/../_connector` for anything but its Connector API."""
+def test_request_target_as_sent_is_routed_and_arrives_unchanged(raw, both_recorders, target, name) -> None:
+    """For Elasticsearch, `/%5Fconnector`, `//_connector` and `/x/../_connector` are not its Connector API."""
     raw.send("GET", target)
     status, _, body = raw.response()
     arrived = {recorder.name: [each.target for each in recorder.requests] for recorder in both_recorders}
@@ -135,18 +135,18 @@ def test_target_as_it_was_sent_decides_and_arrives(raw, both_recorders, target, 
 
 
 @pytest.mark.parametrize("target", ["/_connector/x", "/x"])
-def test_absolute_target_is_chosen_by_its_path(raw, both_recorders, target) -> None:
+def test_absolute_target_is_routed_by_its_path(raw, both_recorders, target) -> None:
     raw.send("GET", f"http://elsewhere{target}")
     assert raw.response()[2] == (b"connectors" if "_connector" in target else b"elasticsearch")
     assert [each.target for recorder in both_recorders for each in recorder.requests] == [target]
 
 
-# What arrives
+# --- Requests ---
 
 
 @pytest.mark.parametrize("target", ["/_connector/c/_check_in", "/.elastic-connectors/_update/c"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
-def test_request_arrives_as_it_was_sent(raw, both_recorders, method, target) -> None:
+def test_request_arrives_unchanged(raw, both_recorders, method, target) -> None:
     headers = [
         "Authorization: ApiKey dGhlOmtleQ==",
         f"Accept: {VENDOR}",
@@ -172,8 +172,8 @@ def test_request_arrives_as_it_was_sent(raw, both_recorders, method, target) -> 
     assert (arrived.method, arrived.body) == (method, b"{}")
 
 
-def test_put_without_a_body_says_so(raw, service_recorder) -> None:
-    """As the worker's client sends it."""
+def test_put_without_a_body_keeps_its_headers(raw, service_recorder) -> None:
+    """As the HTTP client of the worker sends it."""
     raw.send("PUT", "/_connector/c/_check_in", "Content-Type: application/octet-stream", "Content-Length: 0")
     assert raw.response()[0] == 200
     assert sorted(service_recorder.requests[0].headers) == [
@@ -192,7 +192,7 @@ def test_chunked_body_arrives_chunked(raw, elasticsearch_recorder) -> None:
     assert elasticsearch_recorder.requests[0].all_of("Transfer-Encoding") == ["chunked"]
 
 
-def test_large_body_passes_in_both_directions(raw, elasticsearch_recorder) -> None:
+def test_large_bodies_pass_in_both_directions(raw, elasticsearch_recorder) -> None:
     sent, returned = os.urandom(24 * MIB), os.urandom(24 * MIB)
     elasticsearch_recorder.respond = lambda _arrived, _connection: http_response("200 OK", returned)
     raw.send("PUT", "/_bulk?pipeline=p", f"Content-Length: {len(sent)}", body=sent)
@@ -200,8 +200,8 @@ def test_large_body_passes_in_both_directions(raw, elasticsearch_recorder) -> No
     assert hashlib.sha256(elasticsearch_recorder.requests[0].body).digest() == hashlib.sha256(sent).digest()
 
 
-def test_body_is_passed_on_while_it_comes(raw, elasticsearch_recorder) -> None:
-    """A gateway that waited for the whole of it would keep it in memory or on the disk."""
+def test_request_body_is_streamed(raw, elasticsearch_recorder) -> None:
+    """A gateway that buffered the whole body would keep it in memory or on disk."""
     raw.send("PUT", "/_bulk", "Content-Length: 4", body=b"a\n")
     assert elasticsearch_recorder.started.wait(10)
     raw.socket.sendall(b"b\n")
@@ -209,7 +209,7 @@ def test_body_is_passed_on_while_it_comes(raw, elasticsearch_recorder) -> None:
     assert elasticsearch_recorder.requests[0].body == b"a\nb\n"
 
 
-def test_client_that_asks_first_is_told_to_go_on(raw, elasticsearch_recorder) -> None:
+def test_expect_100_continue_is_supported(raw, elasticsearch_recorder) -> None:
     raw.send("PUT", "/_bulk", "Content-Length: 2", "Expect: 100-continue")
     assert raw.head()[0] == 100
     raw.socket.sendall(b"a\n")
@@ -217,8 +217,8 @@ def test_client_that_asks_first_is_told_to_go_on(raw, elasticsearch_recorder) ->
     assert elasticsearch_recorder.requests[0].body == b"a\n"
 
 
-def test_connections_are_kept_on_both_sides(raw, both_recorders) -> None:
-    """However often they are used: nginx by itself ends them after a thousand requests, Elasticsearch never."""
+def test_connections_are_kept_open_on_both_sides(raw, both_recorders) -> None:
+    """By default, nginx closes a connection after a thousand requests; Elasticsearch never does."""
     for _ in range(1100):
         for target in ("/_connector/x", "/x"):
             raw.send("GET", target)
@@ -227,7 +227,7 @@ def test_connections_are_kept_on_both_sides(raw, both_recorders) -> None:
         assert len({each.connection for each in recorder.requests}) == 1
 
 
-# What returns
+# --- Responses ---
 
 RESPONSES = [
     ("200 OK", b'{"a":1}', ["Content-Type: application/json", "X-Elastic-Product: Elasticsearch"]),
@@ -260,7 +260,7 @@ RESPONSES = [
 
 @pytest.mark.parametrize("target", ["/_connector/c", "/i/_doc/1"])
 @pytest.mark.parametrize(("status", "body", "headers"), RESPONSES)
-def test_answer_returns_as_it_was_given(raw, both_recorders, target, status, body, headers) -> None:
+def test_response_is_passed_on_unchanged(raw, both_recorders, target, status, body, headers) -> None:
     for recorder in both_recorders:
         recorder.respond = lambda _arrived, _connection: http_response(status, body, *headers)
     raw.send("GET", target, "Accept-Encoding: gzip")
@@ -270,11 +270,11 @@ def test_answer_returns_as_it_was_given(raw, both_recorders, target, status, bod
     assert (code, returned_body) == (int(status[:3]), body)
 
 
-def test_answer_to_head_has_the_length_and_no_body(raw, elasticsearch_recorder) -> None:
+def test_response_to_head_has_the_length_and_no_body(raw, elasticsearch_recorder) -> None:
     elasticsearch_recorder.respond = lambda _arrived, _connection: http_response().replace(
         b"th: 2\r\n", b"th: 574\r\n"
     )[:-2]
-    for _ in range(2):  # the second would find the body of the first
+    for _ in range(2):  # a body in the first response would break the second
         raw.send("HEAD", "/search-e2e")
         status, headers = raw.head()
         assert (status, dict(headers)["Content-Length"]) == (200, "574")
@@ -289,8 +289,8 @@ def test_answer_to_head_has_the_length_and_no_body(raw, elasticsearch_recorder) 
     ],
     ids=["chunked", "length"],
 )
-def test_answer_is_passed_on_while_it_comes(raw, elasticsearch_recorder, header, parts, end) -> None:
-    """Streamed answers of Elasticsearch say something long before they end."""
+def test_response_body_is_streamed(raw, elasticsearch_recorder, header, parts, end) -> None:
+    """As for streamed responses of Elasticsearch, whose first part comes long before the end."""
     go_on = threading.Semaphore(0)
 
     def respond(_arrived: Arrived, connection: socket.socket) -> bytes:
@@ -309,7 +309,7 @@ def test_answer_is_passed_on_while_it_comes(raw, elasticsearch_recorder, header,
     assert raw.read(len(end)) == end
 
 
-# What the gateway says itself
+# --- Errors of the gateway ---
 
 
 UNREADABLE = envelope(400, "illegal_argument_exception", "The gateway cannot read the request.")
@@ -328,7 +328,7 @@ UNREADABLE = envelope(400, "illegal_argument_exception", "The gateway cannot rea
     ],
     ids=["above the root", "zero byte", "method", "long target", "long header", "two hosts", "no length"],
 )
-def test_what_cannot_be_read_is_refused_as_elasticsearch_refuses(
+def test_malformed_request_is_refused_with_an_error_envelope(
     raw, both_recorders, method, target, header
 ) -> None:
     raw.send(method, target, header)
@@ -340,24 +340,24 @@ def test_what_cannot_be_read_is_refused_as_elasticsearch_refuses(
     assert not any(recorder.requests for recorder in both_recorders)
 
 
-def test_method_that_nginx_does_not_pass_on_is_refused_so_too(raw, both_recorders) -> None:
+def test_method_that_nginx_does_not_support_is_405(raw, both_recorders) -> None:
     raw.send("TRACE", "/")
     status, _, body = raw.response()
     error_body = {"error": "The gateway passes no request of this HTTP method on.", "status": 405}
     assert (status, json.loads(body)) == (405, error_body)
 
 
-SILENT = [("/_connector/c", "The connector service"), ("/_search", "Elasticsearch")]
+UPSTREAMS = [("/_connector/c", "The connector service"), ("/_search", "Elasticsearch")]
 
 
-@pytest.mark.parametrize(("target", "who"), SILENT)
+@pytest.mark.parametrize(("target", "who"), UPSTREAMS)
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "HEAD"])
-def test_one_that_is_away_is_a_503_that_clients_can_read(nginx, target, who, method) -> None:
+def test_unreachable_upstream_is_a_503_with_an_error_envelope(nginx, target, who, method) -> None:
     port = free_port()
     nobody = f"http://127.0.0.1:{free_port()}"
     with (
         Gateway("127.0.0.1", port, nobody, nobody),
-        closing(Http(f"http://127.0.0.1:{port}")) as http,  # whom nginx would wait for
+        closing(Http(f"http://127.0.0.1:{port}")) as http,  # closed, since nginx would wait for it
     ):
         response = http.request(method, target, data=b"{}")
     assert response.status_code == 503
@@ -367,11 +367,11 @@ def test_one_that_is_away_is_a_503_that_clients_can_read(nginx, target, who, met
     assert (json.loads(response.content) if method != "HEAD" else expected) == expected
 
 
-@pytest.mark.parametrize(("target", "who"), SILENT)
+@pytest.mark.parametrize(("target", "who"), UPSTREAMS)
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
-def test_what_was_sent_once_is_never_sent_again(raw, both_recorders, target, who, method) -> None:
-    """Neither after a lost answer on a new connection nor on one that was kept: a bulk would index twice."""
-    raw.send("GET", target)  # leaves a connection to keep
+def test_request_is_never_sent_twice(raw, both_recorders, target, who, method) -> None:
+    """Neither after a lost response on a new connection nor on a reused one: a bulk request would index twice."""
+    raw.send("GET", target)  # leaves a connection to reuse
     assert raw.response()[0] == 200
     for recorder in both_recorders:
         recorder.requests.clear()
@@ -390,7 +390,7 @@ def respond_once(listener: socket.socket) -> None:
         connection.sendall(http_response())
 
 
-def test_one_that_returns_is_used_at_once(nginx) -> None:
+def test_upstream_that_is_back_is_used_at_once(nginx) -> None:
     with Recorder("connectors") as connectors:
         elasticsearch, port = free_port(), free_port()
         with Gateway("127.0.0.1", port, connectors.url, f"http://127.0.0.1:{elasticsearch}"):
@@ -404,7 +404,7 @@ def test_one_that_returns_is_used_at_once(nginx) -> None:
                 responding.join()
 
 
-# The same with and without the gateway, before a real Elasticsearch
+# --- Equal responses with and without the gateway ---
 
 BULK = b"".join(b'{"index":{"_id":"%d"}}\n{"text":"%s"}\n' % (number, b"x" * 1000) for number in range(6000))
 SAME: list[tuple[str, str, dict[str, str], bytes | None]] = [
@@ -447,7 +447,7 @@ SAME: list[tuple[str, str, dict[str, str], bytes | None]] = [
 
 @pytest.fixture(scope="module")
 def filled(node_url: str) -> Iterator[Http]:
-    """Elasticsearch itself, with an index that has one document of a difficult name."""
+    """An HTTP client of Elasticsearch itself, which has an index with one document of an unusual id."""
     direct = Http(node_url)
     json_ = {"Content-Type": "application/json"}
     direct.put("/gateway/_doc/a%2Fb%25%20c?refresh=true", data=b'{"a":1}', headers=json_).raise_for_status()
@@ -469,13 +469,13 @@ def seen(http: Http, method: str, path: str, sent: dict[str, str], body: bytes |
 @pytest.mark.parametrize(
     ("method", "path", "headers", "body"), SAME, ids=[f"{case[0]} {case[1][:40]}" for case in SAME]
 )
-def test_elasticsearch_answers_the_same_with_and_without(
+def test_elasticsearch_responds_equally_with_and_without_the_gateway(
     gateway_http, filled, method, path, headers, body
 ) -> None:
     assert seen(gateway_http, method, path, headers, body) == seen(filled, method, path, headers, body)
 
 
-def test_bulk_of_many_megabytes_is_indexed(gateway_http, filled) -> None:
+def test_bulk_of_several_megabytes_is_indexed(gateway_http, filled) -> None:
     response = gateway_http.put(
         "/gateway-bulk/_bulk", data=BULK, headers={"Content-Type": "application/x-ndjson"}
     )
@@ -506,14 +506,16 @@ def test_bulk_of_many_megabytes_is_indexed(gateway_http, filled) -> None:
     ],
     ids=str,
 )
-def test_service_answers_the_same_with_and_without(gateway_http, http, method, path, headers, body) -> None:
+def test_service_responds_equally_with_and_without_the_gateway(
+    gateway_http, http, method, path, headers, body
+) -> None:
     assert seen(gateway_http, method, path, headers, body) == seen(http, method, path, headers, body)
 
 
-# The configuration elsewhere
+# --- The nginx configuration in other places ---
 
 
-def test_template_takes_four_variables_and_names_them() -> None:
+def test_template_documents_its_four_variables() -> None:
     template = TEMPLATE.read_text()
     comments = "\n".join(line for line in template.splitlines() if line.startswith("#"))
     used = set(re.findall(r"\$\{(\w+)\}", template))
@@ -522,10 +524,10 @@ def test_template_takes_four_variables_and_names_them() -> None:
     assert "${" not in render(template, dict.fromkeys(used, "x"))
 
 
-def test_it_works_in_the_http_block_of_an_image_or_a_distribution(
+def test_template_works_in_the_http_block_of_an_image_or_a_distribution(
     nginx, elasticsearch_recorder, tmp_path
 ) -> None:
-    """Both say things there themselves, which must neither collide with ours nor count."""
+    """Their own settings in the http block must neither conflict with ours nor take effect."""
     port = free_port()
     values = {
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
@@ -563,7 +565,7 @@ def test_it_works_in_the_http_block_of_an_image_or_a_distribution(
 
 @pytest.fixture
 def encrypted(tmp_path: Path) -> Callable[[str], tuple[str, Path]]:
-    """Make a server that speaks TLS with a certificate for a name; its address and the certificate."""
+    """Start a TLS server with a certificate for a host name; returns its URL and the certificate file."""
 
     def serve(name: str) -> tuple[str, Path]:
         certificate = Certificate(tmp_path, "server", host=name)
@@ -575,7 +577,7 @@ def encrypted(tmp_path: Path) -> Callable[[str], tuple[str, Path]]:
             while True:
                 with suppress(
                     OSError
-                ):  # the gateway only looks whether somebody listens, or refuses the certificate
+                ):  # the gateway only checks that the port is open, or refuses the certificate
                     connection, _ = listener.accept()
                     with connection:
                         connection.recv(65536)
@@ -588,7 +590,7 @@ def encrypted(tmp_path: Path) -> Callable[[str], tuple[str, Path]]:
 
 
 @pytest.mark.parametrize(("name", "status"), [("localhost", 200), ("elsewhere", 503)])
-def test_certificate_of_elasticsearch_is_checked(nginx, encrypted, name, status) -> None:
+def test_certificate_of_elasticsearch_is_verified(nginx, encrypted, name, status) -> None:
     url, certificate = encrypted(name)
     port = free_port()
     with Gateway("127.0.0.1", port, "http://127.0.0.1:9", url, str(certificate)):
@@ -603,7 +605,7 @@ def test_several_addresses_of_elasticsearch_share_the_requests(nginx) -> None:
             assert sorted(http.get("/").text for _ in range(4)) == ["one", "one", "two", "two"]
 
 
-def test_only_an_address_of_localhost_where_somebody_listens_is_used(nginx) -> None:
+def test_only_the_reachable_address_of_localhost_is_used(nginx) -> None:
     with Recorder("elasticsearch") as elasticsearch:
         port = free_port()
         with Gateway(
@@ -622,13 +624,13 @@ def test_only_an_address_of_localhost_where_somebody_listens_is_used(nginx) -> N
         ("https://x,https://y", "one host name"),
     ],
 )
-def test_address_that_cannot_be_used_is_one_sentence(url, message) -> None:
+def test_invalid_address_is_a_one_line_error(url, message) -> None:
     with pytest.raises(GatewayError, match=re.escape(message)) as raised:
         Gateway("127.0.0.1", 0, "http://127.0.0.1:9", url)
     assert "secret" not in str(raised.value)
 
 
-# Its life
+# --- Start and stop ---
 
 
 def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
@@ -656,13 +658,13 @@ def test_nginx_ends_with_the_command(nginx, both_recorders, how, tmp_path) -> No
         assert Http(f"http://127.0.0.1:{port}").get("/_connector").text == "connectors"
         command.send_signal(how)
         assert command.wait(10) == (0 if how != signal.SIGKILL else -how)
-        assert command.stdout.read() == ""  # ends when the last process has closed it
+        assert command.stdout.read() == ""  # the output ends when the last process has closed it
     assert not listens(port)
     if how != signal.SIGKILL:
         assert not list(tmp_path.iterdir())
 
 
-def test_port_that_is_taken_is_said(nginx) -> None:
+def test_used_port_is_reported(nginx) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with start("http://127.0.0.1:9", "http://127.0.0.1:9", f"--port={port}") as command:
@@ -674,7 +676,7 @@ def test_port_that_is_taken_is_said(nginx) -> None:
     )
 
 
-def test_without_nginx_there_is_a_sentence(monkeypatch) -> None:
+def test_missing_nginx_is_reported(monkeypatch) -> None:
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(GatewayError, match="nginx, which is not installed"):
         Gateway("127.0.0.1", 0, "http://127.0.0.1:9", "http://127.0.0.1:9").start()
@@ -691,7 +693,7 @@ def test_without_nginx_there_is_a_sentence(monkeypatch) -> None:
         ({"ELASTICSEARCH_URL": "http://127.0.0.1:9/es"}, "The gateway passes paths on as they are, so"),
     ],
 )
-def test_make_run_says_in_a_sentence_what_cannot_be(settings, message) -> None:
+def test_make_run_reports_invalid_gateway_settings_in_one_line(settings, message) -> None:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ELASTICSEARCH_")}
     environment = {**inherited, "ELASTICSEARCH_URL": "http://127.0.0.1:9", "PORT": "0", "GATEWAY_PORT": "0"}
     command = subprocess.run(
@@ -708,7 +710,7 @@ def test_make_run_says_in_a_sentence_what_cannot_be(settings, message) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_make_run_starts_it_and_ends_it(nginx, node_url, how, tmp_path) -> None:
+def test_make_run_starts_and_ends_the_gateway(nginx, node_url, how, tmp_path) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     run = Run(SUPERVISOR, tmp_path, ELASTICSEARCH_URL=node_url, GATEWAY="1", GATEWAY_PORT=str(port))

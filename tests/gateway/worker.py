@@ -1,6 +1,6 @@
-"""The public connector service as it is seen on the wire: its requests, and what it reads of the answers.
+"""The requests of the public connector service, and the parts of the responses that it reads.
 
-Elasticsearch and the Connector API are one address to it. The most of what it writes goes to the indices themselves.
+It has one address for Elasticsearch and the Connector API. Most of its writes go directly to the indices.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Document = dict[str, Any]
 
 
 class Conflict(Exception):
-    """409: the document was changed since it was read."""
+    """A 409: the document has changed since it was read."""
 
 
 class Read:
-    """A document as it was read, with what a conditional write of it must name."""
+    """A document as it was read, with the condition for a conditional write."""
 
     def __init__(self, response: Mapping[str, Any]) -> None:
         self.id: str = response["_id"]
@@ -38,7 +38,7 @@ class Read:
 
 
 class Worker:
-    """One worker process, which asserts status and headers of every answer."""
+    """One worker process. It asserts status and headers of every response."""
 
     def __init__(self, url: str, hostname: str = "worker-1") -> None:
         self.hostname = hostname
@@ -50,7 +50,7 @@ class Worker:
     def send(
         self, method: str, path: str, body: Any = None, *, lines: bytes | None = None
     ) -> requests.Response:
-        """One request with the headers of the worker's client. Without a body it says so, in its HTTP library's words."""
+        """Send a request with the headers of the worker's client; without a body, with the Content-Type of its HTTP library."""
         headers = {
             "Accept": JSON,
             "Accept-Encoding": None,
@@ -75,7 +75,7 @@ class Worker:
     def call(
         self, method: str, path: str, body: Any = None, *, status: int = 200, lines: bytes | None = None
     ) -> Any:
-        """One request whose answer must have this status, and the media type that was asked for; the JSON of it."""
+        """Send a request whose response must have this status and the accepted media type; returns its JSON."""
         response = self.send(method, path, body, lines=lines)
         assert response.status_code == status, f"{method} {path}: {response.status_code} {response.text}"
         if method == "HEAD":
@@ -84,14 +84,14 @@ class Worker:
         assert response.headers["Content-Type"] == RESPONSE_TYPE
         return response.json()
 
-    # What goes to Elasticsearch itself
+    # --- Direct requests to Elasticsearch ---
 
     def refresh(self, alias: str) -> None:
         response = self.call("POST", f"/{alias}/_refresh")
         assert response == {"_shards": {"total": 1, "successful": 1, "failed": 0}}
 
     def search(self, alias: str, query: Mapping[str, Any], sort: Sequence[Any] = ()) -> list[Read]:
-        """All that a query finds, after a refresh, as before each of the worker's searches."""
+        """All documents that a query finds, after a refresh as before each search of the worker."""
         self.refresh(alias)
         asked = {"from": 0, "size": 100, "seq_no_primary_term": True, "query": query}
         if sort:
@@ -124,7 +124,7 @@ class Worker:
         body = response.json()
         assert (body["_index"], body["_id"], body["result"]) == (f"{alias}-v1", document_id, "updated")
 
-    # The steps that have a name
+    # --- Steps of the worker ---
 
     def supported_connectors(self, *ids: str) -> list[Read]:
         return self.search(
@@ -155,9 +155,9 @@ class Worker:
         return self.search(JOBS, {"bool": {"must_not": must_not, "filter": filter_}})
 
     def lock(self, connector_id: str, meanwhile: Callable[[], object] = lambda: None) -> bool:
-        """Take the connector for a sync: False when another worker has it. A conflict is met with another look, thrice.
+        """Lock the connector for a sync; False if another worker has it. After a conflict it reads again, up to three times.
 
-        `meanwhile` happens between each look and the write.
+        `meanwhile` is called between each read and write.
         """
         for _ in range(3):
             connector = self.read(CONNECTORS, connector_id)
@@ -198,7 +198,7 @@ class Worker:
         return counters
 
     def end(self, job_id: str, status: str, error: str | None = None, **more: Any) -> Document:
-        """Write the end of a job, past the API; what was written."""
+        """Write the end of a job directly into Elasticsearch; returns the written fields."""
         doc = {
             "last_seen": now(),
             "status": status,
@@ -216,7 +216,7 @@ class Worker:
         return doc
 
     def unlock(self, connector_id: str, status: str, error: str | None = None, **more: Any) -> Document:
-        """Write onto the connector how its sync ended; what was written."""
+        """Write the result of a sync directly into the connector; returns the written fields."""
         doc = {
             "last_synced": now(),
             "status": "error" if error else "connected",
@@ -233,12 +233,12 @@ class Worker:
 
 
 def now(**ago: float) -> str:
-    """An instant as the worker writes them."""
+    """A timestamp as the worker writes it."""
     return (datetime.now(UTC) - timedelta(**ago)).isoformat()
 
 
 class RecentTimestamp:
-    """Equal to every instant of the service's within the last minute."""
+    """Equal to every timestamp of the service within the last minute."""
 
     def __eq__(self, other: object) -> bool:
         if not (isinstance(other, str) and other.endswith("Z")):
@@ -249,7 +249,7 @@ class RecentTimestamp:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return "<an instant within the last minute>"
+        return "<a timestamp within the last minute>"
 
 
 RECENT = RecentTimestamp()
