@@ -1,4 +1,4 @@
-"""Whatever a body is, it is no error of the server's, and what is refused is not kept."""
+"""No request body causes a 5xx response, and a refused one writes nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEAR = st.fixed_dictionaries({"value": TEXTS | VALUES}, optional={"id": VALUES})
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", SECRETS_PATH), ("PUT", f"{SECRETS_PATH}/mine")])
-def test_no_body_is_an_error_of_the_server_or_half_accepted(http, elasticsearch, method, path) -> None:
+def test_body_causes_no_5xx_and_a_refused_one_writes_nothing(http, elasticsearch, method, path) -> None:
     @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
     @given(bodies(NEAR, ["value", "id"]))
     def check(body: bytes) -> None:

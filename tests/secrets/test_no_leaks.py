@@ -1,4 +1,4 @@
-"""A value stands in the answer of its GET, and nowhere else: not in a log, not in an error, not in Elasticsearch."""
+"""A value is only in the response to its GET, never in a log, in an error or unencrypted in Elasticsearch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAILING_BODIES = [
 
 
 def send_everywhere(http) -> list[requests.Response]:
-    """Every endpoint with the marker as a value, right and wrong; the answers that may not show it."""
+    """Send the marker as a value to every endpoint, in valid and invalid requests; returns responses that must not show it."""
     responses = [
         http.post(SECRETS_PATH, json={"value": MARKER}),
         http.put(f"{SECRETS_PATH}/a", json={"value": MARKER}),
@@ -49,11 +49,11 @@ def send_everywhere(http) -> list[requests.Response]:
     return responses
 
 
-def test_value_is_in_no_answer_but_its_own_and_in_no_log(service, elasticsearch):
+def test_value_is_in_no_other_response_and_in_no_log(service, elasticsearch):
     http = service.http
     responses = send_everywhere(http)
     shown = http.get(f"{SECRETS_PATH}/a")
-    assert shown.json()["value"] == MARKER  # it was there, and the marker is one that would be found
+    assert shown.json()["value"] == MARKER  # the value was stored, and a leaked marker would be found
     assert MARKER in shown.text
     elasticsearch.indices.put_settings(index=SECRETS.alias, settings={"index.blocks.write": True})
     try:
@@ -69,7 +69,7 @@ def test_value_is_in_no_answer_but_its_own_and_in_no_log(service, elasticsearch)
 
 
 def test_value_is_in_no_document(service, elasticsearch):
-    empty(elasticsearch)  # of what others have put into the other indices
+    empty(elasticsearch)  # remove documents of other tests from the other indices
     send_everywhere(service.http)
     indices = [SECRETS.alias, CONNECTORS.alias, SYNC_JOBS.alias]
     elasticsearch.indices.refresh(index=indices)
@@ -78,7 +78,7 @@ def test_value_is_in_no_document(service, elasticsearch):
     assert MARKER not in json.dumps([dict(hit) for hit in found])
 
 
-def test_neither_value_nor_ciphertext_is_in_the_error_of_a_value_that_stays_closed(
+def test_error_of_an_undecryptable_value_shows_neither_value_nor_ciphertext(
     service, elasticsearch, stored_secret
 ):
     service.http.put(f"{SECRETS_PATH}/a", json={"value": MARKER})
@@ -91,7 +91,7 @@ def test_neither_value_nor_ciphertext_is_in_the_error_of_a_value_that_stays_clos
         assert MARKER not in text
 
 
-def test_neither_values_nor_keys_are_in_representations_and_tracebacks():
+def test_representations_and_tracebacks_show_neither_values_nor_keys():
     key = bytes(range(32))
     ring = Keyring([key])
     document = ring.seal("a", MARKER)
@@ -102,7 +102,7 @@ def test_neither_values_nor_keys_are_in_representations_and_tracebacks():
         assert secret not in shown
 
 
-def test_syntax_error_still_says_where_and_what(service):
+def test_syntax_error_has_its_position_and_cause(service):
     response = service.http.post(SECRETS_PATH, data=b'{"value": bare}', headers=JSON)
     error = response.json()["error"]
     assert (response.status_code, error["type"]) == (400, "x_content_parse_exception")

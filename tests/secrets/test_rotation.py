@@ -1,4 +1,4 @@
-"""Everything under a new key: while the service writes, again and again, and with values that stay closed."""
+"""Key rotation: repeated, during writes of the service, and with values that cannot be decrypted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def two_key_vault(service, open_vault):
     return open_vault(NEW, SECRETS_KEY)
 
 
-def test_all_secrets_page_by_page_and_nothing_the_second_time(old_vault, two_key_vault, open_vault):
+def test_all_secrets_are_reencrypted_once_page_by_page(old_vault, two_key_vault, open_vault):
     values = {f"secret-{number}": f"value {number}" for number in range(130)}
     for secret_id, value in values.items():
         operations.put(old_vault, secret_id, value)
@@ -43,13 +43,13 @@ def test_all_secrets_page_by_page_and_nothing_the_second_time(old_vault, two_key
     assert operations.get(new, already) == "under the new key"
 
 
-def test_no_index_is_no_secrets(two_key_vault, elasticsearch):
+def test_rotation_without_an_index_does_nothing(two_key_vault, elasticsearch):
     elasticsearch.indices.delete(index=SECRETS.name)
     assert rotate(two_key_vault).untouched == 0
 
 
 def interrupt(monkeypatch, vault, act) -> None:
-    """`act` between the reading of a secret and its writing, once."""
+    """Call `act` once, between the read of a secret and its write."""
     transition = vault.documents.transition
     pending = [act]
 
@@ -61,7 +61,7 @@ def interrupt(monkeypatch, vault, act) -> None:
     monkeypatch.setattr(vault.documents, "transition", late)
 
 
-def test_put_in_between_wins(old_vault, two_key_vault, open_vault, monkeypatch):
+def test_concurrent_put_under_the_new_key_is_kept(old_vault, two_key_vault, open_vault, monkeypatch):
     operations.put(old_vault, "a", "before")
     interrupt(monkeypatch, two_key_vault, lambda: operations.put(two_key_vault, "a", "meanwhile"))
     rotation = rotate(two_key_vault)
@@ -69,7 +69,7 @@ def test_put_in_between_wins(old_vault, two_key_vault, open_vault, monkeypatch):
     assert operations.get(open_vault(NEW), "a") == "meanwhile"
 
 
-def test_put_in_between_under_the_old_key_wins_and_is_reencrypted(
+def test_concurrent_put_under_the_old_key_is_kept_and_reencrypted(
     old_vault, two_key_vault, open_vault, monkeypatch
 ):
     operations.put(old_vault, "a", "before")
@@ -79,20 +79,20 @@ def test_put_in_between_under_the_old_key_wins_and_is_reencrypted(
     assert operations.get(open_vault(NEW), "a") == "meanwhile"
 
 
-def test_delete_in_between_wins(old_vault, two_key_vault, monkeypatch, elasticsearch):
+def test_concurrent_delete_is_kept(old_vault, two_key_vault, monkeypatch, elasticsearch):
     operations.put(old_vault, "a", "before")
     interrupt(monkeypatch, two_key_vault, lambda: operations.delete(two_key_vault, "a"))
     assert rotate(two_key_vault).reencrypted == 0
     assert not elasticsearch.exists(index=SECRETS.alias, id="a")
 
 
-def test_index_deleted_in_between_is_no_failure(old_vault, two_key_vault, monkeypatch, elasticsearch):
+def test_concurrent_deletion_of_the_index_is_no_error(old_vault, two_key_vault, monkeypatch, elasticsearch):
     operations.put(old_vault, "a", "before")
     interrupt(monkeypatch, two_key_vault, lambda: elasticsearch.indices.delete(index=SECRETS.name))
     assert rotate(two_key_vault).reencrypted == 0
 
 
-def test_values_that_stay_closed_are_named_and_the_others_go_on(old_vault, two_key_vault, open_vault):
+def test_undecryptable_values_are_listed_and_the_others_reencrypted(old_vault, two_key_vault, open_vault):
     operations.put(open_vault(new_key()), "b-lost", "lost")
     for secret_id in ("a", "c"):
         operations.put(old_vault, secret_id, "v")
@@ -101,8 +101,8 @@ def test_values_that_stay_closed_are_named_and_the_others_go_on(old_vault, two_k
     assert list(rotation.failed) == ["b-lost"]
 
 
-def test_no_write_is_lost_beside_a_busy_service(old_vault, two_key_vault, service):
-    """Workers go on writing under the old key while everything is encrypted anew."""
+def test_no_concurrent_write_is_lost(old_vault, two_key_vault, service):
+    """Writes under the old key go on during the rotation."""
     stop = threading.Event()
     last: dict[str, str] = {}
 
@@ -142,7 +142,7 @@ def command(node_url: str, *keys: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_command_counts(old_vault, two_key_vault, node_url, http):
+def test_command_prints_counts(old_vault, two_key_vault, node_url, http):
     for secret_id in ("a", "b"):
         operations.put(old_vault, secret_id, "v")
     done = command(node_url, NEW, SECRETS_KEY)
@@ -150,11 +150,11 @@ def test_command_counts(old_vault, two_key_vault, node_url, http):
     prefix = f"Secrets under the key [{two_key_vault.keyring.first}]: 2, "
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{prefix}2 of them encrypted anew.\n", "")
     assert (again.returncode, again.stdout) == (0, f"{prefix}0 of them encrypted anew.\n")
-    # The service has only the old key still.
+    # The service still has the old key only.
     assert http.get("/_connector/_secret/a").status_code == 500
 
 
-def test_command_names_what_stays_closed_and_fails(two_key_vault, node_url, open_vault):
+def test_command_names_undecryptable_secrets_and_fails(two_key_vault, node_url, open_vault):
     lost = open_vault(new_key())
     operations.put(lost, "a", "v")
     ended = command(node_url, NEW, SECRETS_KEY)
@@ -173,7 +173,7 @@ def test_command_names_what_stays_closed_and_fails(two_key_vault, node_url, open
         ((NEW,), "http://127.0.0.1:9", "Elasticsearch cannot be reached"),
     ],
 )
-def test_command_fails_with_a_sentence(node_url, keys, url, message):
+def test_command_fails_with_an_error_message(node_url, keys, url, message):
     ended = command(url or node_url, *keys)
     assert ended.returncode == 1
     assert message in ended.stderr

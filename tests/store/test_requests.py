@@ -1,4 +1,4 @@
-"""What the service asks of Elasticsearch, seen by a proxy between them: how often, how many at once, and after losses."""
+"""Requests of the service to Elasticsearch, recorded by a proxy: how many, how many at once, and retries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.service import Http, Service
 JOBS = "/_connector/_sync_job"
 COUNTERS = {"deleted_document_count": 1, "indexed_document_count": 2, "indexed_document_volume": 3}
 THREADS = 16
-# The status before, the end of the path, the body, and the status after.
+# Status before, end of the path, body, and status after.
 TRANSITIONS: dict[str, tuple[str, str, Any, str]] = {
     "claim": ("pending", "_claim", {"worker_hostname": "w", "sync_cursor": {"a": 1}}, "in_progress"),
     "cancel": ("in_progress", "_cancel", None, "canceling"),
@@ -25,14 +25,19 @@ TRANSITIONS: dict[str, tuple[str, str, Any, str]] = {
     "error": ("in_progress", "_error", {"error": "it broke"}, "error"),
     "check in": ("in_progress", "_check_in", None, "in_progress"),
     "stats": ("in_progress", "_stats", COUNTERS | {"metadata": {"a": 1}}, "in_progress"),
-    "stats of a time": ("pending", "_stats", COUNTERS | {"last_seen": "2024-01-01T00:00:00Z"}, "pending"),
+    "stats with last_seen": (
+        "pending",
+        "_stats",
+        COUNTERS | {"last_seen": "2024-01-01T00:00:00Z"},
+        "pending",
+    ),
 }
 EACH = pytest.mark.parametrize(("start", "path", "body", "end"), TRANSITIONS.values(), ids=TRANSITIONS.keys())
 
 
 @pytest.fixture(scope="module")
 def proxied(proxy: FaultProxy) -> Iterator[Service]:
-    """A service that asks for callers' privileges once, and remembers."""
+    """A service that asks for the privileges of callers once and caches them."""
     settings = {"WORKERS": "1", "THREADS": str(THREADS), "AUTHORIZATION_CACHE_SECONDS": "600"}
     with Service(proxy.url, **settings) as service:
         service.wait_until_ready()
@@ -45,7 +50,9 @@ def http(proxied: Service, elasticsearch: Elasticsearch) -> Http:
     empty(elasticsearch)
     connector = {"index_name": "search-x", "service_type": "mysql"}
     elasticsearch.index(index=CONNECTORS.alias, id="c1", document=connector)
-    assert proxied.http.get("/_connector/c1").status_code == 200  # now the caller's privileges are known
+    assert (
+        proxied.http.get("/_connector/c1").status_code == 200
+    )  # now the privileges of the caller are cached
     return proxied.http
 
 
@@ -55,12 +62,12 @@ def put(http: Http, path: str, body: Any) -> tuple[int, Any]:
 
 
 def of_the_request(heard: list[Request]) -> list[Request]:
-    """All but the question whether there is still no security, and what a service that has just started does by itself."""
+    """Without requests about security, and without those that a service sends by itself after its start."""
     return [each for each in heard if "x-opaque-id" in each.headers and not to("/_security/")(each)]
 
 
 @EACH
-def test_transition_is_one_request_and_nothing_is_read_before(
+def test_transition_is_one_request_without_a_read(
     http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, start: str, path: str, body: Any, end: str
 ) -> None:
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": start})
@@ -70,9 +77,9 @@ def test_transition_is_one_request_and_nothing_is_read_before(
     assert (request.method, request.path.partition("?")[0]) == ("POST", f"/{SYNC_JOBS.alias}/_update/j1")
 
 
-@pytest.mark.parametrize("responses", [True, False], ids=["its answer", "the request"])
+@pytest.mark.parametrize("responses", [True, False], ids=["lost response", "lost request"])
 @EACH
-def test_decision_3_transition_that_got_lost_is_done_once(
+def test_decision_3_lost_transition_is_carried_out_once(
     http: Http,
     elasticsearch: Elasticsearch,
     proxy: FaultProxy,
@@ -90,8 +97,8 @@ def test_decision_3_transition_that_got_lost_is_done_once(
     assert (found["_version"], found["_source"]["status"]) == (before + 1, end)
 
 
-@pytest.mark.parametrize("responses", [True, False], ids=["its answer", "the request"])
-def test_decision_20_create_that_got_lost_makes_one_job(
+@pytest.mark.parametrize("responses", [True, False], ids=["lost response", "lost request"])
+def test_decision_20_lost_create_makes_one_job(
     http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, responses: bool
 ) -> None:
     with proxy.listening() as heard, proxy.losing(nth(1, to("/_create/")), responses=responses):
@@ -103,8 +110,8 @@ def test_decision_20_create_that_got_lost_makes_one_job(
     assert elasticsearch.get(index=SYNC_JOBS.alias, id=response.json()["id"])["_version"] == 1
 
 
-@pytest.mark.parametrize("responses", [True, False], ids=["its answer", "the request"])
-def test_decision_3_delete_that_got_lost_is_acknowledged(
+@pytest.mark.parametrize("responses", [True, False], ids=["lost response", "lost request"])
+def test_decision_3_lost_delete_is_acknowledged(
     http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, responses: bool
 ) -> None:
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": "pending"})
@@ -114,10 +121,10 @@ def test_decision_3_delete_that_got_lost_is_acknowledged(
     assert http.delete(f"{JOBS}/j1").status_code == 404
 
 
-def test_as_many_requests_reach_elasticsearch_at_once_as_there_are_threads(
+def test_elasticsearch_gets_as_many_concurrent_requests_as_there_are_threads(
     http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy
 ) -> None:
-    """Each waits for the others before it is passed on: with one connection less, none would be answered."""
+    """The proxy holds each request until all have arrived: with one connection less, none would get a response."""
     for number in range(THREADS):
         elasticsearch.index(index=SYNC_JOBS.alias, id=f"j{number}", document={"status": "in_progress"})
     clients = [Http(http.url) for _ in range(THREADS)]
