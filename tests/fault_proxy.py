@@ -73,14 +73,14 @@ class FaultProxy:
         self._server.server_close()
 
     @contextmanager
-    def listening(self) -> Iterator[list[Request]]:
+    def recording(self) -> Iterator[list[Request]]:
         """Record the requests that arrive inside the block."""
         with self._lock:
             start = len(self._requests)
-        heard: list[Request] = []
-        yield heard
+        recorded: list[Request] = []
+        yield recorded
         with self._lock:
-            heard.extend(self._requests[start:])
+            recorded.extend(self._requests[start:])
 
     @contextmanager
     def losing(self, which: Which, *, responses: bool = False) -> Iterator[None]:

@@ -68,7 +68,7 @@ ROLES = {
     # Roles of the service that lack what it needs.
     "index_manager": _role(indices="read write maintenance manage", names=ALL_INDICES),
     "reader": _role(indices="read", names=ALL_INDICES),
-    "stranger": _role("monitor"),
+    "without_indices": _role("monitor"),
 }
 USERS = {"admin": "superuser"} | {name: name for name in ROLES}
 

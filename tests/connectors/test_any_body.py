@@ -58,7 +58,7 @@ CRON = st.text(alphabet="0123456789*/-,?#LWJANMOFRI \t\n", max_size=30) | st.bui
     st.sampled_from(["", "*/", "1/", "1-"]),
     st.sampled_from([2, 11, 5000]).map("9".__mul__),
 )
-WORDS = {key for value in GOOD.values() if isinstance(value, dict) for key in value}
+KEYS = {key for value in GOOD.values() if isinstance(value, dict) for key in value}
 
 
 def test_table_of_bodies_is_complete() -> None:
@@ -92,7 +92,7 @@ def test_body_causes_no_5xx_and_a_refused_one_writes_nothing(http, writes, metho
     assert http.put(f"{ROOT}/{ID}/_configuration", json=items).status_code == 200
 
     @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(bodies(near, [*names, *WORDS]))
+    @given(bodies(near, [*names, *KEYS]))
     def check(body: bytes) -> None:
         before = writes()
         response = http.request(method, path, data=body, headers={"Content-Type": "application/json"})

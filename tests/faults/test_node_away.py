@@ -165,7 +165,7 @@ def test_request_too_long_for_elasticsearch_is_413_without_a_retry(
     with (
         FaultProxy(killable_node.url) as proxy,
         Service(proxy.url, WORKERS="1") as near,
-        proxy.listening() as heard,
+        proxy.recording() as recorded,
     ):
         near.wait_until_ready()
         for method, path, body in (
@@ -176,7 +176,7 @@ def test_request_too_long_for_elasticsearch_is_413_without_a_retry(
             error = response.json()["error"]
             assert (response.status_code, error["type"]) == (413, "too_long_http_content_exception")
             assert "[http.max_content_length]" in error["reason"]
-    assert len([request for request in heard if len(request.body) > 2**20]) == 2
+    assert len([request for request in recorded if len(request.body) > 2**20]) == 2
     assert client.get(index=SYNC_JOBS.alias, id=job)["_source"]["status"] == "pending"
 
 

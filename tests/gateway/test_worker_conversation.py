@@ -91,8 +91,8 @@ def new_job(
     worker: Worker, job_type: str = "full", trigger_method: str = "scheduled"
 ) -> tuple[str, Document]:
     """Create a job as the scheduler does; returns its id and document."""
-    asked = {"id": C, "job_type": job_type, "trigger_method": trigger_method}
-    response = worker.call("POST", "/_connector/_sync_job", asked, status=201)
+    request = {"id": C, "job_type": job_type, "trigger_method": trigger_method}
+    response = worker.call("POST", "/_connector/_sync_job", request, status=201)
     assert response.keys() == {"id"}
     document = {
         "connector": {
@@ -225,8 +225,8 @@ def test_full_sync(worker, connector, pipeline, content, elasticsearch) -> None:
     made = {"acknowledged": True, "shards_acknowledged": True, "index": content}
     assert worker.call("PUT", f"/{content}", {"settings": {"number_of_replicas": 0}}) == made
     worker.call("HEAD", f"/{content}")
-    asked = {"size": 1000, "sort": "_doc", "_source": ["id", "_timestamp"]}
-    page = worker.call("POST", f"/{content}/_search?scroll=5m", asked)
+    request = {"size": 1000, "sort": "_doc", "_source": ["id", "_timestamp"]}
+    page = worker.call("POST", f"/{content}/_search?scroll=5m", request)
     assert page["hits"]["hits"] == []
     scroll = worker.call("POST", "/_search/scroll", {"scroll_id": page["_scroll_id"], "scroll": "5m"})
     assert scroll["hits"]["hits"] == []
@@ -322,8 +322,8 @@ def test_edited_draft_is_validated_activated_and_part_of_the_next_job(worker, co
     connector["filtering"] = [{"active": draft, "domain": "DEFAULT", "draft": draft}]
     assert worker.read(CONNECTORS, C).source == connector
 
-    asked = {"id": C, "job_type": "full", "trigger_method": "scheduled"}
-    job_id = worker.call("POST", "/_connector/_sync_job", asked, status=201)["id"]
+    request = {"id": C, "job_type": "full", "trigger_method": "scheduled"}
+    job_id = worker.call("POST", "/_connector/_sync_job", request, status=201)["id"]
     assert worker.read(JOBS, job_id).source["connector"]["filtering"] == draft
 
 
@@ -354,9 +354,9 @@ def test_running_job_is_canceled_through_the_api(worker, connector) -> None:
 def test_running_job_is_canceled_by_a_direct_write(worker, connector) -> None:
     """As the command line tool of the worker does."""
     job_id, job = new_running_job(worker)
-    asked = {"last_seen": now(), "status": "canceling", "error": None}
-    worker.update(JOBS, job_id, asked)
-    job |= asked
+    change = {"last_seen": now(), "status": "canceling", "error": None}
+    worker.update(JOBS, job_id, change)
+    job |= change
     assert shown(worker, job_id) == job
     assert listed(worker, "status=canceling") == [job_id]
     worker.call("PUT", f"/_connector/_sync_job/{job_id}/_cancel", status=400)
@@ -480,8 +480,8 @@ def test_deleted_job_is_not_found_by_its_worker(worker, connector) -> None:
 
 
 def test_access_control_job_has_its_own_index(worker, connector) -> None:
-    asked = {"id": C, "job_type": "access_control", "trigger_method": "on_demand"}
-    job_id = worker.call("POST", "/_connector/_sync_job", asked, status=201)["id"]
+    request = {"id": C, "job_type": "access_control", "trigger_method": "on_demand"}
+    job_id = worker.call("POST", "/_connector/_sync_job", request, status=201)["id"]
     assert worker.waiting_jobs(C) == []
     (waiting,) = worker.waiting_jobs(C, access_control=True)
     assert waiting.id == job_id
@@ -707,8 +707,8 @@ def test_indices_that_the_worker_creates_can_be_used(worker, connector) -> None:
         worker.refresh(alias)
     made = {"index_name": INDEX, "is_native": False, "name": "Mine", "service_type": "dir"}
     worker.call("PUT", "/_connector/c-with-dashes", made, status=201)
-    asked = {"id": "c-with-dashes", "job_type": "full", "trigger_method": "scheduled"}
-    job_id = worker.call("POST", "/_connector/_sync_job", asked, status=201)["id"]
+    request = {"id": "c-with-dashes", "job_type": "full", "trigger_method": "scheduled"}
+    job_id = worker.call("POST", "/_connector/_sync_job", request, status=201)["id"]
     assert [found.id for found in worker.waiting_jobs("c-with-dashes")] == [job_id]
 
 

@@ -93,10 +93,10 @@ class Worker:
     def search(self, alias: str, query: Mapping[str, Any], sort: Sequence[Any] = ()) -> list[Read]:
         """All documents that a query finds, after a refresh as before each search of the worker."""
         self.refresh(alias)
-        asked = {"from": 0, "size": 100, "seq_no_primary_term": True, "query": query}
+        request = {"from": 0, "size": 100, "seq_no_primary_term": True, "query": query}
         if sort:
-            asked["sort"] = sort
-        response = self.call("POST", f"/{alias}/_search?expand_wildcards=hidden", asked)
+            request["sort"] = sort
+        response = self.call("POST", f"/{alias}/_search?expand_wildcards=hidden", request)
         found = [Read(hit) for hit in response["hits"]["hits"]]
         assert response["hits"]["total"] == {"value": len(found), "relation": "eq"}
         return found

@@ -193,7 +193,7 @@ def test_escaped_path_of_secrets_creates_no_connector(http, elasticsearch):
     assert not elasticsearch.exists(index=CONNECTORS.alias, id="_secret")
 
 
-def test_filter_path_and_unknown_parameters(http):
+def test_filter_path_applies_and_unknown_parameter_is_refused(http):
     http.put(f"{SECRETS_PATH}/a", json={"value": "v"})
     assert http.get(f"{SECRETS_PATH}/a?filter_path=id").json() == {"id": "a"}
     assert "unrecognized parameter: [value]" in unplaced_error(http.get(f"{SECRETS_PATH}/a?value=v"))[2]

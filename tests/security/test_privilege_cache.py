@@ -22,7 +22,7 @@ from tests.secured import KNOWS_CONNECTOR_PRIVILEGES, Start, basic, password
 from tests.service import Http, Service
 
 JOBS = "/_connector/_sync_job"
-ASKED = to("_has_privileges")
+PRIVILEGE_REQUEST = to("_has_privileges")
 # A cluster without the connector privileges is asked twice: for them, and for the index privileges that replace them.
 SECURITY_PATHS = 1 if KNOWS_CONNECTOR_PRIVILEGES else 2
 
@@ -60,9 +60,9 @@ def privilege_requests(
     proxy: FaultProxy, service: Service, headers: dict[str, str], status: int = 200
 ) -> int:
     """How often Elasticsearch is asked for privileges during one request, which must end with this status."""
-    with proxy.listening() as heard:
+    with proxy.recording() as recorded:
         assert service.http.get(JOBS, headers=headers).status_code == status
-    return sum(map(ASKED, heard))
+    return sum(map(PRIVILEGE_REQUEST, recorded))
 
 
 def test_granted_privileges_are_cached(proxy, caching_service, key, admin) -> None:
@@ -112,11 +112,11 @@ def test_credentials_of_callers_are_sent_unchanged_and_never_those_of_the_servic
 ) -> None:
     own = basic("run")["Authorization"]
     for caller in vars(callers).values():
-        with proxy.listening() as heard:
+        with proxy.recording() as recorded:
             uncached_service.http.get(JOBS, headers=caller)
-        for request in filter(to("/_security/"), heard):
+        for request in filter(to("/_security/"), recorded):
             assert request.headers.get("authorization") == caller.get("Authorization")
-        assert {r.headers["authorization"] for r in heard if not to("/_security/")(r)} <= {own}
+        assert {r.headers["authorization"] for r in recorded if not to("/_security/")(r)} <= {own}
 
 
 # --- Unclear responses ---
@@ -143,21 +143,21 @@ UNCLEAR = [
 
 @pytest.mark.parametrize(("status", "body"), UNCLEAR, ids=[f"{row[0]} {row[1][:24]}" for row in UNCLEAR])
 def test_unclear_response_about_privileges_is_503(proxy, uncached_service, callers, status, body) -> None:
-    with proxy.responding(ASKED, status, body), proxy.listening() as heard:
+    with proxy.responding(PRIVILEGE_REQUEST, status, body), proxy.recording() as recorded:
         response = uncached_service.http.put("/_connector/unclear", headers=callers.admin, json={})
     assert (response.status_code, response.json()["error"]["type"]) == (503, "status_exception")
-    asked = [
-        each for each in heard if "x-opaque-id" in each.headers
+    sent = [
+        each for each in recorded if "x-opaque-id" in each.headers
     ]  # the others are sent by a service that has just started
-    assert asked
-    assert all(map(ASKED, asked)), "no other request may be sent"
+    assert sent
+    assert all(map(PRIVILEGE_REQUEST, sent)), "no other request may be sent"
 
 
 @pytest.mark.parametrize(
     "held", [NO_PRIVILEGES, NO_PRIVILEGES.replace('"cluster":{}', '"cluster":{"manage_connector":1}')]
 )
 def test_privilege_that_is_not_granted_explicitly_is_missing(proxy, uncached_service, callers, held) -> None:
-    with proxy.responding(ASKED, 200, held):
+    with proxy.responding(PRIVILEGE_REQUEST, 200, held):
         assert (
             uncached_service.http.put("/_connector/unclear", headers=callers.admin, json={}).status_code
             == 403
@@ -219,7 +219,7 @@ def test_unusual_headers_of_a_caller_are_handled_as_by_elasticsearch(
 
 
 @pytest.fixture
-def ask(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch):
+def cache_of(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch):
     """Create a cache for so many seconds; the result counts how often Elasticsearch is asked for privileges of a user."""
     monkeypatch.setenv("ELASTICSEARCH_URL", proxy.url)
 
@@ -227,32 +227,32 @@ def ask(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("AUTHORIZATION_CACHE_SECONDS", str(seconds))
         cache: Security = Store(settings.load()).security
 
-        def asked(user: str) -> int:
-            with proxy.listening() as heard:
+        def requests_for(user: str) -> int:
+            with proxy.recording() as recorded:
                 caller = cache.caller(Credentials(basic(user)["Authorization"], None), frozenset())
             manages = user in ("admin", "manager")
             assert caller.granted.issuperset(CONNECTOR_PRIVILEGES) == manages
             assert len(cache._known) <= security._CALLERS
-            return len(heard) // SECURITY_PATHS
+            return len(recorded) // SECURITY_PATHS
 
-        return asked
+        return requests_for
 
     return cache_for
 
 
-def test_privileges_are_cached_no_longer_than_the_setting(ask) -> None:
-    lasting, asked = ask(3600), ask(1)
-    assert [lasting("admin"), lasting("admin")] == [1, 0]
-    assert asked("admin") == 1
+def test_privileges_are_cached_no_longer_than_the_setting(cache_of) -> None:
+    long_lived, short_lived = cache_of(3600), cache_of(1)
+    assert [long_lived("admin"), long_lived("admin")] == [1, 0]
+    assert short_lived("admin") == 1
     time.sleep(1.01)
-    assert asked("admin") == 1
+    assert short_lived("admin") == 1
 
 
-def test_size_of_the_cache_is_bounded(ask, monkeypatch) -> None:
+def test_size_of_the_cache_is_bounded(cache_of, monkeypatch) -> None:
     monkeypatch.setattr(security, "_CALLERS", 2)
-    asked = ask(3600)
-    assert [asked(user) for user in ("admin", "monitor", "admin", "manager")] == [1, 1, 0, 1]
-    assert [asked(user) for user in ("admin", "monitor", "manager", "admin")] == [0, 1, 1, 1]
+    requests_for = cache_of(3600)
+    assert [requests_for(user) for user in ("admin", "monitor", "admin", "manager")] == [1, 1, 0, 1]
+    assert [requests_for(user) for user in ("admin", "monitor", "manager", "admin")] == [0, 1, 1, 1]
 
 
 # --- Clusters without security ---
@@ -267,25 +267,25 @@ def test_cluster_without_security_is_asked_again(node_url, monkeypatch) -> None:
         store = Store(settings.load())
         store.indices.ensure()
 
-        def asked() -> int:
-            with proxy.listening() as heard:
+        def requests() -> int:
+            with proxy.recording() as recorded:
                 caller = store.security.caller(Credentials(None, None), frozenset())
             assert caller is security.UNRESTRICTED
-            return len(heard)
+            return len(recorded)
 
-        assert [asked(), asked()] == [1, 0]
+        assert [requests(), requests()] == [1, 0]
         with proxy.losing(nth(1, to("_doc/"))):
             assert store.connectors.get("none") is None
-        assert [asked(), asked()] == [1, 0]
+        assert [requests(), requests()] == [1, 0]
         with proxy.losing(to("_doc/")), pytest.raises(ApiError):
             store.connectors.get("none")
-        assert [asked(), asked()] == [1, 0]
+        assert [requests(), requests()] == [1, 0]
         monkeypatch.setattr(security, "_NO_SECURITY", 0.5)
         with proxy.losing(to("_doc/")), pytest.raises(ApiError):
             store.connectors.get("none")
-        assert asked() == 1
+        assert requests() == 1
         time.sleep(0.51)
-        assert asked() == 1
+        assert requests() == 1
 
 
 def first_but_503(service: Service, headers: dict[str, str]) -> int:

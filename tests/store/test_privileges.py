@@ -76,6 +76,6 @@ def test_unusable_index_is_reported_without_manage(as_user: As) -> None:
 def test_refused_credentials_are_reported_without_read(as_user: As) -> None:
     Indices(as_user("setup")).ensure()
 
-    [problem] = Indices(as_user("stranger")).readiness()
+    [problem] = Indices(as_user("without_indices")).readiness()
 
     assert "refuses the service's own credentials" in problem

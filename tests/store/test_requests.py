@@ -61,9 +61,9 @@ def put(http: Http, path: str, body: Any) -> tuple[int, Any]:
     return response.status_code, response.json()
 
 
-def of_the_request(heard: list[Request]) -> list[Request]:
+def of_the_request(recorded: list[Request]) -> list[Request]:
     """Without requests about security, and without those that a service sends by itself after its start."""
-    return [each for each in heard if "x-opaque-id" in each.headers and not to("/_security/")(each)]
+    return [each for each in recorded if "x-opaque-id" in each.headers and not to("/_security/")(each)]
 
 
 @EACH
@@ -71,9 +71,9 @@ def test_transition_is_one_request_without_a_read(
     http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, start: str, path: str, body: Any, end: str
 ) -> None:
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": start})
-    with proxy.listening() as heard:
+    with proxy.recording() as recorded:
         assert put(http, path, body) == (200, {"result": "updated"})
-    [request] = of_the_request(heard)
+    [request] = of_the_request(recorded)
     assert (request.method, request.path.partition("?")[0]) == ("POST", f"/{SYNC_JOBS.alias}/_update/j1")
 
 
@@ -90,9 +90,9 @@ def test_decision_3_lost_transition_is_carried_out_once(
     responses: bool,
 ) -> None:
     before = elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": start})["_version"]
-    with proxy.listening() as heard, proxy.losing(nth(1, to("_update/")), responses=responses):
+    with proxy.recording() as recorded, proxy.losing(nth(1, to("_update/")), responses=responses):
         assert put(http, path, body) == (200, {"result": "updated"})
-    assert len(of_the_request(heard)) == 2
+    assert len(of_the_request(recorded)) == 2
     found = elasticsearch.get(index=SYNC_JOBS.alias, id="j1")
     assert (found["_version"], found["_source"]["status"]) == (before + 1, end)
 
@@ -101,10 +101,10 @@ def test_decision_3_lost_transition_is_carried_out_once(
 def test_decision_20_lost_create_makes_one_job(
     http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, responses: bool
 ) -> None:
-    with proxy.listening() as heard, proxy.losing(nth(1, to("/_create/")), responses=responses):
+    with proxy.recording() as recorded, proxy.losing(nth(1, to("/_create/")), responses=responses):
         response = http.post(JOBS, json={"id": "c1"})
     assert (response.status_code, list(response.json())) == (201, ["id"])
-    assert len([request for request in heard if "/_create/" in request.path]) == 2
+    assert len([request for request in recorded if "/_create/" in request.path]) == 2
     listed = http.get(JOBS).json()
     assert (listed["count"], listed["results"][0]["id"]) == (1, response.json()["id"])
     assert elasticsearch.get(index=SYNC_JOBS.alias, id=response.json()["id"])["_version"] == 1

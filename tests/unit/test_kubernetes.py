@@ -42,10 +42,10 @@ def test_every_variable_is_a_valid_setting(monkeypatch, tmp_path) -> None:
 def test_every_probe_uses_an_existing_endpoint_and_port(probe) -> None:
     app = Flask(__name__, static_folder=None)
     app.register_blueprint(health.blueprint)
-    asked = CONTAINER[probe]["httpGet"]
-    assert asked["path"] in {rule.rule for rule in app.url_map.iter_rules()}
-    assert asked["path"] == ("/readyz" if probe == "readinessProbe" else "/healthz")
-    assert asked["port"] in [port["name"] for port in CONTAINER["ports"]]
+    http_get = CONTAINER[probe]["httpGet"]
+    assert http_get["path"] in {rule.rule for rule in app.url_map.iter_rules()}
+    assert http_get["path"] == ("/readyz" if probe == "readinessProbe" else "/healthz")
+    assert http_get["port"] in [port["name"] for port in CONTAINER["ports"]]
 
 
 def test_probe_timeout_is_longer_than_the_timeout_of_the_service(monkeypatch) -> None:

@@ -217,7 +217,7 @@ def test_positions_in_long_bodies_are_omitted() -> None:
     assert str(chain(Claim, body)[0][1]).startswith("[-1:-1] [claim_request] worker_hostname doesn't")
 
 
-def test_errors_of_a_body_with_one_field() -> None:
+def test_null_or_empty_value_of_the_only_field_is_refused() -> None:
     assert chain(Fail, b'{"error":null}') == [
         (PARSE, "[1:10] [error_request] error doesn't support values of type: VALUE_NULL")
     ]
