@@ -22,7 +22,7 @@ OUR_VARIABLES = ("ELASTICSEARCH_", "HOST", "PORT", "WORKERS", "THREADS", "GATEWA
 
 @contextmanager
 def new_home() -> Iterator[Path]:
-    """A folder for the data of a run. Not in pytest's tmp_path, which the user that root runs the node as cannot read."""
+    """A folder for the data of a run. Not below tmp_path, which the user that root runs the node as cannot read."""
     home = Path(tempfile.mkdtemp(prefix="make-run-"))
     home.chmod(0o755)
     yield home

@@ -1,4 +1,4 @@
-"""`PUT /_connector/_sync_job/{id}/_cancel`: ends a job that no worker runs, and asks the worker of a running job to stop."""
+"""`PUT /_connector/_sync_job/{id}/_cancel`: ends a waiting job, and asks the worker of a running one to stop."""
 
 from __future__ import annotations
 

@@ -63,8 +63,8 @@ def test_null_is_sent(javascript: JavaScriptClient, prepared_service: Service) -
     assert (connector["error"], connector["status"], connector["index_name"]) == (None, "connected", None)
 
 
-# Response types by whether the request has a body. Without one, the client also accepts plain text; Elasticsearch ignores
-# an Accept header that is a list, and uses the Content-Type, even without a body.
+# Response types by whether the request has a body. Without one, the client also accepts plain text. Elasticsearch
+# ignores an Accept header that is a list, and uses the Content-Type, even without a body.
 TYPES = {
     "8": {True: "application/vnd.elasticsearch+json;compatible-with=8", False: "application/json"},
     "9": {

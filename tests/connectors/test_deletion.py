@@ -103,7 +103,7 @@ def is_connector_write(request: Request) -> bool:
     return f"/_update/{ID}" in request.path or (request.method == "DELETE" and f"/_doc/{ID}" in request.path)
 
 
-# From the n-th request of a kind on, the proxy drops them: n, kind, jobs before, jobs after, whether the connector is left.
+# The proxy drops requests of a kind from the n-th on: n, kind, jobs before, jobs after, whether the connector is left.
 OUTAGES = {
     "first deletion of jobs": (1, to("_delete_by_query"), 5, 5, True),
     "second deletion, after one batch": (2, to("_delete_by_query"), 2_300, 1_300, True),

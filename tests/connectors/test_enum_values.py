@@ -1,4 +1,4 @@
-"""Every enumeration in connector bodies: each value is accepted, in any case unless the enumeration is case-sensitive."""
+"""Enumerations in connector bodies: each value is accepted, in any case unless the enumeration is case-sensitive."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from scripts.elasticsearch.container import image
 from scripts.offline.base_image import BASE, BUILDER
 from tests.environment import skip_or_fail
 
-# Set before testcontainers is imported: in a container, too, the ports that the Docker daemon publishes are on this host.
+# Set before testcontainers is imported: also in a container, the ports that Docker publishes are on this host.
 if Path("/.dockerenv").exists():
     os.environ.setdefault("TESTCONTAINERS_CONNECTION_MODE", "docker_host")
 

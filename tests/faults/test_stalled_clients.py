@@ -80,7 +80,7 @@ def test_client_that_stops_early_occupies_no_thread(few_threads, sent, rest) -> 
 
 
 def test_client_that_stops_late_occupies_a_thread_for_a_bounded_time(few_threads) -> None:
-    """Clients stop in a long body, in a chunk or in the response. Meanwhile, a slow client that keeps sending is served."""
+    """Clients stop in a long body, in a chunk or in the response. A slow client that keeps sending is served meanwhile."""
     few_threads.http.put("/_connector/large", json={})
     field = {"label": "x" * 5_000_000, "type": "str", "value": ""}
     large = few_threads.http.put("/_connector/large/_configuration", json={"configuration": {"f": field}})

@@ -578,7 +578,7 @@ def test_worker_writes_configuration_fields_and_the_api_their_values(worker, con
 
 
 def count_with_conditions(worker: Worker, alias: str, document_id: str) -> int:
-    """Increment a counter with conditional updates for at least 3 s, until there were writes and conflicts; returns the count."""
+    """Increment a counter with conditional updates until there were writes and conflicts; returns the count."""
     count = conflicts = 0
     until = time.monotonic() + 3
     while time.monotonic() < until or not (count and conflicts):
@@ -671,7 +671,7 @@ def test_claim_of_a_job_that_another_worker_finished_is_refused(workers, connect
 
 
 def test_one_of_two_concurrent_claims_wins(workers, connector) -> None:
-    """Without a lock, the claim decides. The losing worker then sets the job to error, as it does on any 4xx of a claim."""
+    """Without a lock, the claim decides. The losing worker then fails the job, as it does on any 4xx of a claim."""
     job_id, job = new_job(workers[0])
 
     def claim(member: int, job_id: str) -> tuple[int, Any]:

@@ -50,7 +50,7 @@ class Worker:
     def send(
         self, method: str, path: str, body: Any = None, *, lines: bytes | None = None
     ) -> requests.Response:
-        """Send a request with the headers of the worker's client; without a body, with the Content-Type of its HTTP library."""
+        """Send a request with the headers of the worker's client, also those that it sends without a body."""
         headers = {
             "Accept": JSON,
             "Accept-Encoding": None,
@@ -155,7 +155,7 @@ class Worker:
         return self.search(JOBS, {"bool": {"must_not": must_not, "filter": filter_}})
 
     def lock(self, connector_id: str, meanwhile: Callable[[], object] = lambda: None) -> bool:
-        """Lock the connector for a sync; False if another worker has it. After a conflict it reads again, up to three times.
+        """Lock the connector for a sync; False if another worker has it. After conflicts, it tries up to three times.
 
         `meanwhile` is called between each read and write.
         """

@@ -43,7 +43,7 @@ def stats(store: Store) -> str:
     return operations.report_stats(store, JOB, {"indexed_document_count": 5}, None, {"new": 1})
 
 
-# For each operation: its target, the statuses it may start from according to the table, and the status code of a refusal.
+# For each operation: its target, the statuses from which it is legal, and the status code of a refusal.
 MOVES = [
     (cancel, "canceled", [s for s, to in TRANSITIONS.items() if "canceled" in to and s != "canceling"], 400),
     (cancel, "canceling", [s for s, to in TRANSITIONS.items() if "canceling" in to], 400),

@@ -25,7 +25,7 @@ FAILING_BODIES = [
 
 
 def send_everywhere(http) -> list[requests.Response]:
-    """Send the marker as a value to every endpoint, in valid and invalid requests; returns responses that must not show it."""
+    """Send the marker to every endpoint, in valid and invalid requests; returns responses that must not show it."""
     responses = [
         http.post(SECRETS_PATH, json={"value": MARKER}),
         http.put(f"{SECRETS_PATH}/a", json={"value": MARKER}),

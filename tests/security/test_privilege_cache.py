@@ -220,7 +220,7 @@ def test_unusual_headers_of_a_caller_are_handled_as_by_elasticsearch(
 
 @pytest.fixture
 def cache_of(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch):
-    """Create a cache for so many seconds; the result counts how often Elasticsearch is asked for privileges of a user."""
+    """Create a cache for so many seconds; the result counts the requests for the privileges of a user."""
     monkeypatch.setenv("ELASTICSEARCH_URL", proxy.url)
 
     def cache_for(seconds: float):

@@ -153,7 +153,7 @@ def _block_changes(client: Elasticsearch, block: bool | None) -> None:
 
 
 def _make(client: Elasticsearch, index: str, **body: Any) -> None:
-    """Create an index as other programs do, without the warning about a leading dot in the name of an index that is not hidden."""
+    """Create an index as other programs do, without the warning about the dot at the start of its name."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ElasticsearchWarning)
         client.indices.create(index=index, **body)

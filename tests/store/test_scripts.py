@@ -1,4 +1,4 @@
-"""Scripts in Elasticsearch: compiled once for all values, never without a verdict, and never a 409 for a version conflict."""
+"""Scripts in Elasticsearch: compiled once for all values, never without a verdict, no 409 for version conflicts."""
 
 from __future__ import annotations
 

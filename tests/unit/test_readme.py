@@ -36,7 +36,7 @@ def test_first_requests_are_those_that_make_run_prints() -> None:
 
 
 def test_no_placeholder_is_left() -> None:
-    """Words in capitals with underscores are names of settings and must be in backquotes or code; others are placeholders."""
+    """Words in capitals with underscores are placeholders, unless they are in backquotes or code."""
     text = re.sub(r"```.*?```|`[^`]*`|^    .*?$", "", README, flags=re.DOTALL | re.MULTILINE)
     assert re.findall(r"\b[A-Z]+_[A-Z_]+\b|\bTODO\b|\bTBD\b|\bFIXME\b|\?\?\?", text) == []
 

@@ -117,7 +117,7 @@ def test_unknown_parameters_are_listed_with_suggestions(send: Send, sent: str, l
 
 
 def test_path_in_the_error_is_decoded_and_keeps_its_final_slash(send: Send) -> None:
-    """As `GET /_scripts/a%2Fb/?foo`: `request [/_scripts/a/b/]`; `?thing_i` is close to the name of the path parameter."""
+    """As `GET /_scripts/a%2Fb/?foo`: `request [/_scripts/a/b/]`; names of path parameters are suggested, too."""
     reason = send("GET", "/things/a%2Fb/?foo").json["error"]["reason"]
     assert reason == "request [/things/a/b/] contains unrecognized parameter: [foo]"
     reason = send("GET", "/things/x?thing_i").json["error"]["reason"]

@@ -70,7 +70,7 @@ def test_path_without_a_route_is_quoted_as_sent(send: Send, target: str) -> None
 def test_wrong_method_lists_the_allowed_ones(
     send: Send, method: str, target: str, allowed: list[str]
 ) -> None:
-    """As `PATCH /_scripts/x/?q=1`: the header Allow without spaces, the message with, in a fixed order. No route has HEAD."""
+    """As `PATCH /_scripts/x/?q=1`: methods in a fixed order, without spaces in the header Allow. No route has HEAD."""
     response = send(method, target)
     assert response.status_code == 405
     assert response.headers["Allow"] == ",".join(allowed)
