@@ -1,4 +1,4 @@
-"""Bodies of all kinds, for tests that no body is an error of the server's: strategies of hypothesis."""
+"""Hypothesis strategies for request bodies of all kinds, valid and invalid."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-# Lone surrogates are among them.
+# Including lone surrogates.
 CHARACTERS = st.text(st.characters(exclude_categories=()), max_size=8)
 TEXTS = (
     CHARACTERS
@@ -16,7 +16,7 @@ TEXTS = (
     | st.sampled_from(["true", "str", "created", "0 0 0 * * ?", "x" * 40_000])
     | st.text(alphabet="\x00\ud7ff\ue000\U0010ffff\\*?\"' ", max_size=6)
 )
-# NaN and infinities, too: not JSON, but Python's own writer writes them.
+# Including NaN and infinities, which are not JSON, but which json.dumps writes.
 NUMBERS = st.integers() | st.integers(-(2**70), 2**70) | st.just(10**400) | st.floats()
 
 
@@ -27,7 +27,7 @@ def nested(depth: int, keys: bool) -> Any:
     return value
 
 
-# What is large, long or deep: beyond an index's limits, a library's, or this service's own.
+# Large, long or deep values: beyond the limits of an index, of a library or of this service.
 ODD = st.sampled_from(
     [
         *("x" * 40_000, "\u20ac" * 40_000, "\ud800" * 500, "1" * 5_000, "1." * 3_000, "1e" + "9" * 400),
@@ -49,7 +49,7 @@ VALUES: st.SearchStrategy[Any] = ODD | st.recursive(
 
 
 def bodies(near: st.SearchStrategy[Any], names: Iterable[str]) -> st.SearchStrategy[bytes]:
-    """`near` more often than not, any JSON with some of these names as keys, any JSON, and any bytes."""
+    """Mostly `near`; also any JSON with some of these names as keys, any JSON, and any bytes."""
     strange = st.dictionaries(st.sampled_from(sorted({*names, "", "zzz", "a..b"})), VALUES, max_size=4)
     as_json = (near | near | near | near | strange | VALUES).map(lambda value: json.dumps(value).encode())
     cut = st.tuples(as_json, st.integers(0, 40)).map(lambda pair: pair[0][: pair[1]])
@@ -58,7 +58,7 @@ def bodies(near: st.SearchStrategy[Any], names: Iterable[str]) -> st.SearchStrat
 
 @st.composite
 def nearly(draw: st.DrawFn, value: Any) -> Any:
-    """`value` with some of its parts replaced by others."""
+    """`value` with some of its parts replaced by random ones."""
     if draw(st.integers(0, 6)) == 0:
         return draw(VALUES)
     if isinstance(value, Mapping):

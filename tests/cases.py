@@ -1,4 +1,4 @@
-"""Tables of cases as parameters of tests."""
+"""Tables of cases as pytest parameters."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ import pytest
 
 
 def named(rows: Iterable[tuple[Any, ...]]) -> list[Any]:
-    """Rows of a table as parameters; their first column is the test's name."""
+    """Turn the rows of a table into parameters; the first column becomes the test id."""
     return [pytest.param(*row[1:], id=row[0]) for row in rows]

@@ -1,4 +1,4 @@
-"""Certificates of servers and clients in the tests."""
+"""Self-signed certificates for servers and clients in the tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Certificate:
-    """A self-signed certificate for one host name, in files called `name`."""
+    """A self-signed certificate for one host name, in the files `<name>.pem` and `<name>.key`."""
 
     def __init__(self, folder: Path, name: str, host: str = "localhost") -> None:
         key = ec.generate_private_key(ec.SECP256R1())

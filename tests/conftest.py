@@ -1,4 +1,4 @@
-"""What tests share: a real Elasticsearch, and the service as real processes beside it."""
+"""Shared fixtures: a real Elasticsearch, and the service running beside it as real processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app import settings
 from app.store import Store
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from scripts.elasticsearch import Source, for_tests
-from tests.documents import ALIASES, ID, Stored, empty, written
+from tests.documents import ALIASES, ID, Stored, count_writes, empty
 from tests.fault_proxy import FaultProxy
 from tests.groups import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401
 from tests.secured import admin, callers, guarded, secured, set_up, start_service  # noqa: F401
@@ -22,7 +22,7 @@ from tests.service import SECRETS_KEY, Http, Service
 
 @pytest.fixture(scope="session")
 def node() -> Iterator[Source]:
-    """A real Elasticsearch that tests may fill and empty; never the one of ELASTICSEARCH_URL."""
+    """A real Elasticsearch that tests may write to and empty; never the cluster of ELASTICSEARCH_URL."""
     with for_tests() as source:
         yield source
 
@@ -34,24 +34,24 @@ def node_url(node: Source) -> str:
 
 @pytest.fixture(scope="session")
 def elasticsearch(node_url: str) -> Iterator[Elasticsearch]:
-    """A client of that node, for looking at documents and for writing them as other programs do."""
+    """A client of that node, to read documents and to write them as other programs do."""
     with Elasticsearch(node_url, request_timeout=30) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def running_service(node_url: str) -> Iterator[Service]:
-    """The service as `make run` runs it: gunicorn, two processes. It keeps secrets, and logs all there is."""
+    """The service as `make run` runs it: gunicorn, two processes. It has a key for secrets and logs at debug level."""
     with Service(node_url, SECRETS_KEYS=SECRETS_KEY, LOG_FORMAT="json", LOG_LEVEL="debug") as service:
         yield service
 
 
 @pytest.fixture
 def service(running_service: Service, elasticsearch: Elasticsearch) -> Service:
-    """The running service, ready, with no documents, those included that no search has seen yet."""
+    """The running service, ready, without documents."""
     try:
         empty(elasticsearch)
-    except NotFoundError:  # it has only just started, or a test took an index away
+    except NotFoundError:  # the service has only just started, or a test deleted an index
         running_service.wait_until_ready()
         empty(elasticsearch)
     return running_service
@@ -59,25 +59,25 @@ def service(running_service: Service, elasticsearch: Elasticsearch) -> Service:
 
 @pytest.fixture
 def http(service: Service) -> Http:
-    """Requests to the service, paths from its root."""
+    """An HTTP client of the service; paths start at its root."""
     return service.http
 
 
 @pytest.fixture
 def jobs(service: Service, elasticsearch: Elasticsearch) -> Stored:
-    """The documents of jobs, past the service."""
+    """The stored sync jobs, read and written directly in Elasticsearch."""
     return Stored(elasticsearch, SYNC_JOBS)
 
 
 @pytest.fixture
 def connectors(service: Service, elasticsearch: Elasticsearch) -> Stored:
-    """The documents of connectors, past the service."""
+    """The stored connectors, read and written directly in Elasticsearch."""
     return Stored(elasticsearch, CONNECTORS)
 
 
 @pytest.fixture
 def put_jobs(elasticsearch: Elasticsearch) -> Callable[..., list[str]]:
-    """Write so many jobs of a connector, as other programs do; their ids."""
+    """Write `count` jobs of a connector directly into Elasticsearch; returns their ids."""
 
     def put(count: int, status: str = "pending", connector_id: str = ID, **fields: Any) -> list[str]:
         job = {"status": status, "connector": {"id": connector_id}, "created_at": "2024-01-01T00:00:00Z"}
@@ -90,14 +90,14 @@ def put_jobs(elasticsearch: Elasticsearch) -> Callable[..., list[str]]:
 
 @pytest.fixture(scope="session")
 def running_services(node_url: str) -> Iterator[list[Service]]:
-    """Three services: six processes in all."""
+    """Three services with six worker processes in all."""
     with ExitStack() as stack:
         yield [stack.enter_context(Service(node_url, THREADS="16")) for _ in range(3)]
 
 
 @pytest.fixture
 def services(running_services: list[Service], elasticsearch: Elasticsearch) -> list[Service]:
-    """Three running services, ready, with no documents."""
+    """Three running services, ready, without documents."""
     for each in running_services:
         each.wait_until_ready()
     empty(elasticsearch)
@@ -106,7 +106,7 @@ def services(running_services: list[Service], elasticsearch: Elasticsearch) -> l
 
 @pytest.fixture
 def clients(services: list[Service]) -> Iterator[list[Http]]:
-    """A connection for each of up to 64 members of a crowd, spread over the services. No documents."""
+    """64 HTTP clients, spread over the three services. There are no documents."""
     found = [Http(services[number % len(services)].url) for number in range(64)]
     yield found
     for client in found:
@@ -115,14 +115,14 @@ def clients(services: list[Service]) -> Iterator[list[Http]]:
 
 @pytest.fixture(scope="module")
 def proxy(node_url: str) -> Iterator[FaultProxy]:
-    """A proxy before the node that loses what a test wants lost."""
+    """A proxy in front of the node that drops the requests or responses that a test chooses."""
     with FaultProxy(node_url) as proxy:
         yield proxy
 
 
 @pytest.fixture(scope="session")
 def store(node_url: str) -> Store:
-    """The store in this process, for what no request can bring about."""
+    """A store in this process, for cases that no HTTP request can cause."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("ELASTICSEARCH_URL", node_url)
         store = Store(settings.load())
@@ -132,5 +132,5 @@ def store(node_url: str) -> Store:
 
 @pytest.fixture
 def writes(elasticsearch: Elasticsearch) -> Callable[[], int]:
-    """How many writes both indices have ever seen: the same number before and after means that nothing was written."""
-    return lambda: written(elasticsearch, ALIASES)
+    """Counts all writes to both indices so far; an unchanged count means that nothing was written."""
+    return lambda: count_writes(elasticsearch, ALIASES)

@@ -1,4 +1,4 @@
-"""Documents past the service: as other programs leave them, and what has become of them."""
+"""Documents written and read directly in Elasticsearch, as other programs do."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from elasticsearch import Elasticsearch
 from app.store.index_definitions import DEFINITIONS, IndexDefinition
 
 ALIASES = [definition.alias for definition in DEFINITIONS]
-ID = "c1"  # of the connector that most tests are about
-SECRET = "hunter2-the-secret"  # stands in every configuration here, and must stand in no error
+ID = "c1"  # of the connector that most tests use
+SECRET = "hunter2-the-secret"  # a value in every configuration here; no error may contain it
 STATUSES = ("pending", "in_progress", "suspended", "canceling", "canceled", "completed", "error")
 FINISHED = ("canceled", "completed", "error")
 
 
 def a_job(status: Any = "pending", **other: Any) -> dict[str, Any]:
-    """A job as other programs leave it, with values in it that no endpoint may touch by accident."""
+    """A job as other programs write it, with values that no endpoint may change by accident."""
     return {
         "connector": {
             "id": "c1",
@@ -41,13 +41,13 @@ def a_job(status: Any = "pending", **other: Any) -> dict[str, Any]:
 
 
 def a_running_job(status: str = "in_progress", **other: Any) -> dict[str, Any]:
-    """A job that worker-1 holds."""
+    """A job that worker-1 has claimed."""
     held = {"worker_hostname": "worker-1", "started_at": "2024-01-01T12:00:00.000001Z"}
     return a_job(status, **(held | other))
 
 
 def a_connector(**other: Any) -> dict[str, Any]:
-    """A connector that a job can be made for."""
+    """A connector that a job can be created for."""
     return {
         "index_name": "search-x",
         "service_type": "mysql",
@@ -58,14 +58,14 @@ def a_connector(**other: Any) -> dict[str, Any]:
 
 
 class Stored:
-    """The documents of one index, past the service: to write them as other programs do, and to look at them."""
+    """The documents of one index, read and written directly in Elasticsearch."""
 
     def __init__(self, client: Elasticsearch, definition: IndexDefinition) -> None:
         self._client = client
         self.index = definition.alias
 
     def put(self, document_id: str, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Write a document, without a refresh; the document."""
+        """Write a document without a refresh; returns the document."""
         self._client.index(index=self.index, id=document_id, document=document)
         return dict(document)
 
@@ -73,14 +73,14 @@ class Stored:
         lines: list[Mapping[str, Any]] = []
         for document_id, document in documents.items():
             lines += [{"index": {"_id": document_id}}, document]
-        answer = self._client.options(request_timeout=60).bulk(index=self.index, operations=lines)
-        assert not answer["errors"]
+        response = self._client.options(request_timeout=60).bulk(index=self.index, operations=lines)
+        assert not response["errors"]
 
     def source(self, document_id: str) -> dict[str, Any]:
         return dict(self._client.get(index=self.index, id=document_id)["_source"])
 
     def version(self, document_id: str) -> tuple[int, int]:
-        """What grows with each write of the document: its sequence number and version."""
+        """The sequence number and version of a document, which grow with each write."""
         found = self._client.get(index=self.index, id=document_id, source=False)
         return found["_seq_no"], found["_version"]
 
@@ -94,14 +94,14 @@ class Stored:
 
 
 def only_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """What `after` has other than `before`, when nothing of `before` is gone."""
+    """The fields that `after` adds or changes; fails if a field of `before` is missing."""
     assert before.keys() <= after.keys()
     return {key: value for key, value in after.items() if key not in before or before[key] != value}
 
 
 def empty(client: Elasticsearch) -> None:
-    """Remove every connector and every job. The service's searches will know at once, raw ones once somebody refreshes."""
-    client.indices.refresh(index=ALIASES)  # deletes only what searches see
+    """Remove every connector and job. Searches of the service see it at once, other searches after a refresh."""
+    client.indices.refresh(index=ALIASES)  # only documents that a search sees are deleted
     found = client.search(index=ALIASES, size=1000, source=False)["hits"]
     if found["total"]["value"] > len(found["hits"]):
         client.delete_by_query(index=ALIASES, query={"match_all": {}}, refresh=True, conflicts="proceed")
@@ -111,13 +111,13 @@ def empty(client: Elasticsearch) -> None:
         )
 
 
-def written(client: Elasticsearch, aliases: list[str]) -> int:
-    """How many writes these indices have ever seen."""
-    answer = client.indices.stats(
+def count_writes(client: Elasticsearch, aliases: list[str]) -> int:
+    """How many writes these indices have had so far."""
+    response = client.indices.stats(
         index=aliases,
         level="shards",
         metric="indexing",
         filter_path="indices.*.shards.*.seq_no.max_seq_no",
     )
-    shards = [shard for index in answer["indices"].values() for shard in index["shards"].values()]
+    shards = [shard for index in response["indices"].values() for shard in index["shards"].values()]
     return sum(copy["seq_no"]["max_seq_no"] for copies in shards for copy in copies)

@@ -1,4 +1,4 @@
-"""Every endpoint of the service, with a request that has nothing wrong with it."""
+"""Every endpoint of the service, with a valid request for it."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ VALID = {"errors": [], "state": "valid"}
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint. `{id}` stands in its path for the connector, job or secret, until `of` names one."""
+    """An endpoint. `{id}` in its path is a placeholder for a connector, job or secret id, which `of` fills in."""
 
     action: str
-    """What Elasticsearch calls it, after `cluster:admin/xpack/connector/`."""
+    """The name of the action in Elasticsearch, after `cluster:admin/xpack/connector/`."""
 
     method: str
     path: str
     body: Any = None
-    """A body that it takes; None where it takes none."""
+    """A valid body; None if it takes no body."""
 
     needs: str = MANAGE
-    """The privilege that it asks for."""
+    """The privilege that it requires."""
 
     @property
     def of_one(self) -> bool:
-        """Whether it is about one connector, job or secret."""
+        """Whether the path has the id of a connector, job or secret."""
         return "{id}" in self.path
 
     @property
@@ -52,7 +52,7 @@ class Endpoint:
 
     @property
     def end(self) -> str:
-        """The end of the path, after the id: `_filtering/_validation` for example."""
+        """The end of the path after the id, for example `_filtering/_validation`."""
         return self.path.partition("{id}/")[2]
 
     def of(self, document_id: str) -> Endpoint:
@@ -112,5 +112,5 @@ OF_SECRETS = [
     Endpoint("secret/delete", "DELETE", f"{SECRETS_PATH}/{{id}}", needs=SECRET_WRITE),
 ]
 ALL = [*OF_JOBS, *OF_CONNECTORS, *OF_SECRETS]
-# By action; `put` is the one that names the connector.
+# By action; `put` is the endpoint with an id in the path.
 ENDPOINTS = {endpoint.action: endpoint for endpoint in ALL}

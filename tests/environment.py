@@ -1,4 +1,4 @@
-"""What the machine and its Elasticsearch have, or lack."""
+"""Checks of what the machine and its Elasticsearch provide."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import NoReturn
 import pytest
 from elasticsearch import Elasticsearch
 
-# What the ingest pipeline needs of the module ingest-common. The embedded Elasticsearch 8.14.1 comes without it.
+# The processors of the module ingest-common that the ingest pipeline needs. The embedded Elasticsearch 8.14.1 lacks it.
 PROCESSORS = {"append", "gsub", "remove", "set", "trim"}
 
 
-def lacking(what: str) -> NoReturn:
-    """Skip the test for want of something outside this project; fail it where REQUIRE_ALL says that all must be there."""
+def skip_or_fail(reason: str) -> NoReturn:
+    """Skip the test because something outside this project is missing; fail it if REQUIRE_ALL is set."""
     if os.environ.get("REQUIRE_ALL"):
-        pytest.fail(what, pytrace=False)
-    pytest.skip(what)
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 def has_processors(client: Elasticsearch) -> bool:
-    """Whether the nodes have what the ingest pipeline needs, attachments left out."""
+    """Whether all nodes have the processors that the ingest pipeline needs, except for attachments."""
     nodes = client.nodes.info(metric="ingest")["nodes"].values()
     return all({each["type"] for each in node["ingest"]["processors"]} >= PROCESSORS for node in nodes)

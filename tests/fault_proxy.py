@@ -1,4 +1,4 @@
-"""A proxy before the real Elasticsearch: it counts what a service asks, and loses what a test wants lost."""
+"""A proxy in front of the real Elasticsearch that records requests and drops those that a test chooses."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from threading import Barrier, BrokenBarrierError, Lock, Thread
 from typing import Self
 from urllib.parse import urlsplit
 
-# Neither end may find these: they are between two neighbours.
+# Hop-by-hop headers are not passed on.
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it came by, its path with the query, the names of its headers in lower case."""
+    """A request as the proxy received it: the path with the query, header names in lower case."""
 
     method: str
     path: str
@@ -29,7 +29,7 @@ Which = Callable[[Request], bool]
 
 
 class FaultProxy:
-    """A context manager; inside the block, `url` is the address to give to a service instead of the node's."""
+    """A context manager; inside the block, give `url` to a service instead of the node's address."""
 
     def __init__(self, node_url: str) -> None:
         address = urlsplit(node_url)
@@ -73,22 +73,22 @@ class FaultProxy:
         self._server.server_close()
 
     @contextmanager
-    def listening(self) -> Iterator[list[Request]]:
-        """The requests that come by inside the block."""
+    def recording(self) -> Iterator[list[Request]]:
+        """Record the requests that arrive inside the block."""
         with self._lock:
             start = len(self._requests)
-        heard: list[Request] = []
-        yield heard
+        recorded: list[Request] = []
+        yield recorded
         with self._lock:
-            heard.extend(self._requests[start:])
+            recorded.extend(self._requests[start:])
 
     @contextmanager
-    def losing(self, which: Which, *, answers: bool = False) -> Iterator[None]:
-        """Inside the block, cut the connection at each such request: before Elasticsearch gets it, or before it is answered.
+    def losing(self, which: Which, *, responses: bool = False) -> Iterator[None]:
+        """Inside the block, close the connection at each such request before Elasticsearch receives it.
 
-        `answers`: Elasticsearch carries the request out, and nobody hears of it.
+        `responses`: close it after Elasticsearch has carried the request out, so that the response is lost.
         """
-        rules = self._after if answers else self._before
+        rules = self._after if responses else self._before
         with self._lock:
             rules.append(which)
         try:
@@ -98,8 +98,8 @@ class FaultProxy:
                 rules.remove(which)
 
     @contextmanager
-    def answering(self, which: Which, status: int, body: str) -> Iterator[None]:
-        """Inside the block, such requests are answered by something that is not Elasticsearch, and never reach it."""
+    def responding(self, which: Which, status: int, body: str) -> Iterator[None]:
+        """Inside the block, such requests get this response and do not reach Elasticsearch."""
         rule = (which, status, body)
         with self._lock:
             self._instead.append(rule)
@@ -111,7 +111,7 @@ class FaultProxy:
 
     @contextmanager
     def gathering(self, number: int, which: Which, seconds: float) -> Iterator[None]:
-        """Inside the block, hold such requests until so many are there at once; cut them off if that takes too long."""
+        """Inside the block, hold such requests until `number` wait at once; drop them after `seconds`."""
         held = (which, Barrier(number, timeout=seconds))
         self._held.append(held)
         try:
@@ -138,14 +138,14 @@ class FaultProxy:
             return
         for status, text in instead[:1]:
             kind = "text/html" if text.startswith("<") else "application/json"
-            self._answer(handler, status, [("Content-Type", kind)], text.encode())
+            self._send_response(handler, status, [("Content-Type", kind)], text.encode())
             return
         node = http.client.HTTPConnection(*self._node, timeout=60)
         try:
             headers = {n: v for n, v in handler.headers.items() if n.lower() not in _HOP_BY_HOP}
             node.request(request.method, request.path, body or None, headers)
-            answer = node.getresponse()
-            content = answer.read()
+            response = node.getresponse()
+            content = response.read()
         except OSError:
             self._cut(handler)
             return
@@ -156,10 +156,10 @@ class FaultProxy:
         if lost:
             self._cut(handler)
             return
-        self._answer(handler, answer.status, answer.getheaders(), content)
+        self._send_response(handler, response.status, response.getheaders(), content)
 
     @staticmethod
-    def _answer(
+    def _send_response(
         handler: BaseHTTPRequestHandler, status: int, headers: list[tuple[str, str]], content: bytes
     ) -> None:
         handler.send_response_only(status)
@@ -177,12 +177,12 @@ class FaultProxy:
 
 
 def _any(rules: list[Which], request: Request) -> bool:
-    """Whether one of them says so; each is asked, since some count."""
+    """Whether a rule matches; all rules are called, since some of them count requests."""
     return bool(sum(rule(request) for rule in rules))
 
 
 def nth(number: int, which: Which) -> Which:
-    """Only the `number`th (from 1) of such requests; make it anew for each use."""
+    """Matches only the `number`th (from 1) of such requests; call it again for each use."""
     met = 0
 
     def matches(request: Request) -> bool:
@@ -196,5 +196,5 @@ def nth(number: int, which: Which) -> Which:
 
 
 def to(*parts: str) -> Which:
-    """Requests whose path holds one of these texts, `_update/` or `_search` for example."""
+    """Matches requests whose path contains one of these texts, for example `_update/`."""
     return lambda request: any(part in request.path for part in parts)

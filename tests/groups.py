@@ -1,4 +1,4 @@
-"""Which tests one worker runs, and in what order, where pytest runs with several (`-n 2`).
+"""Which tests run in the same pytest worker, and in what order, when there are several (`-n 2`).
 
 Each worker has an Elasticsearch and a service of its own.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Tests that share what is slow to start, or take long; the longest first, so that all workers are busy to the end.
+# Tests that share something slow to start, or that take long; the longest first, so that all workers stay busy.
 # All other tests are grouped by module.
 GROUPS = {
     "a secured node": (
@@ -20,7 +20,7 @@ GROUPS = {
     ),
     "containers": ("tests/containers/",),
     "make run": ("tests/run/test_make_run.py",),
-    "a mortal node": ("tests/faults/",),
+    "a node that is killed": ("tests/faults/",),
     "three services": (
         "tests/races/",
         "tests/connectors/test_attaching.py",
@@ -38,7 +38,7 @@ def group(nodeid: str) -> str:
 
 
 class Scheduler(LoadScopeScheduling):
-    """Gives the next group to the worker that is done first."""
+    """Gives the next group to the worker that finishes first."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group(nodeid)
@@ -46,11 +46,11 @@ class Scheduler(LoadScopeScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
-    config.option.loadscopereorder = False  # it would put first what is many tests
+    config.option.loadscopereorder = False  # it would start with the largest groups
     return Scheduler(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the groups in order; their tests and all others stay as they are, shuffled."""
+    """Sort by group; inside a group, tests keep their random order."""
     ranks = {name: rank for rank, name in enumerate(GROUPS)}
     items.sort(key=lambda item: ranks.get(group(item.nodeid), len(ranks)))

@@ -1,4 +1,4 @@
-"""`make run` as a process of its own, and what it starts."""
+"""`make run` as a process, and the processes that it starts."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pathlib import Path
 from tests.service import REPOSITORY, free_port
 
 SUPERVISOR = [sys.executable, "-m", "scripts.run"]
-READY = "/_connector/_sync_job"  # in the last lines that it prints when it is ready
+READY = "/_connector/_sync_job"  # part of the last lines that it prints when it is ready
 OUR_VARIABLES = ("ELASTICSEARCH_", "HOST", "PORT", "WORKERS", "THREADS", "GATEWAY", "MAKE", "MFLAGS")
 
 
 @contextmanager
 def new_home() -> Iterator[Path]:
-    """A folder for the data of a run; not below pytest's own, which is closed to the user whom root runs the node as."""
+    """A folder for the data of a run. Not below tmp_path, which the user that root runs the node as cannot read."""
     home = Path(tempfile.mkdtemp(prefix="make-run-"))
     home.chmod(0o755)
     yield home
@@ -30,7 +30,7 @@ def new_home() -> Iterator[Path]:
 
 
 class Run:
-    """A supervisor, or the make that started it, in a session of its own, as in a terminal of its own."""
+    """A supervisor, or the make process that started it, in its own session, as in a terminal."""
 
     def __init__(self, command: list[str], home: Path, **environment: str) -> None:
         self.port, self.home = free_port(), home
@@ -52,28 +52,28 @@ class Run:
             text=True,
             start_new_session=True,
         )
-        self.said = ""
+        self.output = ""
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
         with self.process.stdout as output:
             for line in output:
-                self.said += line
+                self.output += line
 
     def wait_for(self, text: str, seconds: float = 90) -> None:
-        assert within(seconds, lambda: text in self.said or self.process.poll() is not None), self.said
-        assert text in self.said, self.said
+        assert within(seconds, lambda: text in self.output or self.process.poll() is not None), self.output
+        assert text in self.output, self.output
 
     def end(self, seconds: float = 60) -> int:
-        """Wait for the end, and for the last words, which come when nobody holds the output any longer."""
+        """Wait until the process has ended and all its output is read; returns the exit status."""
         status = self.process.wait(seconds)
         self._reader.join(seconds)
         assert not self._reader.is_alive(), f"something still holds the output of {self.process.args}"
         return status
 
     def family(self) -> dict[int, str]:
-        """All processes that it started, at any distance, with their commands."""
+        """All descendant processes, with their commands by pid."""
         found: dict[int, str] = {}
         parents = {self.process.pid}
         while parents:
@@ -84,7 +84,7 @@ class Run:
 
 
 def processes() -> dict[int, tuple[int, str]]:
-    """Parent and command by pid, of what really runs."""
+    """Parent pid and command by pid, without zombies."""
     found = {}
     for folder in Path("/proc").iterdir():
         with suppress(OSError, ValueError):

@@ -1,4 +1,4 @@
-"""A value that must be shown nowhere: bodies that fail around it, and where it is looked for."""
+"""A marker value that must not leak: request bodies that fail around it, and the check for leaks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def failing_bodies(opening: str, closing: str) -> list[str]:
-    """Bodies that cannot be read, with the marker where a value stands between `opening` and `closing`."""
+    """Bodies that cannot be parsed, with the marker as the value between `opening` and `closing`."""
     wrong = [
         MARKER,
         f'"x" {MARKER}',
@@ -30,9 +30,9 @@ def failing_bodies(opening: str, closing: str) -> list[str]:
     return [*(f"{opening}{each}{closing}" for each in wrong), *cut_off, *no_object]
 
 
-def assert_no_leak(answers: Iterable[requests.Response], log: str) -> None:
-    """Neither in an answer nor in the log."""
-    for answer in answers:
-        assert MARKER not in answer.text, answer.request.body
-        assert not any(MARKER in value for value in answer.headers.values())
+def assert_no_leak(responses: Iterable[requests.Response], log: str) -> None:
+    """Assert that the marker is neither in a response nor in the log."""
+    for response in responses:
+        assert MARKER not in response.text, response.request.body
+        assert not any(MARKER in value for value in response.headers.values())
     assert MARKER not in log

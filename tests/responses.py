@@ -1,4 +1,4 @@
-"""What the service answers, in forms to compare: whole errors, or their type and reason."""
+"""Error responses in forms that tests compare: whole bodies, or their type and reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.documents import ID
 
 OWN_ID = re.compile(r"[A-Za-z0-9_-]{20}")
 
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}(\d{3})?)?Z")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}(\d{3})?)?Z")
 _LOCATION = re.compile(r"^\[(?:\d+:\d+|-1:-1)] ")
 
 
@@ -20,7 +20,7 @@ _LOCATION = re.compile(r"^\[(?:\d+:\d+|-1:-1)] ")
 
 
 def error_body(response: requests.Response) -> dict[str, Any]:
-    """The error that an answer carries, with `[l:c]` where a reason names a place in the body."""
+    """The body of an error response, with `[l:c]` instead of the position in the request body."""
     body = response.json()
     assert body.get("status") == response.status_code
     return dict(_without_locations(body))
@@ -33,7 +33,7 @@ def envelope(
     *causes: tuple[str, str],
     root: tuple[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The whole error envelope; `causes` from the outer to the inner one, `root` where it is another than the outer."""
+    """The whole error envelope; `causes` from outer to inner, `root` if the root cause is not the outer error."""
     described = {"type": kind, "reason": reason}
     caused_by: dict[str, Any] | None = None
     for cause_type, cause_reason in reversed(causes):
@@ -98,13 +98,13 @@ def error(response: requests.Response) -> Error:
 
 
 def unplaced_error(response: requests.Response) -> Error:
-    """Status, type and reason, without the place in the body."""
+    """Status, type and reason, without the position in the request body."""
     status, kind, reason = error(response)
     return status, kind, _LOCATION.sub("", reason)
 
 
 def chain(response: requests.Response) -> list[tuple[str, str | None]]:
-    """Types and reasons, from the outermost cause to the innermost, without places in the body."""
+    """Types and reasons from the outermost to the innermost cause, without positions in the request body."""
     links = []
     link = response.json()["error"]
     while link:
@@ -125,17 +125,17 @@ def no_secret(secret_id: str) -> Error:
     return 404, "resource_not_found_exception", f"No secret with id [{secret_id}]"
 
 
-# --- What is right ---
+# --- Successful responses ---
 
 
 def is_now(text: Any, since: datetime) -> bool:
-    """Is it an instant as the service writes them, between `since` and now?"""
+    """Whether `text` is a timestamp as the service writes them, between `since` and now."""
     assert isinstance(text, str)
-    assert _INSTANT.fullmatch(text), text
+    assert _TIMESTAMP.fullmatch(text), text
     return since <= datetime.fromisoformat(text) <= datetime.now(UTC)
 
 
 def ids_of(response: requests.Response) -> list[str]:
-    """The ids of a list's answer."""
+    """The ids in the response of a list."""
     assert response.status_code == 200, response.text
     return [job["id"] for job in response.json()["results"]]

@@ -1,4 +1,4 @@
-"""A secured node with a user for each role, and the service beside it with the smallest roles that the README names."""
+"""A secured node with a user for each role, and the service with the minimal roles of the README."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.service import SECRETS_KEY, Service
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 
-# Elasticsearch 8.14 does not know the connector privileges; access to the indices stands for them there.
+# Elasticsearch 8.14 does not know the connector privileges; there, index privileges replace them.
 KNOWS_CONNECTOR_PRIVILEGES = client_major() >= 9
 
-# Accounts of Elasticsearch's own: one that may do everything here, and one that may only read, or in 8.14 nothing.
+# Service accounts: one may do everything here, the other may only read (in 8.14: nothing).
 MIGHTY_SERVICE = "fleet-server" if KNOWS_CONNECTOR_PRIVILEGES else "enterprise-search-server"
 WEAK_SERVICE = "kibana" if KNOWS_CONNECTOR_PRIVILEGES else "fleet-server"
 
@@ -39,7 +39,7 @@ def _connector_role(cluster: str, indices: str) -> dict[str, object]:
 
 
 def readme_roles() -> dict[str, dict[str, object]]:
-    """The service's own roles, to run and to set up, as the README's table grants them."""
+    """The roles of the service, to run and to set up, as the table in the README grants them."""
     rows = dict(
         re.findall(r"^\| (to run|to set up, once) \| (.+) \|$", README.read_text("utf-8"), re.MULTILINE)
     )
@@ -65,10 +65,10 @@ ROLES = {
     "secret_reader": _role("read_connector_secrets"),
     "secret_writer": _role("write_connector_secrets"),
     **readme_roles(),
-    # Of the service, with less or something else than it needs.
+    # Roles of the service that lack what it needs.
     "index_manager": _role(indices="read write maintenance manage", names=ALL_INDICES),
     "reader": _role(indices="read", names=ALL_INDICES),
-    "stranger": _role("monitor"),
+    "without_indices": _role("monitor"),
 }
 USERS = {"admin": "superuser"} | {name: name for name in ROLES}
 
@@ -98,7 +98,7 @@ def admin(secured: EmbeddedNode) -> Iterator[Elasticsearch]:
 
 @pytest.fixture(scope="session")
 def start_service(secured: EmbeddedNode) -> Start:
-    """A service with a user of the node, by default behind nothing."""
+    """Starts a service that uses this user of the node, by default without a proxy."""
 
     def start(user: str, url: str = "", **settings: str) -> Service:
         credentials = {"ELASTICSEARCH_USERNAME": user, "ELASTICSEARCH_PASSWORD": password(user)}
@@ -112,14 +112,14 @@ def start_service(secured: EmbeddedNode) -> Start:
 
 @pytest.fixture(scope="session")
 def set_up(start_service: Start) -> None:
-    """The node is set up as the README says: once, by a service whose role may."""
+    """Sets the node up once, as the README describes, with a service whose role may do that."""
     with start_service("setup") as service:
         service.wait_until_ready()
 
 
 @pytest.fixture(scope="session")
 def guarded(start_service: Start, set_up: None) -> Iterator[Service]:
-    """The service with the role that only runs, beside a node that is set up."""
+    """The service with the role `run`, beside a node that is set up."""
     with start_service("run", LOG_LEVEL="debug", WORKERS="2") as service:
         service.wait_until_ready()
         yield service
@@ -127,7 +127,7 @@ def guarded(start_service: Start, set_up: None) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def callers(admin: Elasticsearch) -> SimpleNamespace:
-    """Headers of every kind of caller."""
+    """Request headers for every kind of caller."""
 
     def key(name: str, role: dict[str, object] | None = None) -> dict[str, str]:
         made = admin.security.create_api_key(name=name, role_descriptors={"only": role} if role else None)
@@ -145,7 +145,7 @@ def callers(admin: Elasticsearch) -> SimpleNamespace:
         unknown=basic("nobody", "wrong"),
         nonsense={"Authorization": "Nonsense"},
         empty={"Authorization": ""},
-        # Elasticsearch refuses two headers as such; joined, as they reach an application, they are nobody's.
+        # Elasticsearch refuses two headers. Joined, as an application receives them, they are invalid credentials.
         two={"Authorization": ",".join([*basic("admin").values(), *basic("monitor").values()])},
         wrong_bearer={"Authorization": "Bearer AAEAAWVsYXN0aWM"},
         not_ascii={"Authorization": "Basic \xe9\xff"},

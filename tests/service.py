@@ -1,4 +1,4 @@
-"""The service as processes of its own, and requests to it."""
+"""The service as real processes, and an HTTP client for it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from typing import Any, Self
 import requests
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SECRETS_KEY = base64.b64encode(b"k" * 32).decode()  # of the services that keep secrets
+SECRETS_KEY = base64.b64encode(b"k" * 32).decode()  # for services that store secrets
 
 
 class Http:
-    """Requests to one address, over connections that stay open. Paths go out as they are written, percent signs and all.
+    """An HTTP client with persistent connections. Paths are sent exactly as given, without further encoding.
 
-    `headers` go with each of them.
+    `headers` are sent with each request.
     """
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
@@ -34,8 +34,8 @@ class Http:
 
     def request(self, method: str, path: str, *, timeout: float = 60, **options: Any) -> requests.Response:
         prepared = self._session.prepare_request(requests.Request(method, self.url, **options))
-        _, mark, query = (prepared.url or "").partition("?")
-        prepared.url = self.url + path + mark + query
+        _, separator, query = (prepared.url or "").partition("?")
+        prepared.url = self.url + path + separator + query
         return self._session.send(prepared, timeout=timeout, allow_redirects=False)
 
     def get(self, path: str, **options: Any) -> requests.Response:
@@ -51,7 +51,7 @@ class Http:
         return self.request("DELETE", path, **options)
 
     def close(self) -> None:
-        """Close the connections now: a session alone leaves them to the garbage collector."""
+        """Close the connections now; a session alone leaves that to the garbage collector."""
         pools = self._session.get_adapter(self.url).poolmanager.pools
         for key in pools.keys():  # noqa: SIM118 - it cannot be iterated
             pools[key].close()
@@ -59,9 +59,9 @@ class Http:
 
 
 class Service:
-    """The service under its production server, at a port of its own, beside the Elasticsearch at `elasticsearch_url`.
+    """The service under gunicorn, on a free port, beside the Elasticsearch at `elasticsearch_url`.
 
-    Settings are environment variables. A context manager: it runs inside the block, and then ends gracefully.
+    Settings are environment variables. A context manager: the service runs inside the block and then stops gracefully.
     """
 
     def __init__(self, elasticsearch_url: str, **settings: str) -> None:
@@ -106,12 +106,12 @@ class Service:
             time.sleep(0.05)
 
     def log(self) -> str:
-        """All that the service has written so far."""
-        # Opened anew: to read through the descriptor that it writes to would move the place where it writes.
+        """Everything that the service has logged so far."""
+        # Opened again: reading through the same descriptor would move the position at which the service writes.
         return Path(f"/proc/self/fd/{self._log.fileno()}").read_text()
 
     def stop(self) -> None:
-        self.http.close()  # a stopping service waits two seconds for what clients keep open
+        self.http.close()  # a stopping service waits two seconds for connections that clients keep open
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(40)

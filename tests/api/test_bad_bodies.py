@@ -1,4 +1,4 @@
-"""Bodies that no endpoint takes: a 4xx in the envelope, and nothing is written."""
+"""Bodies that every endpoint refuses: a 4xx with an error envelope, and nothing is written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ JSON = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True)
 class Taker:
-    """An endpoint that takes a body, what Elasticsearch calls that body, and the kind of each of its fields."""
+    """An endpoint with a body, the name of the body's parser in Elasticsearch, and the type of each field."""
 
     endpoint: Endpoint
     parser: str
@@ -30,7 +30,7 @@ class Taker:
 
     @property
     def good(self) -> dict[str, Any]:
-        """A body that it takes."""
+        """A valid body."""
         return dict(self.endpoint.body)
 
     @property
@@ -39,7 +39,7 @@ class Taker:
 
     @property
     def members(self) -> str:
-        """The good body without its braces."""
+        """The valid body without its braces."""
         return json.dumps(self.good)[1:-1]
 
     def send(self, http: Http, body: bytes | str) -> Any:
@@ -62,7 +62,7 @@ STATS = Taker(
     "connector_sync_job_update_ingestion_stats",
     {
         **dict.fromkeys([*COUNTERS, "total_document_count"], "long"),
-        "last_seen": "instant",
+        "last_seen": "timestamp",
         "metadata": "object",
     },
 )
@@ -83,7 +83,7 @@ TAKERS = [
     Taker(ENDPOINTS["post"], "connector_put_request", CONNECTOR_KINDS),
 ]
 EVERYWHERE = pytest.mark.parametrize("taker", TAKERS, ids=lambda taker: taker.endpoint.action)
-# Where a body holds an object of the caller's own.
+# Endpoints whose body has an arbitrary object of the caller.
 WITH_OBJECTS = pytest.mark.parametrize(
     ("taker", "key"),
     [(CLAIM, "sync_cursor"), (STATS, "metadata")],
@@ -103,7 +103,7 @@ ACCEPTED = {
     "string or null": ["VALUE_STRING", "VALUE_NULL"],
     "boolean": ["VALUE_STRING", "VALUE_BOOLEAN"],
     "long": ["VALUE_STRING", "VALUE_NUMBER"],
-    "instant": ["VALUE_STRING", "START_OBJECT"],
+    "timestamp": ["VALUE_STRING", "START_OBJECT"],
     "object": ["START_OBJECT"],
 }
 
@@ -116,7 +116,7 @@ def write_all(client: Elasticsearch) -> None:
 
 @pytest.fixture(scope="module")
 def http(running_service: Service, elasticsearch: Elasticsearch) -> Http:
-    """Requests beside documents that stand for the whole module: nothing here changes them."""
+    """An HTTP client, with documents for the whole module: no test here changes them."""
     running_service.wait_until_ready()
     empty(elasticsearch)
     write_all(elasticsearch)
@@ -134,44 +134,44 @@ def nothing_written(http: Http, writes: Callable[[], int]) -> Iterator[None]:
     ("body", "kind"),
     named(
         [
-            ("cut off after the brace", "{", "x_content_e_o_f_exception"),
-            ("cut off in a key", '{"FIRST', "x_content_e_o_f_exception"),
-            ("cut off in a text", '{"FIRST":"x', "x_content_e_o_f_exception"),
-            ("cut off before the end", "{MEMBERS", "x_content_e_o_f_exception"),
+            ("truncated after the brace", "{", "x_content_e_o_f_exception"),
+            ("truncated in a key", '{"FIRST', "x_content_e_o_f_exception"),
+            ("truncated in a string", '{"FIRST":"x', "x_content_e_o_f_exception"),
+            ("truncated before the end", "{MEMBERS", "x_content_e_o_f_exception"),
             ("no JSON", "garbage", "x_content_parse_exception"),
-            ("a form", "FIRST=x", "x_content_parse_exception"),
-            ("a comma at the end", "{MEMBERS,}", "x_content_parse_exception"),
-            ("no comma", '{MEMBERS "x":1}', "x_content_parse_exception"),
+            ("form", "FIRST=x", "x_content_parse_exception"),
+            ("trailing comma", "{MEMBERS,}", "x_content_parse_exception"),
+            ("missing comma", '{MEMBERS "x":1}', "x_content_parse_exception"),
             ("single quotes", "{'FIRST':1}", "x_content_parse_exception"),
-            ("a comment", "{/* */MEMBERS}", "x_content_parse_exception"),
-            ("the wrong brace", "{MEMBERS]", "x_content_parse_exception"),
-            ("a line break in a text", '{"FIRST":"a\nb"}', "x_content_parse_exception"),
-            ("a bad escape", '{"FIRST":"\\x"}', "x_content_parse_exception"),
-            ("half a character", '{"FIRST":"\\ud800"}', "x_content_parse_exception"),
-            ("halves in the wrong order", '{"FIRST":"\\udc00\\ud800"}', "x_content_parse_exception"),
-            ("half a character in a key", '{MEMBERS,"\\udfff":1}', "x_content_parse_exception"),
-            ("a key twice", "{MEMBERS,MEMBERS}", "x_content_parse_exception"),
-            ("a key twice in escapes", '{MEMBERS,"\\u00ESCAPED":1}', "x_content_parse_exception"),
+            ("comment", "{/* */MEMBERS}", "x_content_parse_exception"),
+            ("wrong brace", "{MEMBERS]", "x_content_parse_exception"),
+            ("line break in a string", '{"FIRST":"a\nb"}', "x_content_parse_exception"),
+            ("bad escape", '{"FIRST":"\\x"}', "x_content_parse_exception"),
+            ("half a surrogate pair", '{"FIRST":"\\ud800"}', "x_content_parse_exception"),
+            ("surrogates in the wrong order", '{"FIRST":"\\udc00\\ud800"}', "x_content_parse_exception"),
+            ("half a surrogate pair in a key", '{MEMBERS,"\\udfff":1}', "x_content_parse_exception"),
+            ("duplicate key", "{MEMBERS,MEMBERS}", "x_content_parse_exception"),
+            ("duplicate key in escapes", '{MEMBERS,"\\u00ESCAPED":1}', "x_content_parse_exception"),
             ("NaN", '{"FIRST":NaN}', "x_content_parse_exception"),
             ("infinity", '{"FIRST":-Infinity}', "x_content_parse_exception"),
             ("1e400", '{"FIRST":1e400}', "x_content_parse_exception"),
-            ("an integer of 400 digits", '{"FIRST":' + "9" * 400 + "}", "x_content_parse_exception"),
-            ("a leading zero", '{"FIRST":01}', "x_content_parse_exception"),
+            ("integer of 400 digits", '{"FIRST":' + "9" * 400 + "}", "x_content_parse_exception"),
+            ("leading zero", '{"FIRST":01}', "x_content_parse_exception"),
             ("deep lists", '{"FIRST":' + "[" * 2000 + "]" * 2000 + "}", "x_content_parse_exception"),
             ("very deep lists", '{"FIRST":' + "[" * 100_000, "x_content_parse_exception"),
             ("deep objects", '{"FIRST":' + '{"a":' * 2000, "x_content_parse_exception"),
-            ("an empty key", '{MEMBERS,"":1}', "x_content_parse_exception"),
-            ("a key of dots", '{MEMBERS,"a..b":1}', "x_content_parse_exception"),
+            ("empty key", '{MEMBERS,"":1}', "x_content_parse_exception"),
+            ("key with two dots", '{MEMBERS,"a..b":1}', "x_content_parse_exception"),
         ]
     ),
 )
 @EVERYWHERE
-def test_texts(http: Http, taker: Taker, body: str, kind: str) -> None:
+def test_malformed_json_is_refused(http: Http, taker: Taker, body: str, kind: str) -> None:
     escaped = f"{ord(taker.first[0]):02x}{taker.first[1:]}"
     body = body.replace("FIRST", taker.first).replace("MEMBERS", taker.members).replace("ESCAPED", escaped)
-    answer = taker.send(http, body)
-    error = error_body(answer)["error"]
-    assert answer.status_code == 400
+    response = taker.send(http, body)
+    error = error_body(response)["error"]
+    assert response.status_code == 400
     assert error["type"] == kind
     assert error["root_cause"][0].keys() >= {"type", "reason"}
     assert error["reason"]
@@ -179,20 +179,20 @@ def test_texts(http: Http, taker: Taker, body: str, kind: str) -> None:
 
 @pytest.mark.parametrize("sequence", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xc0\x80", b"\xf5\x80\x80\x80"])
 @EVERYWHERE
-def test_bytes_that_are_no_utf_8(http: Http, taker: Taker, sequence: bytes) -> None:
+def test_invalid_utf_8_is_refused(http: Http, taker: Taker, sequence: bytes) -> None:
     for body in (
         b'{"' + taker.first.encode() + b'":"' + sequence + b'"}',
         b'{"' + sequence + b'":1}',
         sequence,
     ):
-        answer = taker.send(http, body)
-        assert answer.status_code == 400
+        response = taker.send(http, body)
+        assert response.status_code == 400
         kinds = ("x_content_parse_exception", "x_content_e_o_f_exception")
-        assert error_body(answer)["error"]["type"] in kinds
+        assert error_body(response)["error"]["type"] in kinds
 
 
 @EVERYWHERE
-def test_values_that_are_no_object(http: Http, taker: Taker) -> None:
+def test_body_that_is_no_object_is_refused(http: Http, taker: Taker) -> None:
     for token, text in TOKENS.items():
         if token != "START_OBJECT":
             assert error_body(taker.send(http, text)) == unreadable(
@@ -211,7 +211,7 @@ def test_values_that_are_no_object(http: Http, taker: Taker) -> None:
         for name in taker.kinds
     ],
 )
-def test_fields_of_a_wrong_type_and_null(http: Http, taker: Taker, name: str) -> None:
+def test_field_of_a_wrong_type_is_refused(http: Http, taker: Taker, name: str) -> None:
     for token, text in TOKENS.items():
         if token not in ACCEPTED[taker.kinds[name]]:
             assert error_body(taker.send(http, f'{{"{name}":{text}}}')) == unreadable(
@@ -220,7 +220,7 @@ def test_fields_of_a_wrong_type_and_null(http: Http, taker: Taker, name: str) ->
 
 
 @EVERYWHERE
-def test_unknown_fields(http: Http, taker: Taker) -> None:
+def test_unknown_field_is_refused(http: Http, taker: Taker) -> None:
     for name in ("zzz", "refresh", "error_trace", "_id", "verdict", taker.first.upper()):
         reason = error_body(taker.send(http, f'{{{taker.members},"{name}":1}}'))["error"]["reason"]
         assert reason.startswith(f"[l:c] [{taker.parser}] unknown field [{name}]")
@@ -249,24 +249,24 @@ def test_unknown_fields(http: Http, taker: Taker) -> None:
     ids=lambda inner: inner if len(inner) < 30 else f"{inner[:10]}... {len(inner)}",
 )
 @WITH_OBJECTS
-def test_objects_of_the_callers(http: Http, taker: Taker, key: str, inner: str) -> None:
-    answer = taker.send(http, f'{{{taker.members},"{key}":{inner}}}')
-    assert answer.status_code == 400
-    assert error_body(answer)["error"]["reason"]
-    assert SECRET not in answer.text
+def test_malformed_object_of_the_caller_is_refused(http: Http, taker: Taker, key: str, inner: str) -> None:
+    response = taker.send(http, f'{{{taker.members},"{key}":{inner}}}')
+    assert response.status_code == 400
+    assert error_body(response)["error"]["reason"]
+    assert SECRET not in response.text
 
 
 @pytest.mark.parametrize(
     "number", ["9223372036854775808", "-9223372036854775809", "9" * 400, "1e19", "1e400"]
 )
-def test_counters_beyond_64_bits(http: Http, number: str) -> None:
+def test_counter_beyond_64_bits_is_refused(http: Http, number: str) -> None:
     stats = TAKERS[3]
     for name in COUNTERS:
         others = "".join(f',"{other}":1' for other in COUNTERS if other != name)
         for text in (number, f'"{number}"'):
-            answer = stats.send(http, f'{{"{name}":{text}{others}}}')
-            assert answer.status_code == 400
-            assert error_body(answer)["error"]["type"] == "x_content_parse_exception"
+            response = stats.send(http, f'{{"{name}":{text}{others}}}')
+            assert response.status_code == 400
+            assert error_body(response)["error"]["type"] == "x_content_parse_exception"
 
 
 @pytest.mark.parametrize(
@@ -281,19 +281,19 @@ def test_counters_beyond_64_bits(http: Http, number: str) -> None:
     ],
 )
 @pytest.mark.parametrize("body", ["{}", "[]", "garbage", '{"a":'])
-def test_a_body_that_nobody_asked_for(http: Http, method: str, path: str, body: str) -> None:
+def test_unexpected_body_is_refused(http: Http, method: str, path: str, body: str) -> None:
     assert error_body(http.request(method, path, data=body, headers=JSON)) == illegal(
         f"request [{method} {path}] does not support having a body"
     )
 
 
 @EVERYWHERE
-def test_a_body_of_an_unknown_type(http: Http, taker: Taker) -> None:
+def test_body_of_an_unknown_type_is_refused(http: Http, taker: Taker) -> None:
     body = json.dumps(taker.good).encode()
     for kind in ("text/plain", "application/x-www-form-urlencoded", "nonsense"):
-        answer = http.request(
+        response = http.request(
             taker.endpoint.method, taker.endpoint.path, data=body, headers={"Content-Type": kind}
         )
-        assert 400 <= answer.status_code < 500
-    answer = http.request(taker.endpoint.method, taker.endpoint.path, data=body)
-    assert answer.json() == {"error": "Content-Type header [] is not supported", "status": 406}
+        assert 400 <= response.status_code < 500
+    response = http.request(taker.endpoint.method, taker.endpoint.path, data=body)
+    assert response.json() == {"error": "Content-Type header [] is not supported", "status": 406}

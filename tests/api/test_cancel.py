@@ -1,4 +1,4 @@
-"""`PUT /_connector/_sync_job/{id}/_cancel`: ends a job that nobody runs, asks the worker of a running one to stop."""
+"""`PUT /_connector/_sync_job/{id}/_cancel`: ends a waiting job, and asks the worker of a running one to stop."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ CANCEL = f"{JOBS}/j1/_cancel"
 
 
 @pytest.mark.parametrize("status", ["pending", "suspended"])
-def test_a_job_that_nobody_runs_is_canceled(http: Http, jobs: Stored, status: str) -> None:
+def test_job_that_no_worker_runs_is_canceled(http: Http, jobs: Stored, status: str) -> None:
     before = jobs.put("j1", a_running_job(status))
     since = datetime.now(UTC)
-    answer = http.put(CANCEL)
-    assert (answer.status_code, answer.json()) == (200, {"result": "updated"})
+    response = http.put(CANCEL)
+    assert (response.status_code, response.json()) == (200, {"result": "updated"})
     changes = only_changes(before, jobs.source("j1"))
     now = changes["canceled_at"]
     assert is_now(now, since)
@@ -31,11 +31,11 @@ def test_a_job_that_nobody_runs_is_canceled(http: Http, jobs: Stored, status: st
     }
 
 
-def test_the_worker_of_a_running_job_is_asked_to_stop(http: Http, jobs: Stored) -> None:
+def test_running_job_becomes_canceling(http: Http, jobs: Stored) -> None:
     before = jobs.put("j1", a_running_job())
     since = datetime.now(UTC)
-    answer = http.put(CANCEL)
-    assert (answer.status_code, answer.json()) == (200, {"result": "updated"})
+    response = http.put(CANCEL)
+    assert (response.status_code, response.json()) == (200, {"result": "updated"})
     changes = only_changes(before, jobs.source("j1"))
     assert is_now(changes["cancelation_requested_at"], since)
     assert changes == {
@@ -45,7 +45,7 @@ def test_the_worker_of_a_running_job_is_asked_to_stop(http: Http, jobs: Stored) 
 
 
 @pytest.mark.parametrize("status", ["canceling", "canceled", "completed", "error"])
-def test_every_other_status_is_refused(http: Http, jobs: Stored, status: str) -> None:
+def test_cancel_in_any_other_status_is_refused(http: Http, jobs: Stored, status: str) -> None:
     jobs.put("j1", a_running_job(status))
     before = jobs.version("j1")
     assert error_body(http.put(CANCEL)) == no_such_transition(status, "canceling")
@@ -53,7 +53,7 @@ def test_every_other_status_is_refused(http: Http, jobs: Stored, status: str) ->
 
 
 @pytest.mark.parametrize(("status", "then"), [("pending", "canceled"), ("in_progress", "canceling")])
-def test_decision_3_a_client_that_cancels_twice_is_refused(
+def test_decision_3_second_cancel_of_a_client_is_refused(
     http: Http, jobs: Stored, status: str, then: str
 ) -> None:
     jobs.put("j1", a_job(status))

@@ -1,4 +1,4 @@
-"""`PUT /_connector/_sync_job/{id}/_check_in`: moves `last_seen`, and nothing else."""
+"""`PUT /_connector/_sync_job/{id}/_check_in`: updates `last_seen`, and nothing else."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ CHECK_IN = f"{JOBS}/j1/_check_in"
 
 
 @pytest.mark.parametrize("status", [status for status in STATUSES if status not in FINISHED])
-def test_moves_last_seen_and_nothing_else(http: Http, jobs: Stored, status: str) -> None:
+def test_check_in_updates_last_seen_and_nothing_else(http: Http, jobs: Stored, status: str) -> None:
     before = jobs.put("j1", a_running_job(status))
     since = datetime.now(UTC)
-    answer = http.put(CHECK_IN)
-    assert (answer.status_code, answer.json()) == (200, {"result": "updated"})
+    response = http.put(CHECK_IN)
+    assert (response.status_code, response.json()) == (200, {"result": "updated"})
     changes = only_changes(before, jobs.source("j1"))
     assert list(changes) == ["last_seen"]
     assert is_now(changes["last_seen"], since)
 
 
 @pytest.mark.parametrize("status", FINISHED)
-def test_decision_5_a_finished_job_takes_no_more_heartbeats(http: Http, jobs: Stored, status: str) -> None:
+def test_decision_5_check_in_of_a_finished_job_is_refused(http: Http, jobs: Stored, status: str) -> None:
     jobs.put("j1", a_running_job(status))
     before = jobs.version("j1")
     assert error_body(http.put(CHECK_IN)) == envelope(
@@ -48,7 +48,7 @@ def test_decision_5_a_finished_job_takes_no_more_heartbeats(http: Http, jobs: St
         ["2024-01-01"],
     ],
 )
-def test_decision_5_a_future_or_unreadable_last_seen_is_overwritten(
+def test_decision_5_future_or_unreadable_last_seen_is_overwritten(
     http: Http, jobs: Stored, stored: object
 ) -> None:
     jobs.put("j1", a_job("in_progress", last_seen=stored))
@@ -57,7 +57,7 @@ def test_decision_5_a_future_or_unreadable_last_seen_is_overwritten(
     assert is_now(jobs.source("j1")["last_seen"], since)
 
 
-def test_decision_5_a_job_without_last_seen_gets_one(http: Http, jobs: Stored) -> None:
+def test_decision_5_check_in_sets_a_missing_last_seen(http: Http, jobs: Stored) -> None:
     jobs.put("j1", {"status": "in_progress"})
     since = datetime.now(UTC)
     assert http.put(CHECK_IN).json() == {"result": "updated"}
@@ -66,7 +66,7 @@ def test_decision_5_a_job_without_last_seen_gets_one(http: Http, jobs: Stored) -
     assert is_now(document["last_seen"], since)
 
 
-def test_last_seen_rises_with_each_heartbeat(http: Http, jobs: Stored) -> None:
+def test_last_seen_grows_with_each_check_in(http: Http, jobs: Stored) -> None:
     jobs.put("j1", a_job("in_progress"))
     seen = []
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""`PUT /_connector/_sync_job/{id}/_claim`: gives a waiting job to one worker."""
+"""`PUT /_connector/_sync_job/{id}/_claim`: assigns a waiting job to one worker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PARSER = "claim_connector_sync_job"
 WORKER = {"worker_hostname": "worker-1"}
 
 
-def not_yours(status: str, holder: str = "") -> dict[str, Any]:
+def claim_refused(status: str, holder: str = "") -> dict[str, Any]:
     """The 409 for a job that cannot be claimed."""
     reason = bad_transition(status, "in_progress")
     cause = "connector_sync_job_invalid_status_transition_exception"
@@ -29,13 +29,13 @@ HELD_BY_WORKER_1 = " Sync job [j1] was claimed by [worker-1] at [2024-01-01T12:0
 
 
 @pytest.mark.parametrize("status", ["pending", "suspended"])
-def test_a_waiting_job_is_claimed(http: Http, jobs: Stored, status: str) -> None:
-    """What else a suspended job carries stays: its counters, its error, its end times, its cursor."""
-    leftovers = {"completed_at": "2024-01-03T00:00:00Z", "canceled_at": None, "error": "old"}
-    before = jobs.put("j1", a_job(status, **leftovers))
+def test_waiting_job_is_claimed(http: Http, jobs: Stored, status: str) -> None:
+    """A suspended job keeps its other fields: counters, error, end times, cursor."""
+    kept = {"completed_at": "2024-01-03T00:00:00Z", "canceled_at": None, "error": "old"}
+    before = jobs.put("j1", a_job(status, **kept))
     since = datetime.now(UTC)
-    answer = http.put(CLAIM, json=WORKER)
-    assert (answer.status_code, answer.json()) == (200, {"result": "updated"})
+    response = http.put(CLAIM, json=WORKER)
+    assert (response.status_code, response.json()) == (200, {"result": "updated"})
     changes = only_changes(before, jobs.source("j1"))
     now = changes["started_at"]
     assert is_now(now, since)
@@ -47,7 +47,7 @@ def test_a_waiting_job_is_claimed(http: Http, jobs: Stored, status: str) -> None
     }
 
 
-def test_a_suspended_job_changes_hands(http: Http, jobs: Stored) -> None:
+def test_suspended_job_can_be_claimed_by_another_worker(http: Http, jobs: Stored) -> None:
     jobs.put("j1", a_running_job("suspended"))
     assert http.put(CLAIM, json={"worker_hostname": "worker-2"}).json() == {"result": "updated"}
     job = jobs.source("j1")
@@ -62,31 +62,31 @@ def test_a_suspended_job_changes_hands(http: Http, jobs: Stored) -> None:
         ("canceling", HELD_BY_WORKER_1),
     ],
 )
-def test_decision_2_a_held_job_is_refused_and_its_holder_named(
+def test_decision_2_claim_of_a_held_job_is_refused_and_names_the_holder(
     http: Http, jobs: Stored, status: str, holder: str
 ) -> None:
     jobs.put("j1", a_running_job(status))
     before = jobs.version("j1")
-    assert error_body(http.put(CLAIM, json={"worker_hostname": "worker-2"})) == not_yours(status, holder)
+    assert error_body(http.put(CLAIM, json={"worker_hostname": "worker-2"})) == claim_refused(status, holder)
     assert jobs.version("j1") == before
 
 
 @pytest.mark.parametrize("status", ["in_progress", "canceling", "canceled", "completed", "error"])
-def test_decision_2_a_job_without_a_holder_is_refused(http: Http, jobs: Stored, status: str) -> None:
+def test_decision_2_claim_of_a_job_without_a_holder_is_refused(http: Http, jobs: Stored, status: str) -> None:
     jobs.put("j1", a_job(status))
     before = jobs.version("j1")
-    assert error_body(http.put(CLAIM, json=WORKER)) == not_yours(status)
+    assert error_body(http.put(CLAIM, json=WORKER)) == claim_refused(status)
     assert jobs.version("j1") == before
 
 
 @pytest.mark.parametrize("status", ["canceled", "completed", "error"])
-def test_decision_2_a_finished_job_does_not_come_back_to_life(http: Http, jobs: Stored, status: str) -> None:
+def test_decision_2_claim_of_a_finished_job_is_refused(http: Http, jobs: Stored, status: str) -> None:
     """Not even for the worker that finished it."""
     jobs.put("j1", a_running_job(status))
     before = jobs.version("j1")
-    answer = http.put(CLAIM, json=WORKER)
-    assert answer.status_code == 409
-    assert answer.json()["error"]["reason"].startswith(bad_transition(status, "in_progress"))
+    response = http.put(CLAIM, json=WORKER)
+    assert response.status_code == 409
+    assert response.json()["error"]["reason"].startswith(bad_transition(status, "in_progress"))
     assert jobs.version("j1") == before
 
 
@@ -94,14 +94,14 @@ CURSORS = [None, {}, {"a": {"b": [1.5, None, "x"]}}]
 
 
 @pytest.mark.parametrize("cursor", CURSORS, ids=["none", "empty", "full"])
-def test_decision_2_the_winner_may_send_its_claim_again(http: Http, jobs: Stored, cursor: object) -> None:
+def test_decision_2_duplicate_claim_of_the_winner_is_a_noop(http: Http, jobs: Stored, cursor: object) -> None:
     body = WORKER if cursor is None else WORKER | {"sync_cursor": cursor}
     jobs.put("j1", a_job())
     assert http.put(CLAIM, json=body).json() == {"result": "updated"}
     before = jobs.version("j1")
     for _ in range(2):
-        answer = http.put(CLAIM, json=body)
-        assert (answer.status_code, answer.json()) == (200, {"result": "noop"})
+        response = http.put(CLAIM, json=body)
+        assert (response.status_code, response.json()) == (200, {"result": "noop"})
     assert jobs.version("j1") == before
 
 
@@ -117,15 +117,15 @@ def test_decision_2_the_winner_may_send_its_claim_again(http: Http, jobs: Stored
     ],
     ids=["worker", "case of the worker", "new cursor", "no cursor", "other cursor", "nameless worker"],
 )
-def test_decision_2_a_claim_that_differs_is_no_resent_one(
+def test_decision_2_claim_that_differs_is_no_duplicate(
     http: Http, jobs: Stored, first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     jobs.put("j1", a_job())
     assert http.put(CLAIM, json=first).json() == {"result": "updated"}
     before = jobs.version("j1")
-    answer = http.put(CLAIM, json=second)
-    assert answer.status_code == 409
-    assert answer.json()["error"]["reason"].startswith(bad_transition("in_progress", "in_progress"))
+    response = http.put(CLAIM, json=second)
+    assert response.status_code == 409
+    assert response.json()["error"]["reason"].startswith(bad_transition("in_progress", "in_progress"))
     assert jobs.version("j1") == before
 
 
@@ -137,7 +137,7 @@ STATS = dict.fromkeys(["deleted_document_count", "indexed_document_count", "inde
     [("_check_in", None), ("_stats", STATS), ("_cancel", None), ("_error", {"error": "x"})],
     ids=["_check_in", "_stats", "_cancel", "_error"],
 )
-def test_decision_2_a_claim_is_not_taken_again_once_the_job_was_touched(
+def test_decision_2_duplicate_claim_after_another_update_is_refused(
     http: Http, jobs: Stored, touch: str, body: object
 ) -> None:
     jobs.put("j1", a_job())
@@ -149,7 +149,7 @@ def test_decision_2_a_claim_is_not_taken_again_once_the_job_was_touched(
 
 
 @pytest.mark.parametrize(("age", "status"), [(50, 200), (70, 409)])
-def test_decision_2_a_claim_may_be_sent_again_for_sixty_seconds(
+def test_decision_2_duplicate_claim_is_accepted_for_sixty_seconds(
     http: Http, jobs: Stored, age: int, status: int
 ) -> None:
     then = (datetime.now(UTC) - timedelta(seconds=age)).isoformat()
@@ -160,19 +160,21 @@ def test_decision_2_a_claim_may_be_sent_again_for_sixty_seconds(
 
 
 @pytest.fixture(scope="module")
-def impatient(node_url: str) -> Iterator[Service]:
+def service_without_window(node_url: str) -> Iterator[Service]:
     with Service(node_url, CLAIM_RESEND_WINDOW="0", WORKERS="1") as service:
         service.wait_until_ready()
         yield service
 
 
-def test_decision_2_the_time_for_sending_a_claim_again_is_a_setting(impatient: Service, jobs: Stored) -> None:
+def test_decision_2_window_for_duplicate_claims_is_a_setting(
+    service_without_window: Service, jobs: Stored
+) -> None:
     jobs.put("j1", a_job())
-    assert impatient.http.put(CLAIM, json=WORKER).status_code == 200
-    assert impatient.http.put(CLAIM, json=WORKER).status_code == 409
+    assert service_without_window.http.put(CLAIM, json=WORKER).status_code == 200
+    assert service_without_window.http.put(CLAIM, json=WORKER).status_code == 409
 
 
-def test_decision_13_a_cursor_replaces_the_old_one(http: Http, jobs: Stored) -> None:
+def test_decision_13_cursor_of_the_claim_replaces_the_stored_one(http: Http, jobs: Stored) -> None:
     job = a_job()
     job["connector"]["sync_cursor"] = {"old": 1, "shared": {"old": 1}}
     jobs.put("j1", job)
@@ -182,7 +184,7 @@ def test_decision_13_a_cursor_replaces_the_old_one(http: Http, jobs: Stored) -> 
     assert stored["connector"] == job["connector"] | {"sync_cursor": cursor}
 
 
-def test_without_a_cursor_the_old_one_stays(http: Http, jobs: Stored) -> None:
+def test_claim_without_a_cursor_keeps_the_stored_one(http: Http, jobs: Stored) -> None:
     job = a_job()
     job["connector"]["sync_cursor"] = {"old": 1}
     jobs.put("j1", job)
@@ -190,7 +192,7 @@ def test_without_a_cursor_the_old_one_stays(http: Http, jobs: Stored) -> None:
     assert jobs.source("j1")["connector"] == job["connector"]
 
 
-def test_the_connector_is_not_touched(http: Http, jobs: Stored, connectors: Stored) -> None:
+def test_claim_does_not_change_the_connector(http: Http, jobs: Stored, connectors: Stored) -> None:
     connectors.put("c1", a_connector(sync_cursor=None))
     before = connectors.version("c1")
     jobs.put("j1", a_job())
@@ -199,14 +201,14 @@ def test_the_connector_is_not_touched(http: Http, jobs: Stored, connectors: Stor
 
 
 @pytest.mark.parametrize("hostname", ["", " ", "wörker-\U0001f525", "w" * 5000])
-def test_any_text_is_a_worker(http: Http, jobs: Stored, hostname: str) -> None:
+def test_any_string_is_a_worker_hostname(http: Http, jobs: Stored, hostname: str) -> None:
     jobs.put("j1", a_job())
     assert http.put(CLAIM, json={"worker_hostname": hostname}).json() == {"result": "updated"}
     assert jobs.source("j1")["worker_hostname"] == hostname
 
 
 @pytest.mark.parametrize(
-    ("body", "answer"),
+    ("body", "response"),
     [
         ({}, illegal("Required [worker_hostname]")),
         ({"sync_cursor": {}}, illegal("Required [worker_hostname]")),
@@ -233,13 +235,13 @@ def test_any_text_is_a_worker(http: Http, jobs: Stored, hostname: str) -> None:
     ],
     ids=str,
 )
-def test_bad_bodies(http: Http, jobs: Stored, body: object, answer: object) -> None:
+def test_invalid_body_is_refused(http: Http, jobs: Stored, body: object, response: object) -> None:
     jobs.put("j1", a_job())
     before = jobs.version("j1")
-    assert error_body(http.put(CLAIM, json=body)) == answer
+    assert error_body(http.put(CLAIM, json=body)) == response
     assert jobs.version("j1") == before
 
 
-def test_no_secret_is_told(http: Http, jobs: Stored) -> None:
+def test_refused_claim_shows_no_secret(http: Http, jobs: Stored) -> None:
     jobs.put("j1", a_running_job())
     assert SECRET not in http.put(CLAIM, json={"worker_hostname": "worker-2"}).text

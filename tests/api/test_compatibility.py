@@ -71,7 +71,7 @@ def seen(client: Elasticsearch) -> None:
 
 
 @pytest.mark.parametrize("name", MODES)
-def test_the_mode_stands_in_the_log_line_of_the_start(services: dict[str, Service], name: str) -> None:
+def test_mode_stands_in_the_log_line_of_the_start(services: dict[str, Service], name: str) -> None:
     lines = [json.loads(line) for line in services[name].log().splitlines()]
     [started] = [line for line in lines if line["event"] == "started"]
     assert (started["compatibility"], started["refresh"]) == (
@@ -109,9 +109,9 @@ def test_count_and_window(
             assert compatible.get(path + query).json()["count"] == 10_000
         assert len(ids_of(documented.get(f"{path}?from=10000&size=100"))) == 50
         for start, size in ((9_999, 2), (10_000, 1), (0, 10_001), (9_901, 100), (2**31 - 1, 0)):
-            answer = compatible.get(f"{path}?from={start}&size={size}")
-            assert error(answer) == (400, "search_phase_execution_exception", "all shards failed")
-            [root] = answer.json()["error"]["root_cause"]
+            response = compatible.get(f"{path}?from={start}&size={size}")
+            assert error(response) == (400, "search_phase_execution_exception", "all shards failed")
+            [root] = response.json()["error"]["root_cause"]
             assert root["reason"] == (
                 "Result window is too large, from + size must be less than or equal to: [10000] "
                 f"but was [{start + size}]. "
@@ -140,8 +140,8 @@ def test_heartbeats_of_finished_jobs(
     before = jobs.put("j1", a_job(status, **ENDED))
     assert documented.put(f"{JOBS}/j1/{path}", json=body).status_code == 409
     assert jobs.source("j1") == before
-    answer = compatible.put(f"{JOBS}/j1/{path}", json=body)
-    assert (answer.status_code, answer.json()) == (200, {"result": "updated"})
+    response = compatible.put(f"{JOBS}/j1/{path}", json=body)
+    assert (response.status_code, response.json()) == (200, {"result": "updated"})
     after = jobs.source("j1")
     assert only_changes(before, after) == {
         "last_seen": after["last_seen"],
@@ -157,8 +157,8 @@ def test_claims_of_finished_jobs(documented: Http, compatible: Http, jobs: Store
     assert refused == (409, "status_exception", bad_transition(status, "in_progress"))
     assert jobs.source("j1") == before
 
-    answer = compatible.put(f"{JOBS}/j1/_claim", json=WORKER | {"sync_cursor": {"page": 1}})
-    assert (answer.status_code, answer.json()) == (200, {"result": "updated"})
+    response = compatible.put(f"{JOBS}/j1/_claim", json=WORKER | {"sync_cursor": {"page": 1}})
+    assert (response.status_code, response.json()) == (200, {"result": "updated"})
     after = jobs.source("j1")
     assert not after.keys() & ENDED.keys()
     kept = {key: value for key, value in before.items() if key not in ENDED}
@@ -178,7 +178,7 @@ def test_claims_of_finished_jobs(documented: Http, compatible: Http, jobs: Store
 
 
 @pytest.mark.parametrize("status", ["in_progress", "canceling"])
-def test_a_running_job_has_one_holder_in_both_modes(
+def test_running_job_has_one_holder_in_both_modes(
     documented: Http, compatible: Http, jobs: Stored, status: str
 ) -> None:
     before = jobs.put("j1", a_running_job(status))
@@ -221,14 +221,14 @@ def test_extensions_are_the_same_in_both_modes(
 @pytest.fixture
 def call(compatible: Http) -> Callable[..., Any]:
     def send(method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
-        answer = compatible.request(method, path, **({"json": body} if body is not None else {}))
-        assert answer.status_code == status, answer.text
-        return answer.json()
+        response = compatible.request(method, path, **({"json": body} if body is not None else {}))
+        assert response.status_code == status, response.text
+        return response.json()
 
     return send
 
 
-def test_a_job_goes_through_what_elasticsearch_lets_it(call: Callable[..., Any]) -> None:
+def test_job_goes_through_what_elasticsearch_lets_it(call: Callable[..., Any]) -> None:
     """Check in before any claim, cancel, report stats, claim the canceled job, fail it, claim it again."""
     made = call("PUT", f"{ROOT}/c1", {"index_name": "search-c1", "service_type": "s3"}, status=201)
     assert made == {"id": "c1", "result": "created"}

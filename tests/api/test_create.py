@@ -1,4 +1,4 @@
-"""`POST /_connector/_sync_job`: queues a job with the connector's present state frozen into it."""
+"""`POST /_connector/_sync_job`: creates a pending job with a snapshot of the connector."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ RULE = {
 }
 
 
-def half(value: Any, state: str = "valid") -> dict[str, Any]:
-    """One half, active or draft, of a filtering entry."""
+def filtering_state(value: Any, state: str = "valid") -> dict[str, Any]:
+    """A filtering state, as `active` or `draft` of a filtering entry."""
     return {
         "advanced_snippet": {"created_at": WHEN, "updated_at": WHEN, "value": value},
         "rules": [RULE],
@@ -46,7 +46,7 @@ PIPELINE = {
     "run_ml_inference": True,
 }
 ITEM = {"label": "Host", "required": True, "sensitive": False, "default_value": "localhost", "value": "h"}
-EVERYTHING = {
+FULL_CONNECTOR = {
     "api_key_id": "k",
     "api_key_secret_id": "s",
     "configuration": {"host": ITEM, "password": ITEM | {"sensitive": True, "value": SECRET}},
@@ -56,8 +56,12 @@ EVERYTHING = {
     "error": None,
     "features": {"sync_rules": {"basic": {"enabled": True}}},
     "filtering": [
-        {"active": half([{"query": {}}]), "domain": "DEFAULT", "draft": half({}, "edited")},
-        {"active": half({"second": 1}), "domain": "OTHER", "draft": half({})},
+        {
+            "active": filtering_state([{"query": {}}]),
+            "domain": "DEFAULT",
+            "draft": filtering_state({}, "edited"),
+        },
+        {"active": filtering_state({"second": 1}), "domain": "OTHER", "draft": filtering_state({})},
     ],
     "index_name": "search-x",
     "is_native": False,
@@ -76,31 +80,31 @@ EVERYTHING = {
 
 
 def created(http: Http, jobs: Stored, connector: str = "c1", **body: Any) -> dict[str, Any]:
-    """The document of a new job."""
-    answer = http.post(JOBS, json={"id": connector, **body})
-    assert answer.status_code == 201, answer.text
-    return jobs.source(answer.json()["id"])
+    """Create a job; returns its document."""
+    response = http.post(JOBS, json={"id": connector, **body})
+    assert response.status_code == 201, response.text
+    return jobs.source(response.json()["id"])
 
 
-def test_the_answer_is_an_id_of_ours(http: Http, connectors: Stored) -> None:
+def test_response_has_a_generated_id_and_no_location(http: Http, connectors: Stored) -> None:
     connectors.put("c1", a_connector())
-    answer = http.post(JOBS, json={"id": "c1"})
-    assert answer.status_code == 201
-    assert answer.json().keys() == {"id"}
-    assert OWN_ID.fullmatch(answer.json()["id"])
-    assert "Location" not in answer.headers
+    response = http.post(JOBS, json={"id": "c1"})
+    assert response.status_code == 201
+    assert response.json().keys() == {"id"}
+    assert OWN_ID.fullmatch(response.json()["id"])
+    assert "Location" not in response.headers
 
 
-def test_the_new_document_is_exactly_that(http: Http, connectors: Stored, jobs: Stored) -> None:
-    connectors.put("c1", EVERYTHING)
+def test_new_document_has_exactly_the_documented_fields(http: Http, connectors: Stored, jobs: Stored) -> None:
+    connectors.put("c1", FULL_CONNECTOR)
     before = connectors.version("c1")
     since = datetime.now(UTC)
     document = created(http, jobs)
     assert is_now(document["created_at"], since)
     assert document == {
         "connector": {
-            "configuration": EVERYTHING["configuration"],
-            "filtering": half([{"query": {}}]),
+            "configuration": FULL_CONNECTOR["configuration"],
+            "filtering": filtering_state([{"query": {}}]),
             "id": "c1",
             "index_name": "search-x",
             "language": "de",
@@ -121,15 +125,17 @@ def test_the_new_document_is_exactly_that(http: Http, connectors: Stored, jobs: 
     assert connectors.version("c1") == before
 
 
-def test_the_new_job_is_in_get_and_list_at_once(http: Http, connectors: Stored, jobs: Stored) -> None:
-    connectors.put("c1", EVERYTHING)
+def test_new_job_is_in_get_and_list_at_once(http: Http, connectors: Stored, jobs: Stored) -> None:
+    connectors.put("c1", FULL_CONNECTOR)
     job_id = http.post(JOBS, json={"id": "c1"}).json()["id"]
     shown = {"id": job_id, **jobs.source(job_id)}
     assert http.get(f"{JOBS}/{job_id}").json() == shown
     assert http.get(JOBS).json() == {"count": 1, "results": [shown]}
 
 
-def test_the_snapshot_is_frozen(http: Http, connectors: Stored, jobs: Stored) -> None:
+def test_snapshot_does_not_follow_later_changes_of_the_connector(
+    http: Http, connectors: Stored, jobs: Stored
+) -> None:
     connectors.put("c1", a_connector(language="de"))
     job_id = http.post(JOBS, json={"id": "c1"}).json()["id"]
     connectors.put("c1", a_connector(language="fr"))
@@ -137,10 +143,10 @@ def test_the_snapshot_is_frozen(http: Http, connectors: Stored, jobs: Stored) ->
     assert created(http, jobs)["connector"]["language"] == "fr"
 
 
-def test_decision_20_a_create_that_a_client_sends_twice_makes_two_jobs(
+def test_decision_20_create_sent_twice_by_a_client_makes_two_jobs(
     http: Http, connectors: Stored, jobs: Stored
 ) -> None:
-    """Nothing guards against a second job of a connector that has one."""
+    """A connector may have several pending jobs."""
     connectors.put("c1", a_connector())
     made = {http.post(JOBS, json={"id": "c1"}).json()["id"] for _ in range(3)}
     assert jobs.ids() == made
@@ -148,13 +154,13 @@ def test_decision_20_a_create_that_a_client_sends_twice_makes_two_jobs(
 
 
 @pytest.mark.parametrize("sent", ["full", "incremental", "access_control", "FULL", "Access_Control"])
-def test_job_types_in_any_case(http: Http, connectors: Stored, jobs: Stored, sent: str) -> None:
+def test_job_type_is_case_insensitive(http: Http, connectors: Stored, jobs: Stored, sent: str) -> None:
     connectors.put("c1", a_connector())
     assert created(http, jobs, job_type=sent)["job_type"] == sent.lower()
 
 
 @pytest.mark.parametrize("sent", ["on_demand", "scheduled", "SCHEDULED", "On_Demand"])
-def test_trigger_methods_in_any_case(http: Http, connectors: Stored, jobs: Stored, sent: str) -> None:
+def test_trigger_method_is_case_insensitive(http: Http, connectors: Stored, jobs: Stored, sent: str) -> None:
     connectors.put("c1", a_connector())
     assert created(http, jobs, trigger_method=sent)["trigger_method"] == sent.lower()
 
@@ -163,7 +169,7 @@ def test_trigger_methods_in_any_case(http: Http, connectors: Stored, jobs: Store
     ("job_type", "index_name"),
     [("full", "search-x"), ("incremental", "search-x"), ("access_control", ".search-acl-filter-search-x")],
 )
-def test_an_access_control_job_has_an_index_of_its_own(
+def test_access_control_job_has_its_own_index(
     http: Http, connectors: Stored, jobs: Stored, job_type: str, index_name: str
 ) -> None:
     connectors.put("c1", a_connector())
@@ -175,7 +181,7 @@ BARE = {"id": "c1", "index_name": "search-x", "service_type": "mysql"}
 
 @pytest.mark.parametrize("field", ["configuration", "language", "pipeline"])
 @pytest.mark.parametrize("how", ["absent", "null"])
-def test_what_the_connector_lacks_is_left_out(
+def test_snapshot_omits_fields_that_the_connector_lacks(
     http: Http, connectors: Stored, jobs: Stored, field: str, how: str
 ) -> None:
     connector = {"index_name": "search-x", "service_type": "mysql"} | ({field: None} if how == "null" else {})
@@ -203,27 +209,27 @@ def test_decision_22_job_of_a_connector_without_filtering_has_the_default_filter
 @pytest.mark.parametrize(
     "filtering",
     [
-        [{"active": half({}), "domain": "DEFAULT", "draft": half({"draft": 1})}],
-        {"active": half({}), "domain": "DEFAULT", "draft": half({"draft": 1})},
+        [{"active": filtering_state({}), "domain": "DEFAULT", "draft": filtering_state({"draft": 1})}],
+        {"active": filtering_state({}), "domain": "DEFAULT", "draft": filtering_state({"draft": 1})},
         [
             {
-                "active": half({}) | {"unknown": 1},
+                "active": filtering_state({}) | {"unknown": 1},
                 "domain": "DEFAULT",
-                "draft": half({"draft": 1}),
+                "draft": filtering_state({"draft": 1}),
                 "unknown": 1,
             }
         ],
     ],
     ids=["a list", "not in a list", "unknown keys"],
 )
-def test_filtering_is_the_active_half_as_an_object(
+def test_snapshot_has_the_active_filtering_as_an_object(
     http: Http, connectors: Stored, jobs: Stored, filtering: object
 ) -> None:
     connectors.put("c1", a_connector(filtering=filtering))
-    assert created(http, jobs)["connector"]["filtering"] == half({})
+    assert created(http, jobs)["connector"]["filtering"] == filtering_state({})
 
 
-def test_an_empty_configuration_stays(http: Http, connectors: Stored, jobs: Stored) -> None:
+def test_snapshot_keeps_an_empty_configuration(http: Http, connectors: Stored, jobs: Stored) -> None:
     connectors.put("c1", a_connector(configuration={}))
     assert created(http, jobs)["connector"]["configuration"] == {}
 
@@ -248,12 +254,12 @@ WHOLE = ITEM | OPTIONAL
     ("stored", "frozen"),
     named(
         [
-            ("a label alone", {"label": "L"}, NEVER_ABSENT),
-            ("a whole item", WHOLE, WHOLE),
-            ("unknown keys go", WHOLE | {"unknown": 1, "name": "n"}, WHOLE),
-            ("optional nulls go", {"label": "L"} | dict.fromkeys(OPTIONAL), NEVER_ABSENT),
+            ("label only", {"label": "L"}, NEVER_ABSENT),
+            ("complete item", WHOLE, WHOLE),
+            ("unknown keys are dropped", WHOLE | {"unknown": 1, "name": "n"}, WHOLE),
+            ("optional nulls are dropped", {"label": "L"} | dict.fromkeys(OPTIONAL), NEVER_ABSENT),
             ("flags that are null", {"label": "L", "required": None, "sensitive": None}, NEVER_ABSENT),
-            ("nulls that stay", {"label": "L", "value": None, "default_value": None}, NEVER_ABSENT),
+            ("nulls that are kept", {"label": "L", "value": None, "default_value": None}, NEVER_ABSENT),
             *(
                 (f"a value {value!r}", {"label": "L", "value": value}, NEVER_ABSENT | {"value": value})
                 for value in ("", "x", 0, 2**40, 1.5, True, False, {"a": [1]})
@@ -261,7 +267,7 @@ WHOLE = ITEM | OPTIONAL
         ]
     ),
 )
-def test_configuration_items_are_normalised(
+def test_snapshot_normalises_configuration_items(
     http: Http, connectors: Stored, jobs: Stored, stored: dict[str, Any], frozen: dict[str, Any]
 ) -> None:
     connectors.put("c1", a_connector(configuration={"a": stored, "b.c": stored}))
@@ -272,7 +278,7 @@ def without(pipeline_key: str) -> dict[str, Any]:
     return {key: value for key, value in PIPELINE.items() if key != pipeline_key}
 
 
-def test_a_pipeline_is_frozen_without_unknown_keys(http: Http, connectors: Stored, jobs: Stored) -> None:
+def test_snapshot_has_the_pipeline_without_unknown_keys(http: Http, connectors: Stored, jobs: Stored) -> None:
     connectors.put("c1", a_connector(pipeline=PIPELINE | {"unknown": 1}))
     assert created(http, jobs)["connector"]["pipeline"] == PIPELINE
 
@@ -290,19 +296,20 @@ def test_a_pipeline_is_frozen_without_unknown_keys(http: Http, connectors: Store
         ]
     ),
 )
-def test_a_connector_that_cannot_be_read_is_a_bad_request(
+def test_job_of_an_unreadable_connector_is_a_bad_request(
     http: Http, connectors: Stored, jobs: Stored, field: str, value: object
 ) -> None:
-    connectors.put("c1", {"index_name": "", field: value})  # this is said before what it lacks
+    connectors.put("c1", {"index_name": "", field: value})  # this error is reported before the missing fields
     for job_type in ("full", "access_control"):
-        answer = http.post(JOBS, json={"id": "c1", "job_type": job_type})
-        assert answer.status_code == 400
-        assert error_body(answer)["error"]["type"] == "x_content_parse_exception"
-        assert f"failed to parse field [{field}]" in error_body(answer)["error"]["reason"]
+        response = http.post(JOBS, json={"id": "c1", "job_type": job_type})
+        assert response.status_code == 400
+        assert error_body(response)["error"]["type"] == "x_content_parse_exception"
+        assert f"failed to parse field [{field}]" in error_body(response)["error"]["reason"]
         assert (
-            f"[{field}] of the stored connector is not " in error_body(answer)["error"]["caused_by"]["reason"]
+            f"[{field}] of the stored connector is not "
+            in error_body(response)["error"]["caused_by"]["reason"]
         )
-        assert SECRET not in answer.text
+        assert SECRET not in response.text
     assert jobs.ids() == set()
 
 
@@ -369,7 +376,7 @@ NO_SERVICE_TYPE = envelope(
 @pytest.mark.parametrize(
     "lack", [{}, {"index_name": None}, {"index_name": ""}], ids=["absent", "null", "empty"]
 )
-def test_decision_17_no_job_of_any_type_without_an_index(
+def test_decision_17_job_of_any_type_without_an_index_is_refused(
     http: Http, connectors: Stored, jobs: Stored, job_type: str, lack: dict[str, Any]
 ) -> None:
     connectors.put("c1", {"service_type": "mysql", "configuration": {}, **lack})
@@ -380,7 +387,7 @@ def test_decision_17_no_job_of_any_type_without_an_index(
 @pytest.mark.parametrize(
     "lack", [{}, {"service_type": None}, {"service_type": ""}], ids=["absent", "null", "empty"]
 )
-def test_no_job_without_a_service_type(
+def test_job_without_a_service_type_is_refused(
     http: Http, connectors: Stored, jobs: Stored, lack: dict[str, Any]
 ) -> None:
     connectors.put("c1", {"index_name": "search-x", "configuration": {}, **lack})
@@ -388,20 +395,20 @@ def test_no_job_without_a_service_type(
     assert jobs.ids() == set()
 
 
-def test_the_index_is_asked_for_first(http: Http, connectors: Stored) -> None:
+def test_missing_index_is_reported_before_a_missing_service_type(http: Http, connectors: Stored) -> None:
     connectors.put("c1", {"configuration": {}})
     assert error_body(http.post(JOBS, json={"id": "c1"})) == NO_INDEX
 
 
 @pytest.mark.parametrize("status", ["created", "needs_configuration", "error", "resting", None])
-def test_the_status_of_the_connector_does_not_matter(
+def test_job_can_be_created_in_any_status_of_the_connector(
     http: Http, connectors: Stored, jobs: Stored, status: str | None
 ) -> None:
     connectors.put("c1", a_connector(status=status))
     assert created(http, jobs)["status"] == "pending"
 
 
-def test_a_missing_connector(http: Http, jobs: Stored) -> None:
+def test_job_of_a_missing_connector_is_not_found(http: Http, jobs: Stored) -> None:
     assert error_body(http.post(JOBS, json={"id": "c1"})) == not_found(
         "Connector with id 'c1' does not exist."
     )
@@ -409,27 +416,27 @@ def test_a_missing_connector(http: Http, jobs: Stored) -> None:
 
 
 @pytest.mark.parametrize("deleted", [True, "true"])
-def test_decision_18_a_soft_deleted_connector_is_a_missing_one(
+def test_decision_18_job_of_a_soft_deleted_connector_is_not_found(
     http: Http, connectors: Stored, jobs: Stored, deleted: object
 ) -> None:
-    connectors.put("c1", deepcopy(EVERYTHING) | {"deleted": deleted})
+    connectors.put("c1", deepcopy(FULL_CONNECTOR) | {"deleted": deleted})
     assert error_body(http.post(JOBS, json={"id": "c1"})) == not_found(
         "Connector with id 'c1' does not exist."
     )
     assert jobs.ids() == set()
 
 
-def test_a_missing_index_of_connectors(http: Http, elasticsearch: Elasticsearch) -> None:
+def test_missing_index_of_connectors_is_index_not_found(http: Http, elasticsearch: Elasticsearch) -> None:
     elasticsearch.indices.delete(index=CONNECTORS.name)
-    answer = http.post(JOBS, json={"id": "c1"})
-    error = error_body(answer)["error"]
-    assert answer.status_code == 404
+    response = http.post(JOBS, json={"id": "c1"})
+    error = error_body(response)["error"]
+    assert response.status_code == 404
     assert error["type"] == error["root_cause"][0]["type"] == "index_not_found_exception"
     assert error["reason"] == error["root_cause"][0]["reason"] == f"no such index [{CONNECTORS.name}]"
     assert not elasticsearch.indices.exists(index=CONNECTORS.alias)
 
 
-def test_a_missing_index_of_jobs_comes_back_by_itself(
+def test_missing_index_of_jobs_is_created_again(
     http: Http, connectors: Stored, jobs: Stored, elasticsearch: Elasticsearch
 ) -> None:
     connectors.put("c1", a_connector())
@@ -447,7 +454,7 @@ TRIGGER = ("illegal_argument_exception", "Unknown ConnectorSyncJobTriggerMethod 
 
 
 def nested(last: str, cause: tuple[str, str]) -> dict[str, Any]:
-    """An unknown word in a body with all three fields."""
+    """The error for an unknown enum value in a body with all three fields."""
     inner = ("x_content_parse_exception", NOT_BUILT)
     return unreadable(f"[l:c] [{PARSER}] failed to parse field [{last}]", inner, cause, root=inner)
 
@@ -457,7 +464,7 @@ def wrong_type(field: str, token: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("body", "answer"),
+    ("body", "response"),
     [
         ({}, illegal("Required [id]")),
         ({"job_type": "full"}, illegal("Required [id]")),
@@ -484,13 +491,15 @@ def wrong_type(field: str, token: str) -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_bad_bodies(http: Http, connectors: Stored, jobs: Stored, body: object, answer: object) -> None:
+def test_invalid_body_is_refused(
+    http: Http, connectors: Stored, jobs: Stored, body: object, response: object
+) -> None:
     connectors.put("c1", a_connector())
-    assert error_body(http.post(JOBS, json=body)) == answer
+    assert error_body(http.post(JOBS, json=body)) == response
     assert jobs.ids() == set()
 
 
-def test_unknown_parameters_come_after_the_body_and_before_validation(http: Http) -> None:
+def test_unknown_parameters_are_reported_after_body_errors_and_before_validation(http: Http) -> None:
     unknown = illegal(f"request [{JOBS}] contains unrecognized parameters: [refresh], [timeout]")
     assert error_body(http.post(f"{JOBS}?timeout=1s&refresh=true", json={"id": ""})) == unknown
     assert error_body(http.post(f"{JOBS}?timeout=1s", json={})) == illegal("Required [id]")
@@ -499,7 +508,7 @@ def test_unknown_parameters_come_after_the_body_and_before_validation(http: Http
 @pytest.mark.parametrize(
     "connector", ["a/b", "ü €", "a+b", "%25", "c" * 512, "c" * 513, "c" * 5000, "'quoted'"]
 )
-def test_a_connector_may_have_any_id(http: Http, connectors: Stored, jobs: Stored, connector: str) -> None:
+def test_connector_may_have_any_id(http: Http, connectors: Stored, jobs: Stored, connector: str) -> None:
     reason = f"Connector with id '{connector}' does not exist."
     assert error_body(http.post(JOBS, json={"id": connector})) == not_found(reason)
     if len(connector) <= 512:

@@ -16,15 +16,15 @@ PARSER = "connector_sync_job_error_request"
 
 
 @pytest.mark.parametrize("status", ["in_progress", "canceling"])
-def test_decision_6_a_running_job_ends_with_the_error_and_an_end_time(
+def test_decision_6_error_ends_a_running_job_and_sets_its_end_time(
     http: Http, jobs: Stored, status: str
 ) -> None:
     before = jobs.put(
         "j1", a_running_job(status, error=None, cancelation_requested_at="2024-01-01T00:00:00Z")
     )
     since = datetime.now(UTC)
-    answer = http.put(ERROR, json={"error": "ValueError: it broke"})
-    assert (answer.status_code, answer.json()) == (200, {"result": "updated"})
+    response = http.put(ERROR, json={"error": "ValueError: it broke"})
+    assert (response.status_code, response.json()) == (200, {"result": "updated"})
     changes = only_changes(before, jobs.source("j1"))
     now = changes["completed_at"]
     assert is_now(now, since)
@@ -37,14 +37,14 @@ def test_decision_6_a_running_job_ends_with_the_error_and_an_end_time(
 
 
 @pytest.mark.parametrize("status", ["pending", "suspended", "canceled", "completed", "error"])
-def test_every_other_status_is_refused(http: Http, jobs: Stored, status: str) -> None:
+def test_error_in_any_other_status_is_refused(http: Http, jobs: Stored, status: str) -> None:
     jobs.put("j1", a_running_job(status))
     before = jobs.version("j1")
     assert error_body(http.put(ERROR, json={"error": "it broke"})) == no_such_transition(status, "error")
     assert jobs.version("j1") == before
 
 
-def test_decision_3_a_client_that_fails_a_job_twice_is_refused(http: Http, jobs: Stored) -> None:
+def test_decision_3_second_error_of_a_client_is_refused(http: Http, jobs: Stored) -> None:
     jobs.put("j1", a_running_job())
     assert http.put(ERROR, json={"error": "it broke"}).status_code == 200
     before = jobs.version("j1")
@@ -56,7 +56,7 @@ def test_decision_3_a_client_that_fails_a_job_twice_is_refused(http: Http, jobs:
     "text", ["x" * 40_000, "\u20ac" * 40_000, "\U0001f525" * 8_191, " ", 'quotes " and \\ and \u0000', "{}"],
     ids=["ASCII", "three bytes each", "four bytes each", "blank", "controls", "JSON"],
 )  # fmt: skip
-def test_decision_14_any_text_is_stored_whole(http: Http, jobs: Stored, text: str) -> None:
+def test_decision_14_error_of_any_length_is_stored_whole(http: Http, jobs: Stored, text: str) -> None:
     jobs.put("j1", a_running_job())
     assert http.put(ERROR, json={"error": text}).json() == {"result": "updated"}
     assert jobs.source("j1")["error"] == text
@@ -66,7 +66,7 @@ def test_decision_14_any_text_is_stored_whole(http: Http, jobs: Stored, text: st
 
 
 @pytest.mark.parametrize(
-    ("body", "answer"),
+    ("body", "response"),
     [
         ({}, illegal("Required [error]")),
         ({"error": ""}, invalid("[error] of the connector sync job cannot be null or empty")),
@@ -76,14 +76,14 @@ def test_decision_14_any_text_is_stored_whole(http: Http, jobs: Stored, text: st
     ],
     ids=str,
 )
-def test_bad_bodies(http: Http, jobs: Stored, body: object, answer: object) -> None:
+def test_invalid_body_is_refused(http: Http, jobs: Stored, body: object, response: object) -> None:
     jobs.put("j1", a_running_job())
     before = jobs.version("j1")
-    assert error_body(http.put(ERROR, json=body)) == answer
+    assert error_body(http.put(ERROR, json=body)) == response
     assert jobs.version("j1") == before
 
 
-def test_validation_comes_before_the_job_is_looked_for(http: Http) -> None:
+def test_validation_comes_before_the_lookup_of_the_job(http: Http) -> None:
     assert http.put(ERROR, json={"error": ""}).status_code == 400
     assert error_body(http.put(f"{ERROR}?refresh=true", json={"error": ""})) == illegal(
         f"request [{ERROR}] contains unrecognized parameter: [refresh]"

@@ -1,4 +1,4 @@
-"""What holds for every endpoint of the jobs: missing jobs and indices, parameters and bodies that nobody asked for."""
+"""Behaviour of every sync job endpoint: missing jobs and indices, unknown parameters and unexpected bodies."""
 
 from __future__ import annotations
 
@@ -25,22 +25,26 @@ EVERY = each(ENDPOINTS)
 OF_A_JOB = each(endpoint.of("j1") for endpoint in OF_JOBS if endpoint.of_one)
 WITH_BODY = each(endpoint for endpoint in ENDPOINTS if endpoint.body is not None)
 WITHOUT_BODY = each(endpoint for endpoint in ENDPOINTS if endpoint.body is None)
-SENTENCE = not_found("connector sync job [j1] not found")
+NOT_FOUND_MESSAGE = not_found("connector sync job [j1] not found")
 
 
 @OF_A_JOB
-def test_decision_15_a_missing_job(http: Http, endpoint: Endpoint) -> None:
-    """Heartbeats are told in a sentence, everybody else with the bare id."""
+def test_decision_15_missing_job_is_not_found(http: Http, endpoint: Endpoint) -> None:
+    """Heartbeats get an error message, all other endpoints respond with the bare id."""
     assert error_body(endpoint.send(http)) == (
-        SENTENCE if endpoint.action in ("sync_job/check_in", "sync_job/update_stats") else not_found("j1")
+        NOT_FOUND_MESSAGE
+        if endpoint.action in ("sync_job/check_in", "sync_job/update_stats")
+        else not_found("j1")
     )
 
 
 @OF_A_JOB
-def test_decision_15_a_missing_index(http: Http, elasticsearch: Elasticsearch, endpoint: Endpoint) -> None:
-    """Told in a sentence; no index is made, neither the right one nor a stray one of the alias's name."""
+def test_decision_15_missing_index_means_job_not_found(
+    http: Http, elasticsearch: Elasticsearch, endpoint: Endpoint
+) -> None:
+    """No index is created, neither the right one nor one with the name of the alias."""
     elasticsearch.indices.delete(index=SYNC_JOBS.name)
-    assert error_body(endpoint.send(http)) == SENTENCE
+    assert error_body(endpoint.send(http)) == NOT_FOUND_MESSAGE
     assert not elasticsearch.indices.exists(index=[SYNC_JOBS.alias])
     assert not elasticsearch.indices.exists(index=[SYNC_JOBS.name])
 
@@ -48,20 +52,20 @@ def test_decision_15_a_missing_index(http: Http, elasticsearch: Elasticsearch, e
 @pytest.mark.parametrize(
     "query", ["", "?status=pending&connector_id=c1&job_type=full", "?order=desc&from=3", "?search_after="]
 )
-def test_a_missing_index_is_an_empty_list(http: Http, elasticsearch: Elasticsearch, query: str) -> None:
+def test_list_without_an_index_is_empty(http: Http, elasticsearch: Elasticsearch, query: str) -> None:
     elasticsearch.indices.delete(index=SYNC_JOBS.name)
-    answer = http.get(JOBS + query)
-    assert (answer.status_code, answer.json()) == (200, {"count": 0, "results": []})
+    response = http.get(JOBS + query)
+    assert (response.status_code, response.json()) == (200, {"count": 0, "results": []})
     assert not elasticsearch.indices.exists(index=[SYNC_JOBS.alias])
     assert not elasticsearch.indices.exists(index=[SYNC_JOBS.name])
 
 
 @pytest.mark.parametrize("name", ["refresh", "timeout", "if_seq_no", "hard", "include_deleted", "last_seen"])
 @EVERY
-def test_unknown_parameters_change_nothing(
+def test_unknown_parameter_is_refused_and_nothing_is_written(
     http: Http, jobs: Stored, writes: Callable[[], int], endpoint: Endpoint, name: str
 ) -> None:
-    """They are refused also where there is no such job."""
+    """They are refused even if there is no such job."""
     refusal = illegal(f"request [{endpoint.path}] contains unrecognized parameter: [{name}]")
     assert error_body(endpoint.send(http, f"?{name}=true")) == refusal
     jobs.put("j1", a_job())
@@ -72,7 +76,7 @@ def test_unknown_parameters_change_nothing(
 
 @pytest.mark.parametrize("body", [{}, {"a": 1}, []], ids=str)
 @WITHOUT_BODY
-def test_a_body_that_nobody_asked_for_changes_nothing(
+def test_unexpected_body_is_refused_and_nothing_is_written(
     http: Http, jobs: Stored, writes: Callable[[], int], endpoint: Endpoint, body: Any
 ) -> None:
     jobs.put("j1", a_job())
@@ -84,11 +88,11 @@ def test_a_body_that_nobody_asked_for_changes_nothing(
 
 
 @WITH_BODY
-def test_a_body_that_is_missing_changes_nothing(
+def test_missing_body_is_refused_and_nothing_is_written(
     http: Http, jobs: Stored, writes: Callable[[], int], endpoint: Endpoint
 ) -> None:
     jobs.put("j1", a_job())
     before = writes()
-    answer = http.request(endpoint.method, endpoint.path)
-    assert error_body(answer) == envelope(400, "parse_exception", "request body is required")
+    response = http.request(endpoint.method, endpoint.path)
+    assert error_body(response) == envelope(400, "parse_exception", "request body is required")
     assert writes() == before

@@ -1,4 +1,4 @@
-"""Documents that other programs wrote: shown untouched, changed without a stumble."""
+"""Documents that other programs wrote are returned unchanged and can be updated."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.service import Http
 WORKER = {"worker_hostname": "w", "sync_cursor": {"a": 1}}
 NO_TRANSITION = "connector_sync_job_invalid_status_transition_exception"
 
-# What the public connector service leaves behind: offsets instead of `Z`, nulls, no counts.
+# As the public connector service writes jobs: offsets instead of `Z`, nulls, missing counters.
 BY_THE_WORKER = {
     "canceled_at": None,
     "completed_at": "2024-01-01T00:00:00.123456+00:00",
@@ -32,16 +32,16 @@ BY_THE_WORKER = {
     "worker_hostname": None,
 }
 SHAPES: list[tuple[str, dict[str, Any]]] = [
-    ("by the worker", BY_THE_WORKER),
-    ("nothing but a status", {}),
+    ("by a worker", BY_THE_WORKER),
+    ("status only", {}),
     ("no connector", {"metadata": {"a": 1}}),
-    ("a connector that is null", {"connector": None}),
+    ("connector is null", {"connector": None}),
     ("no metadata", {"connector": {"id": "c1"}}),
-    ("metadata that is null", {"metadata": None}),
-    ("a total that is null", {"total_document_count": None}),
-    ("counters as texts", {"indexed_document_count": "5", "deleted_document_count": "0"}),
+    ("metadata is null", {"metadata": None}),
+    ("total is null", {"total_document_count": None}),
+    ("counters as strings", {"indexed_document_count": "5", "deleted_document_count": "0"}),
     (
-        "fields nobody knows",
+        "unknown fields",
         {"x": {"y": [{"z": None}]}, "verdict": "mine", "_meta": {"a.b": 1}},
     ),
     ("offsets", {"last_seen": "2024-01-01T05:30:00+05:30", "started_at": "2024-01-01T00:00:00+00:00"}),
@@ -53,7 +53,9 @@ STATES = ["pending", "in_progress", "completed", "resting", None]
 
 
 @FOREIGN
-def test_get_and_list_show_them_untouched(http: Http, jobs: Stored, shape: dict[str, Any]) -> None:
+def test_foreign_document_is_returned_unchanged_by_get_and_list(
+    http: Http, jobs: Stored, shape: dict[str, Any]
+) -> None:
     documents = {f"{status}": shape | {"status": status} for status in STATES}
     jobs.put_all(documents)
     shown = {job: {**document, "id": job} for job, document in documents.items()}
@@ -61,8 +63,8 @@ def test_get_and_list_show_them_untouched(http: Http, jobs: Stored, shape: dict[
     assert {job["id"]: job for job in http.get(JOBS).json()["results"]} == shown
 
 
-def test_the_id_is_that_of_the_document(http: Http, jobs: Stored) -> None:
-    """Early versions stored an id; the one that requests are sent to is the document's."""
+def test_id_is_that_of_the_document(http: Http, jobs: Stored) -> None:
+    """Early versions stored an id in the document; the id of the document itself is returned."""
     jobs.put("j1", {"status": "pending", "id": "other"})
     assert http.get(f"{JOBS}/j1").json()["id"] == "j1"
     assert ids_of(http.get(JOBS)) == ["j1"]
@@ -70,10 +72,10 @@ def test_the_id_is_that_of_the_document(http: Http, jobs: Stored) -> None:
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")], ids=["lists", "objects"])
 @pytest.mark.parametrize("inner", ["1", str(2**70)])
-def test_the_deepest_that_elasticsearch_takes_is_shown(
+def test_deepest_document_of_elasticsearch_can_be_read_and_updated(
     http: Http, jobs: Stored, elasticsearch: Elasticsearch, opening: str, closing: str, inner: str
 ) -> None:
-    """1000 levels in all, as no body of this service's own may have."""
+    """1000 levels in all, which is more than request bodies of this service may have."""
     text = '{"status":"pending","metadata":{"x":' + opening * 998 + inner + closing * 998 + "}}"
     headers = {"content-type": "application/json", "accept": "application/json"}
     elasticsearch.perform_request("PUT", f"/{SYNC_JOBS.alias}/_doc/deep", headers=headers, body=text)
@@ -91,7 +93,7 @@ def test_the_deepest_that_elasticsearch_takes_is_shown(
     }
 
 
-# What a write may change in a document that lacks what others have.
+# The fields that each request may change.
 CHANGED = {
     "_claim": {"status", "worker_hostname", "started_at", "last_seen", "connector"},
     "_check_in": {"last_seen"},
@@ -102,7 +104,7 @@ CHANGED = {
 
 
 @FOREIGN
-def test_they_are_changed_like_any_other(http: Http, jobs: Stored, shape: dict[str, Any]) -> None:
+def test_foreign_document_can_be_updated(http: Http, jobs: Stored, shape: dict[str, Any]) -> None:
     for status, path, body, then in (
         ("pending", "_claim", WORKER, "in_progress"),
         ("suspended", "_cancel", None, "canceled"),
@@ -112,8 +114,8 @@ def test_they_are_changed_like_any_other(http: Http, jobs: Stored, shape: dict[s
         ("canceling", "_error", {"error": "x"}, "error"),
     ):
         before = jobs.put("j1", shape | {"status": status})
-        answer = http.put(f"{JOBS}/j1/{path}", **({"json": body} if body else {}))
-        assert (path, answer.status_code, answer.json()) == (path, 200, {"result": "updated"})
+        response = http.put(f"{JOBS}/j1/{path}", **({"json": body} if body else {}))
+        assert (path, response.status_code, response.json()) == (path, 200, {"result": "updated"})
         after = jobs.source("j1")
         assert after["status"] == then
         changed = {key for key in after.keys() | before.keys() if after.get(key) != before.get(key)}
@@ -126,8 +128,8 @@ def test_they_are_changed_like_any_other(http: Http, jobs: Stored, shape: dict[s
             assert after.items() >= COUNTERS.items()
 
 
-# Stored status, and how a refusal shows it.
-NO_STATUS = [
+# An invalid status, and how the error message shows it.
+INVALID_STATUSES = [
     ("resting", "resting"),
     ("PENDING", "PENDING"),
     ("", ""),
@@ -137,22 +139,22 @@ NO_STATUS = [
 ]
 
 
-@pytest.mark.parametrize(("status", "shown"), NO_STATUS)
+@pytest.mark.parametrize(("status", "shown"), INVALID_STATUSES)
 @pytest.mark.parametrize(("path", "body"), [("_cancel", None), ("_error", {"error": "x"})])
-def test_a_status_that_is_none_has_no_transition(
+def test_transition_from_an_invalid_status_is_refused(
     http: Http, jobs: Stored, status: object, shown: str, path: str, body: object
 ) -> None:
     jobs.put("j1", {"status": status})
     before = jobs.version("j1")
-    answer = http.put(f"{JOBS}/j1/{path}", **({"json": body} if body else {}))
-    assert error_body(answer) == envelope(
+    response = http.put(f"{JOBS}/j1/{path}", **({"json": body} if body else {}))
+    assert error_body(response) == envelope(
         400, "illegal_argument_exception", f"Unknown ConnectorSyncStatus [{shown}]."
     )
     assert jobs.version("j1") == before
 
 
-@pytest.mark.parametrize(("status", "shown"), NO_STATUS)
-def test_decision_2_a_status_that_is_none_cannot_be_claimed(
+@pytest.mark.parametrize(("status", "shown"), INVALID_STATUSES)
+def test_decision_2_claim_in_an_invalid_status_is_refused(
     http: Http, jobs: Stored, status: object, shown: str
 ) -> None:
     jobs.put("j1", {"status": status})
@@ -165,7 +167,9 @@ def test_decision_2_a_status_that_is_none_cannot_be_claimed(
 
 
 @pytest.mark.parametrize("status", ["resting", None, 7, ["pending"]])
-def test_decision_5_heartbeats_end_with_finished_jobs_only(http: Http, jobs: Stored, status: object) -> None:
+def test_decision_5_heartbeats_in_an_invalid_status_are_accepted(
+    http: Http, jobs: Stored, status: object
+) -> None:
     jobs.put("j1", {"status": status})
     assert http.put(f"{JOBS}/j1/_check_in").json() == {"result": "updated"}
     assert http.put(f"{JOBS}/j1/_stats", json=COUNTERS).json() == {"result": "updated"}
@@ -173,8 +177,8 @@ def test_decision_5_heartbeats_end_with_finished_jobs_only(http: Http, jobs: Sto
     assert jobs.source("j1")["status"] == status
 
 
-def test_decision_19_raw_writes_of_a_worker_go_on_beside_the_service(http: Http, jobs: Stored) -> None:
-    """A worker claims through the API, and then suspends, completes and cancels by writing the document itself."""
+def test_decision_19_direct_writes_of_a_worker_mix_with_requests(http: Http, jobs: Stored) -> None:
+    """A worker claims through the API, and then suspends, completes and cancels by direct writes of the document."""
     jobs.put("j1", BY_THE_WORKER | {"status": "pending"})
     assert http.put(f"{JOBS}/j1/_claim", json=WORKER).status_code == 200
     jobs.put("j1", jobs.source("j1") | {"status": "suspended"})

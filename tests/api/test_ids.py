@@ -1,4 +1,4 @@
-"""Ids of jobs in paths: any text, decoded once, up to 512 bytes."""
+"""Job ids in paths: any text of up to 512 bytes, decoded once."""
 
 from __future__ import annotations
 
@@ -44,42 +44,42 @@ SEGMENTS = [
 
 
 @pytest.mark.parametrize(("segment", "job_id"), SEGMENTS)
-def test_every_endpoint_finds_the_job(http: Http, jobs: Stored, segment: str, job_id: str) -> None:
+def test_id_is_decoded_once_by_every_endpoint(http: Http, jobs: Stored, segment: str, job_id: str) -> None:
     jobs.put(job_id, a_job())
     jobs.put("other", a_job(created_at="2025-01-01T00:00:00Z"))
     untouched = jobs.version("other")
     assert http.get(f"{JOBS}/{segment}").json() == {"id": job_id, **a_job()}
     assert ids_of(http.get(JOBS)) == [job_id, "other"]
     for method, path, body in WRITES:
-        answer = http.request(method, f"{JOBS}/{segment}{path}", **({"json": body} if body else {}))
-        assert answer.status_code == 200, (path, answer.text)
+        response = http.request(method, f"{JOBS}/{segment}{path}", **({"json": body} if body else {}))
+        assert response.status_code == 200, (path, response.text)
     assert jobs.ids() == {"other"}
     assert jobs.version("other") == untouched
 
 
 @pytest.mark.parametrize("segment", ["x" * 513, "x" * 5000, "%C3%BC" * 256 + "x", "%F0%9F%94%A5" * 129])
-def test_an_id_that_is_too_long(http: Http, segment: str, writes: Callable[[], int]) -> None:
+def test_id_of_more_than_512_bytes_is_refused(http: Http, segment: str, writes: Callable[[], int]) -> None:
     decoded = unquote(segment)
     size = len(decoded.encode())
     before = writes()
     assert error_body(http.get(f"{JOBS}/{segment}")) == not_found(decoded)
     assert error_body(http.get(f"/_connector/{segment}")) == not_found(f"connector [{decoded}] not found")
     for method, path, body in WRITES:
-        answer = http.request(method, f"{JOBS}/{segment}{path}", **({"json": body} if body else {}))
-        assert error_body(answer) == invalid(
+        response = http.request(method, f"{JOBS}/{segment}{path}", **({"json": body} if body else {}))
+        assert error_body(response) == invalid(
             f"id [{decoded}] is too long, must be no longer than 512 bytes but was: {size}"
         )
     assert writes() == before
 
 
 @pytest.mark.parametrize(("method", "path", "body"), [row for row in WRITES if row[0] == "PUT"])
-def test_an_empty_id(http: Http, method: str, path: str, body: object) -> None:
-    answer = http.request(method, f"{JOBS}/{path}", **({"json": body} if body else {}))
+def test_empty_id_is_refused(http: Http, method: str, path: str, body: object) -> None:
+    response = http.request(method, f"{JOBS}/{path}", **({"json": body} if body else {}))
     reason = "[connector_sync_job_id] of the connector sync job cannot be null or empty."
-    assert error_body(answer) == invalid(reason)
+    assert error_body(response) == invalid(reason)
 
 
-def test_a_slash_at_the_end_makes_no_difference(http: Http, jobs: Stored) -> None:
+def test_final_slash_makes_no_difference(http: Http, jobs: Stored) -> None:
     jobs.put("j1", a_job())
     assert ids_of(http.get(f"{JOBS}/")) == ["j1"]
     assert http.get(f"{JOBS}/j1/").json()["id"] == "j1"
@@ -98,12 +98,12 @@ RESERVED = {
 
 @pytest.mark.parametrize(("path", "allowed"), RESERVED.items())
 def test_decision_33_reserved_names_are_no_connectors(http: Http, path: str, allowed: str) -> None:
-    """However they are spelled; and what the 405 lists is what is taken."""
+    """In every spelling; the methods that the 405 lists are accepted."""
     for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"} - {*allowed.split(",")}:
-        answer = http.request(method, path)
-        assert (method, answer.status_code, answer.headers["Allow"]) == (method, 405, allowed)
+        response = http.request(method, path)
+        assert (method, response.status_code, response.headers["Allow"]) == (method, 405, allowed)
         if method != "HEAD":
-            assert answer.json()["error"] == (
+            assert response.json()["error"] == (
                 f"Incorrect HTTP method for uri [{path}] and method [{method}], allowed: [{allowed.replace(',', ', ')}]"
             )
     for method in allowed.split(","):
@@ -112,7 +112,7 @@ def test_decision_33_reserved_names_are_no_connectors(http: Http, path: str, all
     assert http.get("/_connector?include_deleted=true").json()["count"] == 0
 
 
-def test_the_jobs_of_an_escaped_name_are_the_jobs(http: Http, jobs: Stored) -> None:
+def test_escaped_path_of_the_jobs_reaches_the_jobs(http: Http, jobs: Stored) -> None:
     jobs.put("j1", a_job())
     assert http.get("/_connector/%5Fsync_job/j1").json()["id"] == "j1"
     assert http.put("/_connector/%5Fsync_job/j1/_check_in").json() == {"result": "updated"}
@@ -131,12 +131,12 @@ def test_the_jobs_of_an_escaped_name_are_the_jobs(http: Http, jobs: Stored) -> N
         ("GET", f"{JOBS}/j1/_claim/x", 400),
     ],
 )
-def test_what_has_no_route_does_nothing(
+def test_request_without_a_route_changes_nothing(
     http: Http, jobs: Stored, writes: Callable[[], int], method: str, path: str, status: int
 ) -> None:
     jobs.put("j1", a_job())
     before = writes()
-    answer = http.request(method, path)
-    assert answer.status_code == status
-    assert isinstance(answer.json()["error"], str)
+    response = http.request(method, path)
+    assert response.status_code == status
+    assert isinstance(response.json()["error"], str)
     assert writes() == before

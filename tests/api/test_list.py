@@ -16,18 +16,18 @@ from tests.service import Http
 BAD_NUMBER = "number_format_exception"
 
 
-def test_no_jobs(http: Http) -> None:
-    answer = http.get(JOBS)
-    assert (answer.status_code, answer.json()) == (200, {"count": 0, "results": []})
+def test_list_without_jobs_is_empty(http: Http) -> None:
+    response = http.get(JOBS)
+    assert (response.status_code, response.json()) == (200, {"count": 0, "results": []})
 
 
-def test_each_job_is_shown_as_get_shows_it(http: Http, jobs: Stored) -> None:
+def test_each_job_is_listed_as_get_returns_it(http: Http, jobs: Stored) -> None:
     jobs.put("j1", a_job(error=None))
     jobs.put("j2", a_job("completed", created_at="2024-01-02T00:00:00Z"))
-    answer = http.get(JOBS)
+    response = http.get(JOBS)
     each = [http.get(f"{JOBS}/{job}").json() for job in ("j1", "j2")]
-    assert answer.json() == {"count": 2, "results": each}
-    assert [next(iter(job)) for job in answer.json()["results"]] == ["id", "id"]
+    assert response.json() == {"count": 2, "results": each}
+    assert [next(iter(job)) for job in response.json()["results"]] == ["id", "id"]
     assert each[0]["connector"]["configuration"]["password"]["value"] == SECRET
 
 
@@ -72,21 +72,21 @@ FILTERED = {
         ("connector_id=c2&status=error", ""),
     ],
 )
-def test_filters_are_joined_by_and(http: Http, filtered: None, query: str, found: str) -> None:
-    answer = http.get(f"{JOBS}?{query}").json()
-    assert "".join(job["id"] for job in answer["results"]) == found
-    assert answer["count"] == len(found)
+def test_filters_are_combined_with_and(http: Http, filtered: None, query: str, found: str) -> None:
+    response = http.get(f"{JOBS}?{query}").json()
+    assert "".join(job["id"] for job in response["results"]) == found
+    assert response["count"] == len(found)
 
 
-def test_filters_order_and_pages_go_together(http: Http, filtered: None) -> None:
-    answer = http.get(
+def test_filters_order_and_pages_can_be_combined(http: Http, filtered: None) -> None:
+    response = http.get(
         f"{JOBS}?connector_id=c1&status=pending,error&job_type=full&order=desc&from=1&size=1"
     ).json()
-    assert (answer["count"], [job["id"] for job in answer["results"]]) == (2, ["c"])
+    assert (response["count"], [job["id"] for job in response["results"]]) == (2, ["c"])
 
 
 @pytest.mark.parametrize("query", ["connector_id=", "connector_id"])
-def test_an_empty_connector_id_is_the_id_of_no_connector(http: Http, jobs: Stored, query: str) -> None:
+def test_empty_connector_id_matches_nothing(http: Http, jobs: Stored, query: str) -> None:
     jobs.put("a", a_job())
     assert http.get(f"{JOBS}?{query}").json() == {"count": 0, "results": []}
 
@@ -121,7 +121,7 @@ ORDERED = {
 }
 
 
-def test_decision_7_the_oldest_job_comes_first(http: Http, jobs: Stored) -> None:
+def test_decision_7_list_is_ordered_by_created_at(http: Http, jobs: Stored) -> None:
     jobs.put_all({job: {"created_at": created_at} for job, created_at in reversed(ORDERED.items())})
     assert ids_of(http.get(JOBS)) == list(ORDERED)
     assert ids_of(http.get(f"{JOBS}?order=asc")) == list(ORDERED)
@@ -134,12 +134,12 @@ TIED = ["-", "A", "Z", "_", "a", "a/b", "aa", "ä", "\U0001f525"]
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("created_at", [at(1), at(1, ".0004Z"), None], ids=["equal", "within one ms", "none"])
-def test_decision_7_ties_are_in_the_order_of_their_ids_whatever_is_updated(
+def test_decision_7_jobs_of_the_same_time_are_ordered_by_id_also_after_updates(
     http: Http, jobs: Stored, order: str, created_at: str | None
 ) -> None:
     for number, job in enumerate([*TIED[::2], *TIED[1::2]]):
-        instant = {"created_at": at(1) if created_at and number % 2 else created_at} if created_at else {}
-        jobs.put(job, {"status": "in_progress", **instant})
+        fields = {"created_at": at(1) if created_at and number % 2 else created_at} if created_at else {}
+        jobs.put(job, {"status": "in_progress", **fields})
     assert ids_of(http.get(f"{JOBS}?order={order}")) == TIED
     for job in ("a", "_", "-"):
         assert http.put(f"{JOBS}/{job}/_check_in").status_code == 200
@@ -172,11 +172,11 @@ def test_decision_9_jobs_without_created_at_come_last_in_both_orders(
         ("from=%2B3&size=007", 3, 10),
     ],
 )
-def test_pages(http: Http, many: None, query: str, first: int, last: int) -> None:
-    answer = http.get(f"{JOBS}?{query}").json()
-    assert [job["id"] for job in answer["results"]] == [f"j{number:03d}" for number in range(first, last)]
-    assert answer["count"] == 105
-    assert answer.keys() == {"count", "results"}
+def test_page_is_selected_by_from_and_size(http: Http, many: None, query: str, first: int, last: int) -> None:
+    response = http.get(f"{JOBS}?{query}").json()
+    assert [job["id"] for job in response["results"]] == [f"j{number:03d}" for number in range(first, last)]
+    assert response["count"] == 105
+    assert response.keys() == {"count", "results"}
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def many(jobs: Stored) -> None:
     jobs.put_all({f"j{number:03d}": {"created_at": at(1)} for number in range(105)})
 
 
-def test_decision_8_the_count_is_exact_beyond_10_000(http: Http, jobs: Stored) -> None:
+def test_decision_8_count_is_exact_beyond_10_000(http: Http, jobs: Stored) -> None:
     jobs.put_all(
         {
             f"{number:05d}": {"created_at": 1_700_000_000_000 + number, "status": STATUSES[number % 3 == 0]}
@@ -216,7 +216,7 @@ NEGATIVE_SIZE = illegal("Parameter [size] cannot be < 0")
 
 
 @pytest.mark.parametrize(
-    ("query", "answer"),
+    ("query", "response"),
     named(
         [
             ("unknown status", "status=x", unknown_status("x")),
@@ -242,15 +242,15 @@ NEGATIVE_SIZE = illegal("Parameter [size] cannot be < 0")
         ]
     ),
 )
-def test_bad_parameters(http: Http, query: str, answer: object) -> None:
-    assert error_body(http.get(f"{JOBS}?{query}")) == answer
+def test_invalid_parameter_is_refused(http: Http, query: str, response: object) -> None:
+    assert error_body(http.get(f"{JOBS}?{query}")) == response
 
 
 @pytest.mark.parametrize("order", ["", "up", "ascending"])
-def test_decision_7_an_unknown_order_is_refused(http: Http, order: str) -> None:
-    answer = http.get(f"{JOBS}?order={order}")
-    error = error_body(answer)["error"]
-    assert answer.status_code == 400
+def test_decision_7_unknown_order_is_refused(http: Http, order: str) -> None:
+    response = http.get(f"{JOBS}?order={order}")
+    error = error_body(response)["error"]
+    assert response.status_code == 400
     assert error["type"] == "illegal_argument_exception"
     assert "[order]" in error["reason"]
 
@@ -264,13 +264,13 @@ def test_decision_7_an_unknown_order_is_refused(http: Http, order: str) -> None:
         ("hostname=x&order=asc", "parameter: [hostname]"),
     ],
 )
-def test_unknown_parameters(http: Http, query: str, listed: str) -> None:
+def test_unknown_parameters_are_refused(http: Http, query: str, listed: str) -> None:
     assert error_body(http.get(f"{JOBS}?{query}")) == illegal(
         f"request [{JOBS}] contains unrecognized {listed}"
     )
 
 
-def test_nothing_is_written(http: Http, filtered: None, writes: Callable[[], int]) -> None:
+def test_list_writes_nothing(http: Http, filtered: None, writes: Callable[[], int]) -> None:
     before = writes()
     assert len(ids_of(http.get(JOBS))) == 7
     assert writes() == before

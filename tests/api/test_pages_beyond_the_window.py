@@ -79,10 +79,10 @@ EDGES = [
 def test_every_page_that_the_count_promises_exists(
     http: Http, start: int, size: int, order: str, jobs: list[str]
 ) -> None:
-    answer = http.get(f"{JOBS}?from={start}&size={size}&order={order}")
-    assert ids_of(answer) == jobs[start : start + size]
-    assert answer.json().keys() == {"count", "results"}
-    assert answer.json()["count"] == COUNT
+    response = http.get(f"{JOBS}?from={start}&size={size}&order={order}")
+    assert ids_of(response) == jobs[start : start + size]
+    assert response.json().keys() == {"count", "results"}
+    assert response.json()["count"] == COUNT
 
 
 def test_documents_beyond_the_window_are_shown_as_get_shows_them(http: Http) -> None:
@@ -100,9 +100,9 @@ def test_connectors_beyond_the_window(http: Http) -> None:
     """Those without an index come last, and a walk goes on among them."""
     order = sorted(range(CONNECTORS_COUNT), key=lambda number: (number % 100 > 0, number))
     for start, size in ((9_999, 2), (10_000, 50), (10_099, 5), (1, 10_000), (50_000, 1)):
-        answer = http.get(f"{ROOT}?from={start}&size={size}")
-        assert ids_of(answer) == [f"{number:05d}" for number in order[start : start + size]]
-        assert answer.json()["count"] == CONNECTORS_COUNT
+        response = http.get(f"{ROOT}?from={start}&size={size}")
+        assert ids_of(response) == [f"{number:05d}" for number in order[start : start + size]]
+        assert response.json()["count"] == CONNECTORS_COUNT
 
 
 @pytest.mark.parametrize("path", [JOBS, ROOT])
@@ -110,9 +110,9 @@ def test_connectors_beyond_the_window(http: Http) -> None:
     ("start", "size"), [(99_999, 2), (100_000, 1), (0, 100_001), (2**31 - 1, 0), (2**31 - 1, 2**31 - 1)]
 )
 def test_pages_end_at_100_000(http: Http, path: str, start: int, size: int) -> None:
-    answer = http.get(f"{path}?from={start}&size={size}")
-    error = error_body(answer)["error"]
-    assert answer.status_code == 400
+    response = http.get(f"{path}?from={start}&size={size}")
+    error = error_body(response)["error"]
+    assert response.status_code == 400
     assert (error["type"], error["reason"]) == ("search_phase_execution_exception", "all shards failed")
     [root] = error["root_cause"]
     assert root["type"] == "illegal_argument_exception"
@@ -156,7 +156,7 @@ def points(heard: list[Request], method: str) -> int:
         (20_000, 0, [10_000]),
     ],
 )
-def test_a_walk_is_a_few_requests_and_keeps_ids_only(
+def test_walk_is_a_few_requests_and_keeps_ids_only(
     http: Http, proxy: FaultProxy, start: int, size: int, sizes: list[int]
 ) -> None:
     with proxy.listening() as heard:
@@ -169,7 +169,7 @@ def test_a_walk_is_a_few_requests_and_keeps_ids_only(
     assert (points(heard, "POST"), points(heard, "DELETE")) == (1, 1)
 
 
-def test_a_page_within_the_window_is_one_search(http: Http, proxy: FaultProxy) -> None:
+def test_page_within_the_window_is_one_search(http: Http, proxy: FaultProxy) -> None:
     with proxy.listening() as heard:
         assert http.get(f"{JOBS}?from=9000&size=1000").status_code == 200
     assert len(searches(heard)) == 1
@@ -194,7 +194,7 @@ MISSING = json.dumps(
 
 
 @pytest.mark.parametrize("fault", ["lost", "refused", "forgotten", "closing lost"])
-def test_a_walk_that_fails_half_way_starts_again_and_leaves_nothing_open(
+def test_walk_that_fails_half_way_starts_again_and_leaves_nothing_open(
     http: Http, proxy: FaultProxy, elasticsearch: Elasticsearch, fault: str
 ) -> None:
     second = nth(2, to("/_search"))
@@ -214,7 +214,7 @@ def test_a_walk_that_fails_half_way_starts_again_and_leaves_nothing_open(
     assert open_contexts(elasticsearch) == before
 
 
-def test_a_walk_that_fails_closes_its_point_in_time(
+def test_walk_that_fails_closes_its_point_in_time(
     http: Http, proxy: FaultProxy, elasticsearch: Elasticsearch
 ) -> None:
     before = open_contexts(elasticsearch)

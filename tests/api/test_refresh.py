@@ -1,4 +1,4 @@
-"""Decision 11: who refreshes when, so that lists see everything that was answered before."""
+"""Decision 11: when indices are refreshed, so that lists see every write that was acknowledged before."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ STATS = dict.fromkeys(["deleted_document_count", "indexed_document_count", "inde
 
 @pytest.fixture(scope="module")
 def other(node_url: str) -> Iterator[Service]:
-    """The same service, in processes of its own."""
+    """A second service with the same node."""
     with Service(node_url, WORKERS="1") as service:
         service.wait_until_ready()
         yield service
 
 
 @pytest.fixture(scope="module")
-def eager(node_url: str) -> Iterator[Service]:
-    """A service whose writes refresh, as the original's."""
+def refreshing_service(node_url: str) -> Iterator[Service]:
+    """A service whose writes refresh, like those of the original."""
     with Service(node_url, WORKERS="1", REFRESH="write") as service:
         service.wait_until_ready()
         yield service
@@ -36,10 +36,10 @@ def eager(node_url: str) -> Iterator[Service]:
 
 @pytest.fixture(scope="module", autouse=True)
 def no_refresh_by_itself(running_service: Service, elasticsearch: Elasticsearch) -> Iterator[None]:
-    """Elasticsearch refreshes only when it is told to."""
+    """Elasticsearch refreshes only on request."""
     running_service.wait_until_ready()
     elasticsearch.indices.put_settings(index=ALIASES, settings={"refresh_interval": "-1"})
-    # The change itself brings about a last refresh, some time after it was acknowledged.
+    # The change of the setting causes a last refresh some time after it was acknowledged.
     quiet_since, seen = time.monotonic(), refreshed(elasticsearch)
     while time.monotonic() < quiet_since + 0.5:
         time.sleep(0.05)
@@ -50,9 +50,9 @@ def no_refresh_by_itself(running_service: Service, elasticsearch: Elasticsearch)
 
 
 def refreshed(client: Elasticsearch) -> int:
-    """How often what searches see was brought up to date so far."""
-    answer = client.indices.stats(index=ALIASES, metric="refresh")
-    return int(answer["_all"]["primaries"]["refresh"]["external_total"])
+    """How many refreshes there have been so far."""
+    response = client.indices.stats(index=ALIASES, metric="refresh")
+    return int(response["_all"]["primaries"]["refresh"]["external_total"])
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ def refreshes(elasticsearch: Elasticsearch) -> Callable[[], int]:
 
 @pytest.fixture
 def raw(elasticsearch: Elasticsearch) -> Callable[..., list[dict[str, Any]]]:
-    """What a plain search of Elasticsearch's finds, without a refresh."""
+    """The documents that a plain search in Elasticsearch finds, without a refresh."""
 
     def search(index: str = SYNC_JOBS.alias) -> list[dict[str, Any]]:
         found = elasticsearch.search(index=index)
@@ -77,7 +77,7 @@ def raw(elasticsearch: Elasticsearch) -> Callable[..., list[dict[str, Any]]]:
 
 
 def lifecycle(http: Http) -> Iterator[dict[str, Any] | None]:
-    """One write after the other; after each the job as it must be found, None for no job."""
+    """Make one write after the other; yields after each the job that must be found, None if there is none."""
     assert http.put("/_connector/c1", json={"index_name": "search-x", "service_type": "s"}).status_code == 201
     job = http.post(JOBS, json={"id": "c1"}).json()["id"]
     yield http.get(f"{JOBS}/{job}").json()
@@ -94,13 +94,13 @@ def lifecycle(http: Http) -> Iterator[dict[str, Any] | None]:
     yield None
 
 
-def test_a_list_sees_every_write_of_another_process(http: Http, other: Service) -> None:
+def test_list_sees_every_write_of_another_process(http: Http, other: Service) -> None:
     for job in lifecycle(other.http):
         expected = [job] if job else []
         assert http.get(JOBS).json() == {"count": len(expected), "results": expected}
 
 
-def test_a_filter_sees_every_write_of_another_process(http: Http, jobs: Stored, other: Service) -> None:
+def test_filter_sees_every_write_of_another_process(http: Http, jobs: Stored, other: Service) -> None:
     jobs.put("j1", a_job())
     assert ids_of(http.get(f"{JOBS}?status=pending")) == ["j1"]
     other.http.put(f"{JOBS}/j1/_claim", json={"worker_hostname": "w"})
@@ -108,7 +108,7 @@ def test_a_filter_sees_every_write_of_another_process(http: Http, jobs: Stored, 
     assert ids_of(http.get(f"{JOBS}?status=in_progress")) == ["j1"]
 
 
-def test_the_check_of_index_names_sees_every_write_of_another_process(http: Http, other: Service) -> None:
+def test_check_of_index_names_sees_every_write_of_another_process(http: Http, other: Service) -> None:
     assert other.http.put("/_connector/c1", json={"index_name": "search-x"}).status_code == 201
     assert http.put("/_connector/c2", json={"index_name": "search-x"}).status_code == 400
     assert other.http.put("/_connector/c1", json={"index_name": "search-y"}).status_code == 200
@@ -116,7 +116,7 @@ def test_the_check_of_index_names_sees_every_write_of_another_process(http: Http
 
 
 @pytest.mark.parametrize("hard", ["true", "false"])
-def test_jobs_that_no_search_has_seen_are_deleted_with_their_connector(
+def test_jobs_not_yet_searchable_are_deleted_with_their_connector(
     http: Http, jobs: Stored, connectors: Stored, other: Service, raw: Callable[..., Any], hard: str
 ) -> None:
     for connector in ("c1", "c2"):
@@ -146,7 +146,7 @@ def test_writes_do_not_refresh(
     assert raw() == []
 
 
-def test_reading_one_job_does_not_refresh(http: Http, jobs: Stored, refreshes: Callable[[], int]) -> None:
+def test_get_does_not_refresh(http: Http, jobs: Stored, refreshes: Callable[[], int]) -> None:
     before = refreshes()
     jobs.put("j1", a_job())
     for _ in range(3):
@@ -155,24 +155,28 @@ def test_reading_one_job_does_not_refresh(http: Http, jobs: Stored, refreshes: C
     assert refreshes() == before
 
 
-def test_with_refresh_write_each_write_is_found_at_once(eager: Service, raw: Callable[..., Any]) -> None:
-    for job in lifecycle(eager.http):
+def test_with_refresh_write_each_write_is_found_at_once(
+    refreshing_service: Service, raw: Callable[..., Any]
+) -> None:
+    for job in lifecycle(refreshing_service.http):
         assert raw() == ([job] if job else [])
 
 
-def test_with_refresh_write_each_connector_is_found_at_once(eager: Service, raw: Callable[..., Any]) -> None:
-    assert eager.http.put("/_connector/c1", json={"name": "n"}).status_code == 201
+def test_with_refresh_write_each_connector_is_found_at_once(
+    refreshing_service: Service, raw: Callable[..., Any]
+) -> None:
+    assert refreshing_service.http.put("/_connector/c1", json={"name": "n"}).status_code == 201
     assert [connector["name"] for connector in raw(CONNECTORS.alias)] == ["n"]
-    assert eager.http.put("/_connector/c1", json={"name": "m"}).status_code == 200
+    assert refreshing_service.http.put("/_connector/c1", json={"name": "m"}).status_code == 200
     assert [connector["name"] for connector in raw(CONNECTORS.alias)] == ["m"]
-    made = eager.http.post("/_connector").json()["id"]
+    made = refreshing_service.http.post("/_connector").json()["id"]
     assert {connector["id"] for connector in raw(CONNECTORS.alias)} == {"c1", made}
 
 
 def test_with_refresh_write_searches_do_not_refresh(
-    eager: Service, jobs: Stored, refreshes: Callable[[], int]
+    refreshing_service: Service, jobs: Stored, refreshes: Callable[[], int]
 ) -> None:
     before = refreshes()
     jobs.put("j1", a_job())
-    assert eager.http.get(JOBS).json()["count"] == 0
+    assert refreshing_service.http.get(JOBS).json()["count"] == 0
     assert refreshes() == before

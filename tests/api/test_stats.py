@@ -1,4 +1,4 @@
-"""`PUT /_connector/_sync_job/{id}/_stats`: absolute counters, and a heartbeat."""
+"""`PUT /_connector/_sync_job/{id}/_stats`: sets counters, and is a heartbeat."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ LONG_MAX = 2**63 - 1
 
 
 @pytest.mark.parametrize("status", [status for status in STATUSES if status not in FINISHED])
-def test_counters_are_overwritten_and_the_worker_is_seen(http: Http, jobs: Stored, status: str) -> None:
+def test_counters_are_overwritten_and_last_seen_is_updated(http: Http, jobs: Stored, status: str) -> None:
     before = jobs.put("j1", a_running_job(status))
     since = datetime.now(UTC)
-    answer = http.put(STATS, json=COUNTERS)
-    assert (answer.status_code, answer.json()) == (200, {"result": "updated"})
+    response = http.put(STATS, json=COUNTERS)
+    assert (response.status_code, response.json()) == (200, {"result": "updated"})
     changes = only_changes(before, jobs.source("j1"))
     assert is_now(changes.pop("last_seen"), since)
     assert changes == COUNTERS
 
 
 @pytest.mark.parametrize("status", FINISHED)
-def test_decision_5_a_finished_job_takes_no_more_stats(http: Http, jobs: Stored, status: str) -> None:
+def test_decision_5_stats_of_a_finished_job_are_refused(http: Http, jobs: Stored, status: str) -> None:
     jobs.put("j1", a_running_job(status))
     before = jobs.version("j1")
     assert error_body(http.put(STATS, json=COUNTERS)) == envelope(
@@ -45,7 +45,7 @@ def test_decision_5_a_finished_job_takes_no_more_stats(http: Http, jobs: Stored,
     assert jobs.version("j1") == before
 
 
-def test_the_total_is_changed_only_where_it_is_sent(http: Http, jobs: Stored) -> None:
+def test_total_is_changed_only_if_it_is_sent(http: Http, jobs: Stored) -> None:
     jobs.put("j1", a_running_job())
     http.put(STATS, json=COUNTERS)
     assert jobs.source("j1")["total_document_count"] == 4
@@ -67,7 +67,7 @@ def test_the_total_is_changed_only_where_it_is_sent(http: Http, jobs: Stored) ->
         (1e3, 1000),
     ],
 )
-def test_decision_12_counters_are_64_bits_and_may_be_texts(
+def test_decision_12_counters_are_64_bits_and_may_be_strings(
     http: Http, jobs: Stored, sent: object, stored: int
 ) -> None:
     jobs.put("j1", a_running_job())
@@ -92,7 +92,7 @@ ISO = EARLIER.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     ],
     ids=["Z", "+00:00", "+02:00", "no zone", "epoch text"],
 )
-def test_decision_5_an_instant_is_stored_as_iso_with_z(http: Http, jobs: Stored, sent: str) -> None:
+def test_decision_5_timestamp_is_stored_as_iso_with_z(http: Http, jobs: Stored, sent: str) -> None:
     jobs.put("j1", a_running_job())
     assert http.put(STATS, json=COUNTERS | {"last_seen": sent}).json() == {"result": "updated"}
     assert jobs.source("j1")["last_seen"] == ISO
@@ -115,7 +115,7 @@ def test_decision_5_last_seen_is_never_in_the_future(http: Http, jobs: Stored) -
 
 
 @pytest.mark.parametrize("stored", ["2999-01-01T00:00:00+00:00", 32472144000000, ["2024-01-01"], None])
-def test_decision_5_a_stored_future_or_unreadable_last_seen_is_overwritten(
+def test_decision_5_future_or_unreadable_last_seen_is_overwritten(
     http: Http, jobs: Stored, stored: object
 ) -> None:
     jobs.put("j1", a_running_job(last_seen=stored))
@@ -128,8 +128,8 @@ def test_stats_sent_twice_change_nothing_the_second_time(http: Http, jobs: Store
     body = COUNTERS | {"last_seen": ISO, "total_document_count": 1, "metadata": {"a": {"b": [1]}}}
     assert http.put(STATS, json=body).json() == {"result": "updated"}
     before = jobs.version("j1")
-    answer = http.put(STATS, json=body)
-    assert (answer.status_code, answer.json()) == (200, {"result": "noop"})
+    response = http.put(STATS, json=body)
+    assert (response.status_code, response.json()) == (200, {"result": "noop"})
     assert jobs.version("j1") == before
 
 
@@ -163,7 +163,7 @@ def wrong_type(field: str, token: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("body", "answer"),
+    ("body", "response"),
     [
         ({}, illegal(f"Required [{', '.join(REQUIRED)}]")),
         ({"total_document_count": 1}, illegal(f"Required [{', '.join(REQUIRED)}]")),
@@ -190,10 +190,10 @@ def wrong_type(field: str, token: str) -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_bad_bodies(http: Http, jobs: Stored, body: object, answer: object) -> None:
+def test_invalid_body_is_refused(http: Http, jobs: Stored, body: object, response: object) -> None:
     jobs.put("j1", a_running_job())
     before = jobs.version("j1")
-    assert error_body(http.put(STATS, json=body)) == answer
+    assert error_body(http.put(STATS, json=body)) == response
     assert jobs.version("j1") == before
 
 
@@ -212,7 +212,7 @@ def test_bad_bodies(http: Http, jobs: Stored, body: object, answer: object) -> N
         ("total_document_count", 1e300),
     ],
 )
-def test_a_value_that_cannot_be_read(http: Http, jobs: Stored, field: str, value: object) -> None:
+def test_unreadable_value_is_refused(http: Http, jobs: Stored, field: str, value: object) -> None:
     jobs.put("j1", a_running_job())
     before = jobs.version("j1")
     error = error_body(http.put(STATS, json=COUNTERS | {field: value}))["error"]
@@ -225,8 +225,8 @@ def test_a_value_that_cannot_be_read(http: Http, jobs: Stored, field: str, value
 
 
 @pytest.fixture
-def made_elsewhere(service: Service, elasticsearch: Elasticsearch) -> Iterator[None]:
-    """The jobs' index as Elasticsearch's own template makes it: counters of 32 bits."""
+def foreign_index(service: Service, elasticsearch: Elasticsearch) -> Iterator[None]:
+    """The index of jobs as Elasticsearch's own template creates it, with 32-bit counters."""
     properties = {name: {"type": "integer"} for name in NAMES}
     mappings = {**SYNC_JOBS.mappings, "properties": {**SYNC_JOBS.mappings["properties"], **properties}}
     elasticsearch.indices.delete(index=SYNC_JOBS.name)
@@ -238,25 +238,25 @@ def made_elsewhere(service: Service, elasticsearch: Elasticsearch) -> Iterator[N
     elasticsearch.indices.delete(index=SYNC_JOBS.name)
 
 
-def test_decision_12_what_does_not_fit_an_index_made_elsewhere_is_refused_clearly(
-    http: Http, made_elsewhere: None, jobs: Stored
+def test_decision_12_value_too_large_for_a_foreign_index_is_refused_with_a_clear_error(
+    http: Http, foreign_index: None, jobs: Stored
 ) -> None:
     jobs.put("j1", a_running_job())
     before = jobs.version("j1")
     for name in NAMES:
         for value in (2**31, LONG_MAX):
-            answer = http.put(STATS, json=COUNTERS | {name: value})
-            error = error_body(answer)["error"]
-            assert answer.status_code == 400
+            response = http.put(STATS, json=COUNTERS | {name: value})
+            error = error_body(response)["error"]
+            assert response.status_code == 400
             assert f"[{name}]" in error["reason"]
             assert "[integer]" in error["reason"]
             assert str(value) in error["reason"]
-            assert SECRET not in answer.text
+            assert SECRET not in response.text
     assert jobs.version("j1") == before
 
 
-def test_decision_12_what_fits_an_index_made_elsewhere_is_taken(
-    http: Http, made_elsewhere: None, jobs: Stored
+def test_decision_12_value_that_fits_a_foreign_index_is_accepted(
+    http: Http, foreign_index: None, jobs: Stored
 ) -> None:
     jobs.put("j1", a_running_job())
     assert http.put(STATS, json=dict.fromkeys(NAMES, 2**31 - 1)).json() == {"result": "updated"}

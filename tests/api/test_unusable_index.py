@@ -1,4 +1,4 @@
-"""An index that is closed, or an alias that stands for two: the operator's fault, so 503 with the cure, and no client's 400."""
+"""A closed index, or an alias on two indices: a 503 that says how to fix it, since it is not a client error."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def doubled(client: Elasticsearch, definition: IndexDefinition) -> Iterator[None
         client.indices.delete(index=SECOND)
 
 
-def assert_tells_the_operator(answer: requests.Response, cure: str) -> None:
-    error = error_body(answer)["error"]
-    assert (answer.status_code, error["type"]) == (503, "status_exception"), answer.text
-    assert cure in error["reason"]
+def assert_unusable(response: requests.Response, fix: str) -> None:
+    error = error_body(response)["error"]
+    assert (response.status_code, error["type"]) == (503, "status_exception"), response.text
+    assert fix in error["reason"]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def assert_tells_the_operator(answer: requests.Response, cure: str) -> None:
     [(SYNC_JOBS, [*USE_JOBS, WITH_JOBS]), (CONNECTORS, USE_CONNECTORS)],
     ids=["jobs", "connectors"],
 )
-def test_a_closed_index(
+def test_closed_index_is_503_with_the_fix(
     http: Http,
     jobs: Stored,
     connectors: Stored,
@@ -70,7 +70,7 @@ def test_a_closed_index(
     before = connectors.version("c1"), jobs.version("j1")
     with closed(elasticsearch, definition):
         for endpoint in endpoints:
-            assert_tells_the_operator(endpoint.send(http), f"open it (POST /{definition.alias}/_open)")
+            assert_unusable(endpoint.send(http), f"open it (POST /{definition.alias}/_open)")
     assert (connectors.version("c1"), jobs.version("j1")) == before
     assert http.get(JOBS).json()["count"] == 1
     assert http.get("/_connector").json()["count"] == 1
@@ -84,7 +84,7 @@ def test_a_closed_index(
     ],
     ids=["jobs", "connectors"],
 )
-def test_an_alias_on_two_indices(
+def test_alias_on_two_indices_is_503_with_the_fix(
     http: Http,
     jobs: Stored,
     connectors: Stored,
@@ -97,11 +97,11 @@ def test_an_alias_on_two_indices(
     before = connectors.version("c1"), jobs.version("j1")
     with doubled(elasticsearch, definition):
         for endpoint in endpoints:
-            assert_tells_the_operator(endpoint.send(http), "take the alias off the others")
+            assert_unusable(endpoint.send(http), "take the alias off the others")
     assert (connectors.version("c1"), jobs.version("j1")) == before
 
 
-def test_jobs_that_cannot_be_deleted_keep_their_connector(
+def test_connector_whose_jobs_cannot_be_deleted_is_kept(
     http: Http, jobs: Stored, connectors: Stored, elasticsearch: Elasticsearch
 ) -> None:
     connectors.put("c1", a_connector())

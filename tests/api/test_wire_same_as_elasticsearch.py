@@ -1,7 +1,7 @@
-"""The same malformed request, sent to a real Elasticsearch and to the service: the same answer, but for paths and names.
+"""The same malformed request to a real Elasticsearch and to the service: equal responses except for paths and names.
 
-Each row pairs an endpoint of Elasticsearch's with one of ours that takes the same kind of things. Where the words of 8.x are
-others, ours are those of 9.x, and only a 9.x node can tell whether they are right.
+Each row pairs an endpoint of Elasticsearch with a similar one of the service. Where the messages of 8.x and 9.x differ, the
+service has those of 9.x, which only a 9.x node can verify.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.service import Http
 
 VENDOR = "application/vnd.elasticsearch+json; compatible-with="
 JSON = {"Content-Type": "application/json"}
-# Endpoints with the same manners: (Elasticsearch's, ours).
+# Endpoints that follow the same conventions: (Elasticsearch's, ours).
 LIST = ("GET /_search", "GET /_connector/_sync_job")
 BODILESS = ("GET /_cluster/health", "GET /_connector/_sync_job")
 NEEDS_BODY = ("PUT /_scripts/x", "PUT /_connector/_sync_job/x/_claim")
@@ -29,7 +29,7 @@ UNKNOWN = ("GET /_nope/a/b/c", "GET /_nope/a/b/c")
 
 @dataclass(frozen=True)
 class Case:
-    """A suffix for both paths, headers and a body, and why the row is there. `since`: the first major that says so."""
+    """A suffix for both paths, headers and a body. `since`: the first major of Elasticsearch with this response."""
 
     name: str
     endpoints: tuple[str, str]
@@ -72,8 +72,8 @@ CASES = [
     Case("a fragment", LIST, "?from=a#b"),
     Case("format is json", LIST, "?from=a&format=json", {"Accept": VENDOR + "8"}),
     Case("format is unknown", LIST, "?from=a&format=foo", {"Accept": VENDOR + "8"}),
-    Case("a body nobody asked for", BODILESS, "", JSON, b"{}"),
-    Case("a blank body nobody asked for", BODILESS, "", JSON, b" "),
+    Case("an unexpected body", BODILESS, "", JSON, b"{}"),
+    Case("an unexpected blank body", BODILESS, "", JSON, b" "),
     Case("a body and an unknown parameter", BODILESS, "?zzz", JSON, b"{}"),
     Case("a missing body", NEEDS_BODY),
     Case("a missing body and an unknown parameter", NEEDS_BODY, "?zzz"),
@@ -161,13 +161,13 @@ CASES = [
     Case("two slashes in front", ("GET //_scripts/abc", "GET //_connector/_sync_job")),
     Case("escapes in a fixed segment", ("GET /%5Fscripts/abc", "GET /%5Fconnector/_sync_job"), since=9),
     Case("an absolute target", ("GET http://localhost/_scripts/a", "GET http://localhost/_connector/a")),
-    Case("the caller's mark", LIST, "?from=a", {"X-Opaque-Id": "it, was me"}),
-    Case("the caller's mark on a path", UNKNOWN, "", {"X-Opaque-Id": "it was me"}),
+    Case("opaque id", LIST, "?from=a", {"X-Opaque-Id": "it, was me"}),
+    Case("opaque id on an unknown path", UNKNOWN, "", {"X-Opaque-Id": "it was me"}),
 ]
 
 
 def exchange(base_url: str, method: str, target: str, case: Case) -> dict[str, Any]:
-    """Send the request byte for byte, and take from the answer what has to be equal."""
+    """Send the request unchanged; returns the parts of the response that must be equal."""
     address = urlsplit(base_url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
     try:
@@ -177,17 +177,17 @@ def exchange(base_url: str, method: str, target: str, case: Case) -> dict[str, A
         if case.body is not None:
             connection.putheader("Content-Length", str(len(case.body)))
         connection.endheaders(case.body)
-        answer = connection.getresponse()
-        body = answer.read().decode()
+        response = connection.getresponse()
+        body = response.read().decode()
     finally:
         connection.close()
     return {
-        "status": answer.status,
-        "type": answer.getheader("Content-Type"),
-        "product": answer.getheader("X-Elastic-Product"),
-        "opaque id": answer.getheader("X-Opaque-Id"),
-        "allow": answer.getheader("Allow"),
-        # Elasticsearch names the two in any order, another one each time that it starts.
+        "status": response.status,
+        "type": response.getheader("Content-Type"),
+        "product": response.getheader("X-Elastic-Product"),
+        "opaque id": response.getheader("X-Opaque-Id"),
+        "allow": response.getheader("Allow"),
+        # Elasticsearch names the two headers in an order that changes with each start.
         "body": body.replace("[Content-Type, Accept]", "[Accept, Content-Type]"),
     }
 
@@ -197,14 +197,14 @@ def split(endpoint: str) -> tuple[str, str]:
     return method, path
 
 
-SPOKEN_HERE = [case for case in CASES if case.since <= client_major()]
+CASES_OF_THIS_MAJOR = [case for case in CASES if case.since <= client_major()]
 
 
-@pytest.mark.parametrize("case", SPOKEN_HERE, ids=lambda case: case.name)
-def test_the_same_answer(http: Http, node_url: str, case: Case) -> None:
+@pytest.mark.parametrize("case", CASES_OF_THIS_MAJOR, ids=lambda case: case.name)
+def test_response_equals_that_of_elasticsearch(http: Http, node_url: str, case: Case) -> None:
     (their_method, their_path), (our_method, our_path) = map(split, case.endpoints)
     theirs = exchange(node_url, their_method, their_path + case.suffix, case)
-    # The one pair that Elasticsearch keeps in no order: each of its processes has one of its own.
+    # The order of these two differs between processes of Elasticsearch.
     theirs["body"] = theirs["body"].replace("[Content-Type, Accept]", "[Accept, Content-Type]")
     ours = exchange(http.url, our_method, our_path + case.suffix, case)
     assert ours["body"].replace(our_path, "PATH") == theirs["body"].replace(their_path, "PATH")
@@ -224,16 +224,20 @@ def test_the_same_answer(http: Http, node_url: str, case: Case) -> None:
         ("GET", "/_scripts//abc", "/_connector/_sync_job//_cancel"),
     ],
 )
-def test_wrong_methods(http: Http, node_url: str, method: str, theirs: str, ours: str) -> None:
-    """Their lists of methods are others than ours; the form of the answer is the same."""
-    their_answer = exchange(node_url, method, theirs, Case("", LIST))
-    our_answer = exchange(http.url, method, ours, Case("", LIST))
-    for answer, path in ((their_answer, theirs), (our_answer, ours)):
-        allowed = answer.pop("allow")
+def test_response_to_a_wrong_method_has_the_same_form(
+    http: Http, node_url: str, method: str, theirs: str, ours: str
+) -> None:
+    """The lists of methods differ; the form of the response is the same."""
+    their_response = exchange(node_url, method, theirs, Case("", LIST))
+    our_response = exchange(http.url, method, ours, Case("", LIST))
+    for response, path in ((their_response, theirs), (our_response, ours)):
+        allowed = response.pop("allow")
         assert allowed
-        answer["body"] = answer["body"].replace(path, "PATH").replace(allowed.replace(",", ", "), "METHODS")
-        answer["listed"] = ", " in answer["body"] or "," not in allowed
-    assert our_answer == their_answer
+        response["body"] = (
+            response["body"].replace(path, "PATH").replace(allowed.replace(",", ", "), "METHODS")
+        )
+        response["listed"] = ", " in response["body"] or "," not in allowed
+    assert our_response == their_response
 
 
 @pytest.mark.parametrize(
@@ -241,7 +245,7 @@ def test_wrong_methods(http: Http, node_url: str, method: str, theirs: str, ours
     ["a%2Fb", "a+b", "a%252Fb", "a%20b/", "%ff", "%ED%A0%80", "%C3%A9//", "a;b"]
     + ["a%3Fb#c"] * (client_major() >= 9),
 )
-def test_ids_are_understood_alike(http: Http, node_url: str, sent: str) -> None:
+def test_ids_are_decoded_as_in_elasticsearch(http: Http, node_url: str, sent: str) -> None:
     theirs = exchange(node_url, "GET", f"/_scripts/{sent}", Case("", LIST))
     ours = exchange(http.url, "GET", f"/_connector/_sync_job/{sent}", Case("", LIST))
     understood = json.loads(theirs["body"])["_id"]

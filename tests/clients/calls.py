@@ -1,4 +1,4 @@
-"""One call or more of every method of `client.connector`, with every parameter, and what has to come of each."""
+"""At least one call of every method of `client.connector`, with every parameter, and its expected response."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import ANY
 
-# Documents that are there before each call.
+# Documents that exist before each call.
 CONNECTOR = "c 1/x"
 JOB = "j 1/x"  # pending
 RUNNING = "r 1/x"  # claimed by worker-1
@@ -36,16 +36,18 @@ class Having(dict[str, Any]):
 class Call:
     method: str
     arguments: Mapping[str, Any]
-    answer: Any
+    response: Any
     status: int = 200
-    stored: Mapping[str, Any] = field(default_factory=dict)  # what the document then has, read by the client
+    stored: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # expected fields of the document afterwards, read with the client
 
 
 UPDATED = {"result": "updated"}
 NOOP = {"result": "noop"}
 ACKNOWLEDGED = {"acknowledged": True}
 
-MOMENT = "2024-05-06T07:08:09.000Z"
+TIMESTAMP = "2024-05-06T07:08:09.000Z"
 RULE = {
     "id": "rule-1",
     "field": "name",
@@ -53,8 +55,8 @@ RULE = {
     "policy": "exclude",
     "rule": "equals",
     "value": "secret",
-    "created_at": MOMENT,
-    "updated_at": MOMENT,
+    "created_at": TIMESTAMP,
+    "updated_at": TIMESTAMP,
 }
 LAST_RULE = RULE | {
     "id": "DEFAULT",
@@ -64,10 +66,10 @@ LAST_RULE = RULE | {
     "rule": "regex",
     "value": ".*",
 }
-SNIPPET = {"value": {"tables": ["a"]}, "created_at": MOMENT, "updated_at": MOMENT}
+SNIPPET = {"value": {"tables": ["a"]}, "created_at": TIMESTAMP, "updated_at": TIMESTAMP}
 VALID = {"errors": [], "state": "valid"}
 INVALID = {"errors": [{"ids": ["rule-1"], "messages": ["no such field"]}], "state": "invalid"}
-HALF = {"advanced_snippet": SNIPPET, "rules": [RULE, LAST_RULE], "validation": VALID}
+FILTERING_STATE = {"advanced_snippet": SNIPPET, "rules": [RULE, LAST_RULE], "validation": VALID}
 FIELD = {
     "default_value": None,
     "depends_on": [{"field": "on", "value": True}],
@@ -103,16 +105,16 @@ SCHEDULING = {
 }
 LAST_SYNC = {
     "last_access_control_sync_error": "none of yours",
-    "last_access_control_sync_scheduled_at": MOMENT,
+    "last_access_control_sync_scheduled_at": TIMESTAMP,
     "last_access_control_sync_status": "error",
     "last_deleted_document_count": 7,
-    "last_incremental_sync_scheduled_at": MOMENT,
+    "last_incremental_sync_scheduled_at": TIMESTAMP,
     "last_indexed_document_count": 8_000_000_000,
-    "last_seen": MOMENT,
+    "last_seen": TIMESTAMP,
     "last_sync_error": "nor yours",
-    "last_sync_scheduled_at": MOMENT,
+    "last_sync_scheduled_at": TIMESTAMP,
     "last_sync_status": "completed",
-    "last_synced": MOMENT,
+    "last_synced": TIMESTAMP,
     "sync_cursor": {"page": {"token": "a", "at": [1, None]}},
 }
 STATS = {
@@ -125,7 +127,7 @@ STATS = {
 
 
 def _connector(method: str, stored: Mapping[str, Any] | None = None, **arguments: Any) -> Call:
-    """A change of the connector, which then has those arguments, or what is `stored`."""
+    """An update of the connector, which then has the fields `stored`, by default the arguments."""
     stored = arguments if stored is None else stored
     return Call(method, {"connector_id": CONNECTOR, **arguments}, UPDATED, stored=stored)
 
@@ -162,8 +164,8 @@ CALLS = [
     _connector("update_features", features=FEATURES),
     _connector(
         "update_filtering",
-        {"filtering": [{"active": HALF, "domain": "DEFAULT", "draft": HALF}]},
-        filtering=[{"active": HALF, "domain": "DEFAULT", "draft": HALF}],
+        {"filtering": [{"active": FILTERING_STATE, "domain": "DEFAULT", "draft": FILTERING_STATE}]},
+        filtering=[{"active": FILTERING_STATE, "domain": "DEFAULT", "draft": FILTERING_STATE}],
     ),
     _connector(
         "update_filtering",
@@ -239,7 +241,7 @@ CALLS = [
     ),
     Call(
         "sync_job_update_stats",
-        {"connector_sync_job_id": RUNNING, "last_seen": MOMENT, **STATS},
+        {"connector_sync_job_id": RUNNING, "last_seen": TIMESTAMP, **STATS},
         UPDATED,
         stored=STATS,
     ),
@@ -254,5 +256,5 @@ SECRET_CALLS = [
     Call("secret_delete", {"id": CONNECTOR}, {"deleted": True}),
 ]
 
-# Parameters that elasticsearch-py 8 lacks. (Of methods it lacks none.)
+# Parameters that elasticsearch-py 8 lacks. (It has all methods.)
 SINCE_9 = {("delete", "hard"), ("get", "include_deleted"), ("list", "include_deleted")}

@@ -1,4 +1,4 @@
-"""The official clients, beside a service with documents to work on."""
+"""The official clients, and a service with documents for their calls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scripts.elasticsearch.folders import cache_folder
 from tests.clients.calls import CONNECTOR, JOB, PUT, RUNNING
 from tests.clients.official_clients import JavaScriptClient, Official, PythonClient
 from tests.documents import empty
-from tests.environment import lacking
+from tests.environment import skip_or_fail
 from tests.service import Service, free_port
 
 JAVASCRIPT = Path(__file__).parent / "javascript"
@@ -28,8 +28,8 @@ OLDEST_NODE_JS = 20
 
 
 @pytest.fixture(scope="session")
-def made_before(running_service: Service, elasticsearch: Elasticsearch) -> list[dict[str, Any]]:
-    """The lines of a bulk request that makes what the table of calls counts on, as the service makes it."""
+def document_lines(running_service: Service, elasticsearch: Elasticsearch) -> list[dict[str, Any]]:
+    """The lines of a bulk request with the documents that the table of calls needs, as the service creates them."""
     running_service.wait_until_ready()
     empty(elasticsearch)
     http = running_service.http
@@ -50,15 +50,17 @@ def made_before(running_service: Service, elasticsearch: Elasticsearch) -> list[
 
 
 @pytest.fixture
-def furnished(service: Service, elasticsearch: Elasticsearch, made_before: list[dict[str, Any]]) -> Service:
-    """The service with the documents that the table of calls counts on."""
-    assert not elasticsearch.bulk(operations=made_before)["errors"]
+def prepared_service(
+    service: Service, elasticsearch: Elasticsearch, document_lines: list[dict[str, Any]]
+) -> Service:
+    """The service with the documents that the table of calls needs."""
+    assert not elasticsearch.bulk(operations=document_lines)["errors"]
     return service
 
 
 @pytest.fixture(scope="session")
 def without_elasticsearch() -> Iterator[Service]:
-    """A service whose Elasticsearch is not there."""
+    """A service whose Elasticsearch cannot be reached."""
     with Service(f"http://127.0.0.1:{free_port()}", LOG_FORMAT="json") as service:
         yield service
 
@@ -84,7 +86,7 @@ def javascript_folder() -> Path:
     _check_node_js()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # one worker installs them, the other waits for it
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one pytest worker installs them, the other waits for it
         if not folder.exists():
             unfinished = Path(tempfile.mkdtemp(dir=folder.parent))
             try:
@@ -116,11 +118,11 @@ def javascript(request: pytest.FixtureRequest) -> JavaScriptClient:
 
 def _check_node_js() -> None:
     if not (shutil.which("npm") and shutil.which("node")):
-        lacking("no JavaScript clients: there are no `node` and `npm`")
+        skip_or_fail("no JavaScript clients: there are no `node` and `npm`")
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout
     found = re.match(r"v(\d+)\.", version)
     if not found or int(found[1]) < OLDEST_NODE_JS:
-        lacking(
+        skip_or_fail(
             f"no JavaScript clients: they need Node.js {OLDEST_NODE_JS} or newer; `node` is {version.strip() or 'broken'}"
         )
 
@@ -129,13 +131,13 @@ def _install_into(folder: Path) -> None:
     for name in ("package.json", "package-lock.json"):
         shutil.copy(JAVASCRIPT / name, folder)
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
-    patience = ["--fetch-retries=1", "--fetch-timeout=20000"]
+    limits = ["--fetch-retries=1", "--fetch-timeout=20000"]
     try:
         done = subprocess.run(
-            [*command, *patience], cwd=folder, capture_output=True, text=True, timeout=100, check=False
+            [*command, *limits], cwd=folder, capture_output=True, text=True, timeout=100, check=False
         )
     except subprocess.TimeoutExpired:
-        lacking("no JavaScript clients: `npm ci` took over 100 seconds")
+        skip_or_fail("no JavaScript clients: `npm ci` took over 100 seconds")
     if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line.startswith("npm error")]
-        lacking(f"no JavaScript clients: `npm ci` failed: {' / '.join(said[:4])}")
+        errors = [line for line in done.stderr.splitlines() if line.startswith("npm error")]
+        skip_or_fail(f"no JavaScript clients: `npm ci` failed: {' / '.join(errors[:4])}")

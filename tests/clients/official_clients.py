@@ -1,4 +1,4 @@
-"""The official clients behind one face, so that one test can say what each of them has to see."""
+"""The official clients behind one interface, so that one test can run with each of them."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ COMMON_PARAMETERS = {"error_trace", "filter_path", "human", "pretty"}  # of ever
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     body: Any
     headers: Mapping[str, str]
 
 
 @dataclass
-class Refused(Exception):
-    """What a client raised for an answer that is an error, and what it says of the answer."""
+class ClientError(Exception):
+    """The exception that a client raised for an error response, and what it says about the response."""
 
     exception: str
     message: str
@@ -41,22 +41,22 @@ class Refused(Exception):
 
 
 class Official(Protocol):
-    """A client. Methods and parameters bear their names in Python."""
+    """An official client. Methods and parameters have their Python names."""
 
-    exceptions: Mapping[int, str]  # by status, what the client raises
+    exceptions: Mapping[int, str]  # class names of the client's exceptions by status
 
     def methods(self) -> Mapping[str, set[str] | None]:
         """The public methods of `client.connector`, and the parameters of each where the client knows them."""
 
-    def call(self, method: str, **arguments: Any) -> Answer: ...
+    def call(self, method: str, **arguments: Any) -> Response: ...
 
     def close(self) -> None: ...
 
 
 class PythonClient:
-    """elasticsearch-py, whose warnings are errors here: those that it makes of an answer's headers, and all others.
+    """elasticsearch-py, whose warnings are errors here, including those for the response header `Warning`.
 
-    One is not: before each request it says by itself that these methods are no stable part of the client yet.
+    Except for one: before each request, it warns that these methods are not yet a stable part of the client.
     """
 
     exceptions: ClassVar = {
@@ -79,16 +79,18 @@ class PythonClient:
             if not name.startswith("_") and callable(member)
         }
 
-    def call(self, method: str, **arguments: Any) -> Answer:
+    def call(self, method: str, **arguments: Any) -> Response:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             warnings.simplefilter("ignore", GeneralAvailabilityWarning)
             try:
-                answer = self._finish(getattr(self._client.connector, method)(**arguments))
+                response = self._finish(getattr(self._client.connector, method)(**arguments))
             except ApiError as error:
-                raise Refused(type(error).__name__, error.message, error.status_code, error.body) from error
-        assert "warning" not in answer.meta.headers
-        return Answer(answer.meta.status, answer.body, dict(answer.meta.headers))
+                raise ClientError(
+                    type(error).__name__, error.message, error.status_code, error.body
+                ) from error
+        assert "warning" not in response.meta.headers
+        return Response(response.meta.status, response.body, dict(response.meta.headers))
 
     def close(self) -> None:
         self._finish(self._client.close())
@@ -106,12 +108,12 @@ class JavaScriptClient:
 
     def __init__(self, url: str, folder: Path, package: str, **options: Any) -> None:
         self._options = options
-        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
             ["node", str(DRIVER), str(folder), package, url],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._said,
+            stderr=self._stderr,
             text=True,
         )
 
@@ -122,26 +124,26 @@ class JavaScriptClient:
             for name, parameters in found.items()
         }
 
-    def call(self, method: str, **arguments: Any) -> Answer:
+    def call(self, method: str, **arguments: Any) -> Response:
         return self.call_with(self._options, {}, method, **arguments)
 
     def call_with(
         self, client_options: Mapping[str, Any], options: Mapping[str, Any], method: str, **arguments: Any
-    ) -> Answer:
-        """As `call`, of a client with these options, and with these options for the request."""
+    ) -> Response:
+        """Like `call`, with options for the client and for the request."""
         parameters = {_in_javascript(name): value for name, value in arguments.items()}
-        came = self._do(
+        reply = self._do(
             method=_camel(method), parameters=parameters, clientOptions=client_options, options=options
         )
-        assert came["processWarnings"] == []
-        if "error" in came:
-            raise Refused(came["error"], came["message"], came["status"], came["body"])
-        assert came["warnings"] is None
-        return Answer(came["status"], came["body"], came["headers"])
+        assert reply["processWarnings"] == []
+        if "error" in reply:
+            raise ClientError(reply["error"], reply["message"], reply["status"], reply["body"])
+        assert reply["warnings"] is None
+        return Response(reply["status"], reply["body"], reply["headers"])
 
     def close(self) -> None:
         self._process.communicate(timeout=30)
-        self._said.close()
+        self._stderr.close()
 
     def __enter__(self) -> Self:
         return self
@@ -156,13 +158,13 @@ class JavaScriptClient:
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            self._said.seek(0)
-            raise AssertionError(self._said.read())
+            self._stderr.seek(0)
+            raise AssertionError(self._stderr.read())
         return dict(json.loads(line))
 
 
-def answered(service: Service, opaque_id: str) -> list[int]:
-    """The statuses with which a service, which logs in JSON, answered the requests of that mark."""
+def logged_statuses(service: Service, opaque_id: str) -> list[int]:
+    """The status codes of the responses to requests with this opaque id, from the JSON log of the service."""
     lines = [json.loads(line) for line in service.log().splitlines() if '"event": "request"' in line]
     return [line["status"] for line in lines if line["request_id"] == opaque_id]
 

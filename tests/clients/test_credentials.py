@@ -1,4 +1,4 @@
-"""Official clients with credentials of their own, beside a secured cluster."""
+"""Official clients with credentials, and a service with a secured cluster."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Connect = Callable[..., Official]
 
 @pytest.fixture(params=["python", "python-async", "javascript-8", "javascript-9"])
 def connect(request: pytest.FixtureRequest, guarded: Service) -> Iterator[Connect]:
-    """Each official client in turn, made with the headers of a caller as its users give them: as its own options."""
+    """Each official client in turn, with the credentials of a caller as options of the client."""
     language, _, variant = request.param.partition("-")
     with ExitStack() as stack:
 
@@ -48,14 +48,12 @@ def connect(request: pytest.FixtureRequest, guarded: Service) -> Iterator[Connec
 
 
 @pytest.mark.parametrize("caller", ["manager", "manager_key", "mighty_bearer"])
-def test_the_life_of_a_job(
-    connect: Connect, callers: SimpleNamespace, admin: Elasticsearch, caller: str
-) -> None:
+def test_life_of_a_job(connect: Connect, callers: SimpleNamespace, admin: Elasticsearch, caller: str) -> None:
     empty(admin)
-    test_life.test_the_life_of_a_job(Worker(connect(getattr(callers, caller), caller)))
+    test_life.test_life_of_a_job(Worker(connect(getattr(callers, caller), caller)))
 
 
-def test_who_is_refused_gets_the_clients_own_exception(connect: Connect, callers: SimpleNamespace) -> None:
+def test_refused_caller_gets_the_exception_of_the_client(connect: Connect, callers: SimpleNamespace) -> None:
     for caller in ("monitor", "restricted_key", "weak_bearer"):
         worker = Worker(connect(getattr(callers, caller), caller))
         refusal = worker.refusal("sync_job_cancel", connector_sync_job_id="x")

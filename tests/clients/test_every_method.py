@@ -1,4 +1,4 @@
-"""Every method of every official client, with every parameter: one that a newer client has cannot be forgotten."""
+"""Every method of every official client, with every parameter; a new one in a newer client is detected."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ import elasticsearch
 import pytest
 
 from tests.clients.calls import CALLS, CONNECTOR, SECRET_CALLS, SINCE_9, Call
-from tests.clients.official_clients import JavaScriptClient, Official, PythonClient, Refused
+from tests.clients.official_clients import ClientError, JavaScriptClient, Official, PythonClient
 from tests.service import Service
 
 GONE = "gone 1/x"
 
 
-def lacking(client: Official) -> set[tuple[str, str]]:
-    """The parameters that this client is known to lack."""
+def missing_parameters(client: Official) -> set[tuple[str, str]]:
+    """The parameters that this client lacks."""
     return SINCE_9 if isinstance(client, PythonClient) and elasticsearch.__version__[0] == 8 else set()
 
 
 def known_arguments(client: Official, call: Call) -> dict[str, Any]:
     return {
-        name: value for name, value in call.arguments.items() if (call.method, name) not in lacking(client)
+        name: value
+        for name, value in call.arguments.items()
+        if (call.method, name) not in missing_parameters(client)
     }
 
 
@@ -29,8 +31,8 @@ def number(value: object) -> str | None:
     return f"{CALLS.index(value)}-{value.method}" if isinstance(value, Call) else None
 
 
-def the_document(client: Official, call: Call) -> dict[str, Any]:
-    """What the call was about."""
+def changed_document(client: Official, call: Call) -> dict[str, Any]:
+    """The document that the call changed."""
     if "connector_id" in call.arguments:
         document = client.call("get", connector_id=call.arguments["connector_id"]).body
     else:
@@ -40,7 +42,7 @@ def the_document(client: Official, call: Call) -> dict[str, Any]:
     return document
 
 
-def test_no_method_and_no_parameter_is_forgotten(official: Official) -> None:
+def test_table_of_calls_has_every_method_and_parameter(official: Official) -> None:
     expected: dict[str, set[str]] = {}
     for call in [*CALLS, *(SECRET_CALLS if isinstance(official, JavaScriptClient) else [])]:
         expected.setdefault(call.method, set()).update(known_arguments(official, call))
@@ -52,15 +54,15 @@ def test_no_method_and_no_parameter_is_forgotten(official: Official) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS, ids=number)
-def test_a_method(official: Official, furnished: Service, call: Call) -> None:
-    answer = official.call(call.method, **known_arguments(official, call))
-    assert (answer.status, answer.body) == (call.status, call.answer)
+def test_call_gets_the_expected_response(official: Official, prepared_service: Service, call: Call) -> None:
+    response = official.call(call.method, **known_arguments(official, call))
+    assert (response.status, response.body) == (call.status, call.response)
     if call.stored:
-        document = the_document(official, call)
+        document = changed_document(official, call)
         assert {name: document.get(name) for name in call.stored} == call.stored
 
 
-# Where a missing connector or job is an error: it is neither made nor left out of a list.
+# Methods for which a missing connector or job is an error.
 OF_ONE = {
     call.method: (call, name)
     for call in CALLS
@@ -69,9 +71,9 @@ OF_ONE = {
 }
 
 
-def test_what_is_missing_is_not_found(official: Official, service: Service) -> None:
+def test_missing_document_is_not_found(official: Official, service: Service) -> None:
     for method, (call, name) in OF_ONE.items():
-        with pytest.raises(Refused) as raised:
+        with pytest.raises(ClientError) as raised:
             official.call(method, **known_arguments(official, call) | {name: GONE})
         if name == "connector_id":
             reason = f"connector [{GONE}] not found"
@@ -79,20 +81,22 @@ def test_what_is_missing_is_not_found(official: Official, service: Service) -> N
             reason = f"connector sync job [{GONE}] not found"
         else:
             reason = GONE
-        assert_told(official, raised.value, 404, "resource_not_found_exception", reason)
+        assert_client_error(official, raised.value, 404, "resource_not_found_exception", reason)
 
 
 @pytest.mark.parametrize(
     "call", {call.method: call for call in CALLS}.values(), ids=lambda call: str(call.method)
 )
 @pytest.mark.parametrize("official", ["python"], indirect=True)
-def test_every_method_takes_the_common_parameters(official: Official, furnished: Service, call: Call) -> None:
+def test_common_parameters_are_accepted_by_every_method(
+    official: Official, prepared_service: Service, call: Call
+) -> None:
     common = {"pretty": True, "human": True, "error_trace": True, "filter_path": ["*"]}
-    answer = official.call(call.method, **known_arguments(official, call), **common)
-    assert (answer.status, answer.body) == (call.status, call.answer)
+    response = official.call(call.method, **known_arguments(official, call), **common)
+    assert (response.status, response.body) == (call.status, call.response)
 
 
-IN_NO_STATE = "Such a ConnectorSyncStatus transition is not supported by the Connector Protocol."
+ILLEGAL_TRANSITION = "Such a ConnectorSyncStatus transition is not supported by the Connector Protocol."
 REFUSED = [
     ("put", {"connector_id": "n", "index_name": "_bad"}, 400, "action_request_validation_exception", None),
     (
@@ -150,7 +154,7 @@ REFUSED = [
         {"connector_sync_job_id": "j 1/x", "error": "e"},
         400,
         "status_exception",
-        f"Invalid transition attempt from [pending] to [error]. {IN_NO_STATE}",
+        f"Invalid transition attempt from [pending] to [error]. {ILLEGAL_TRANSITION}",
     ),
     (
         "sync_job_update_stats",
@@ -172,26 +176,28 @@ REFUSED = [
     REFUSED,
     ids=[f"{row[0]}-{row[3]}" for row in REFUSED],
 )
-def test_a_refusal(
+def test_refused_call_raises_the_exception_of_the_client(
     official: Official,
-    furnished: Service,
+    prepared_service: Service,
     method: str,
     arguments: dict[str, Any],
     status: int,
     kind: str,
     reason: str | None,
 ) -> None:
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(ClientError) as raised:
         official.call(method, **arguments)
-    assert_told(official, raised.value, status, kind, reason)
+    assert_client_error(official, raised.value, status, kind, reason)
 
 
-def assert_told(client: Official, refused: Refused, status: int, kind: str, reason: str | None) -> None:
-    """The client raised what it raises for Elasticsearch's answers of that status, and got the whole envelope."""
-    assert (refused.status, refused.exception) == (status, client.exceptions[status])
-    assert refused.message.splitlines()[0] == kind
-    error = refused.body["error"]
-    assert (error["type"], refused.body["status"]) == (kind, status)
+def assert_client_error(
+    client: Official, error_raised: ClientError, status: int, kind: str, reason: str | None
+) -> None:
+    """Assert that the client raised its exception for that status, with the whole error envelope."""
+    assert (error_raised.status, error_raised.exception) == (status, client.exceptions[status])
+    assert error_raised.message.splitlines()[0] == kind
+    error = error_raised.body["error"]
+    assert (error["type"], error_raised.body["status"]) == (kind, status)
     assert error["root_cause"]
     if reason is not None:
         assert error["reason"] == reason

@@ -7,7 +7,7 @@ from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import SYNC_JOBS
 from tests.clients.calls import CONNECTOR, JOB, NEW, SECRET_CALLS, Call
-from tests.clients.official_clients import JavaScriptClient, Refused, answered
+from tests.clients.official_clients import ClientError, JavaScriptClient, logged_statuses
 from tests.service import Service
 
 CURSOR = {"pages": [{"token": "é" * 50, "number": number} for number in range(2000)]}
@@ -15,27 +15,31 @@ CURSOR = {"pages": [{"token": "é" * 50, "number": number} for number in range(2
 
 @pytest.fixture
 def one_secret(javascript: JavaScriptClient, service: Service) -> None:
-    """A secret of the connector's id, and none of the new one."""
+    """Store a secret with the id of the connector, and none with the new id."""
     javascript.call("secret_put", id=CONNECTOR, value="v")
     javascript.call_with({}, {"ignore": [404]}, "secret_delete", id=NEW)
 
 
 @pytest.mark.parametrize("call", SECRET_CALLS, ids=lambda call: call.method)
-def test_secrets(javascript: JavaScriptClient, one_secret: None, call: Call) -> None:
-    answer = javascript.call(call.method, **call.arguments)
-    assert (answer.status, answer.body) == (call.status, call.answer)
+def test_call_for_secrets_gets_the_expected_response(
+    javascript: JavaScriptClient, one_secret: None, call: Call
+) -> None:
+    response = javascript.call(call.method, **call.arguments)
+    assert (response.status, response.body) == (call.status, call.response)
 
 
 @pytest.mark.parametrize("method", ["secret_get", "secret_delete"])
-def test_a_missing_secret(javascript: JavaScriptClient, one_secret: None, method: str) -> None:
-    with pytest.raises(Refused) as raised:
+def test_missing_secret_is_not_found(javascript: JavaScriptClient, one_secret: None, method: str) -> None:
+    with pytest.raises(ClientError) as raised:
         javascript.call(method, id=NEW)
     assert (raised.value.status, raised.value.exception) == (404, "ResponseError")
     assert raised.value.body["error"]["reason"] == f"No secret with id [{NEW}]"
 
 
-def test_the_message_of_an_error_names_its_causes(javascript: JavaScriptClient, furnished: Service) -> None:
-    with pytest.raises(Refused) as raised:
+def test_message_of_an_error_names_its_causes(
+    javascript: JavaScriptClient, prepared_service: Service
+) -> None:
+    with pytest.raises(ClientError) as raised:
         javascript.call("sync_job_error", connector_sync_job_id=JOB, error="Oops")
     reason = (
         "Invalid transition attempt from [pending] to [error]. "
@@ -50,7 +54,7 @@ def test_the_message_of_an_error_names_its_causes(javascript: JavaScriptClient, 
     ]
 
 
-def test_null_is_sent(javascript: JavaScriptClient, furnished: Service) -> None:
+def test_null_is_sent(javascript: JavaScriptClient, prepared_service: Service) -> None:
     javascript.call("update_error", connector_id=CONNECTOR, error="Broken")
     javascript.call("update_error", connector_id=CONNECTOR, error=None)
     javascript.call("update_index_name", connector_id=CONNECTOR, index_name=None)
@@ -59,8 +63,8 @@ def test_null_is_sent(javascript: JavaScriptClient, furnished: Service) -> None:
     assert (connector["error"], connector["status"], connector["index_name"]) == (None, "connected", None)
 
 
-# By whether the request has a body. Without one the client accepts plain text too, and a list says nothing to
-# Elasticsearch, which then goes by the type of the body, sent or not.
+# Response types by whether the request has a body. Without one, the client also accepts plain text. Elasticsearch
+# ignores an Accept header that is a list, and uses the Content-Type, even without a body.
 TYPES = {
     "8": {True: "application/vnd.elasticsearch+json;compatible-with=8", False: "application/json"},
     "9": {
@@ -70,8 +74,8 @@ TYPES = {
 }
 
 
-def test_an_answer_is_elasticsearchs(
-    request: pytest.FixtureRequest, javascript: JavaScriptClient, furnished: Service
+def test_response_has_the_headers_of_elasticsearch(
+    request: pytest.FixtureRequest, javascript: JavaScriptClient, prepared_service: Service
 ) -> None:
     types = TYPES[request.node.callspec.params["javascript"]]
     for has_body, method, arguments in (
@@ -79,34 +83,34 @@ def test_an_answer_is_elasticsearchs(
         (False, "check_in", {}),
         (True, "update_name", {"name": "New"}),
     ):
-        answer = javascript.call_with(
+        response = javascript.call_with(
             {}, {"opaqueId": "from node"}, method, connector_id=CONNECTOR, **arguments
         )
-        assert answer.headers["x-elastic-product"] == "Elasticsearch"
-        assert answer.headers["content-type"] == types[has_body]
-        assert answer.headers["x-opaque-id"] == "from node"
+        assert response.headers["x-elastic-product"] == "Elasticsearch"
+        assert response.headers["content-type"] == types[has_body]
+        assert response.headers["x-opaque-id"] == "from node"
 
 
-def test_bodies_may_be_compressed(
-    javascript: JavaScriptClient, furnished: Service, elasticsearch: Elasticsearch
+def test_bodies_can_be_compressed(
+    javascript: JavaScriptClient, prepared_service: Service, elasticsearch: Elasticsearch
 ) -> None:
     arguments = {"connector_sync_job_id": JOB, "worker_hostname": "worker-1", "sync_cursor": CURSOR}
     compressing = {"compression": True}
-    answer = javascript.call_with(compressing, {}, "sync_job_claim", **arguments)
-    assert answer.body == {"result": "updated"}
+    response = javascript.call_with(compressing, {}, "sync_job_claim", **arguments)
+    assert response.body == {"result": "updated"}
     stored = elasticsearch.get(index=SYNC_JOBS.alias, id=JOB)["_source"]
     assert stored["connector"]["sync_cursor"] == CURSOR
-    answer = javascript.call_with(compressing, {}, "sync_job_get", connector_sync_job_id=JOB)
-    assert answer.body["connector"]["sync_cursor"] == CURSOR
+    response = javascript.call_with(compressing, {}, "sync_job_get", connector_sync_job_id=JOB)
+    assert response.body["connector"]["sync_cursor"] == CURSOR
 
 
-def test_a_503_is_repeated_and_then_shown(
+def test_503_is_retried_and_then_raised(
     request: pytest.FixtureRequest, javascript: JavaScriptClient, without_elasticsearch: Service
 ) -> None:
-    mark = request.node.name
-    patient = {"node": without_elasticsearch.url, "maxRetries": 1}
-    with pytest.raises(Refused) as raised:
-        javascript.call_with(patient, {"opaqueId": mark}, "get", connector_id=CONNECTOR)
+    opaque_id = request.node.name
+    client_options = {"node": without_elasticsearch.url, "maxRetries": 1}
+    with pytest.raises(ClientError) as raised:
+        javascript.call_with(client_options, {"opaqueId": opaque_id}, "get", connector_id=CONNECTOR)
     assert (raised.value.status, raised.value.exception) == (503, "ResponseError")
     assert "Elasticsearch cannot be reached" in raised.value.body["error"]["reason"]
-    assert answered(without_elasticsearch, mark) == [503] * 2
+    assert logged_statuses(without_elasticsearch, opaque_id) == [503] * 2

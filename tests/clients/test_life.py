@@ -1,4 +1,4 @@
-"""The documented life of a connector and of a job, as each official client sees it."""
+"""The documented life of a connector and of a job, with each official client."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import SYNC_JOBS
-from tests.clients.official_clients import Official, Refused
+from tests.clients.official_clients import ClientError, Official
 from tests.service import Service
 
 UPDATED, ACKNOWLEDGED = {"result": "updated"}, {"acknowledged": True}
@@ -18,7 +18,7 @@ CURSOR = {"after": {"id": 7}}
 
 
 class Worker:
-    """What a worker and its operator do with one client."""
+    """The calls of a worker and its operator, with one client."""
 
     def __init__(self, client: Official) -> None:
         self.client = client
@@ -29,8 +29,8 @@ class Worker:
     def change(self, method: str, **arguments: Any) -> None:
         assert self.do(method, **arguments) == UPDATED
 
-    def refusal(self, method: str, **arguments: Any) -> Refused:
-        with pytest.raises(Refused) as raised:
+    def refusal(self, method: str, **arguments: Any) -> ClientError:
+        with pytest.raises(ClientError) as raised:
             self.client.call(method, **arguments)
         assert raised.value.exception == self.client.exceptions[raised.value.status]
         return raised.value
@@ -57,11 +57,11 @@ def worker(official: Official, service: Service) -> Worker:
     return Worker(official)
 
 
-def test_the_life_of_a_connector(worker: Worker) -> None:
+def test_life_of_a_connector(worker: Worker) -> None:
     shop = worker.new_connector()
     assert worker.do("get", connector_id=shop)["status"] == "created"
 
-    # It is configured, its service looks in, and finds it well.
+    # It is configured, its worker checks in and connects.
     worker.change("update_status", connector_id=shop, status="needs_configuration")
     worker.change("update_configuration", connector_id=shop, configuration=FIELDS)
     worker.change("update_configuration", connector_id=shop, values={"host": "b.example"})
@@ -72,7 +72,7 @@ def test_the_life_of_a_connector(worker: Worker) -> None:
     assert connector["configuration"]["host"]["value"] == "b.example"
     assert connector["last_seen"]
 
-    # A rule is drafted, found good and activated; what is active already is not activated again.
+    # A rule is drafted, validated and activated; a second activation changes nothing.
     rule = {"id": "r", "field": "f", "order": 0, "policy": "exclude", "rule": "equals", "value": "v"}
     worker.change("update_filtering", connector_id=shop, rules=[rule])
     early = worker.refusal("update_active_filtering", connector_id=shop)
@@ -102,7 +102,7 @@ def test_the_life_of_a_connector(worker: Worker) -> None:
     assert worker.do("list") == {"count": 0, "results": []}
 
 
-def test_the_life_of_a_job(worker: Worker) -> None:
+def test_life_of_a_job(worker: Worker) -> None:
     shop = worker.new_connector()
     worker.change("update_configuration", connector_id=shop, configuration=FIELDS)
     first = worker.new_job(shop, job_type="full", trigger_method="on_demand")
@@ -113,7 +113,7 @@ def test_the_life_of_a_job(worker: Worker) -> None:
     assert new["connector"]["configuration"]["host"]["value"] == "a.example"
     assert (new["status"], new["trigger_method"], new["total_document_count"]) == ("pending", "on_demand", 0)
 
-    # One worker gets it.
+    # One worker claims it.
     worker.change(
         "sync_job_claim", connector_sync_job_id=first, worker_hostname="worker-1", sync_cursor=CURSOR
     )
@@ -123,7 +123,7 @@ def test_the_life_of_a_job(worker: Worker) -> None:
     assert f"Sync job [{first}] was claimed by [worker-1] at [{started}]." in lost.body["error"]["reason"]
     assert worker.waiting() == [second]
 
-    # It works on it, and says so.
+    # The worker sends heartbeats.
     worker.change("sync_job_check_in", connector_sync_job_id=first)
     worker.change(
         "sync_job_update_stats",
@@ -138,7 +138,7 @@ def test_the_life_of_a_job(worker: Worker) -> None:
     assert running["connector"]["sync_cursor"] == CURSOR
     assert running["last_seen"] > started
 
-    # It fails, and that is the end.
+    # The job fails, which is final.
     worker.change("sync_job_error", connector_sync_job_id=first, error="Out of disk")
     failed = worker.job(first)
     assert (failed["status"], failed["error"]) == ("error", "Out of disk")
@@ -146,7 +146,7 @@ def test_the_life_of_a_job(worker: Worker) -> None:
     again = worker.refusal("sync_job_error", connector_sync_job_id=first, error="Once more")
     assert (again.status, again.message.splitlines()[0]) == (400, "status_exception")
 
-    # What came of it is noted with the connector.
+    # The result is stored in the connector.
     worker.change(
         "last_sync",
         connector_id=shop,
@@ -161,7 +161,7 @@ def test_the_life_of_a_job(worker: Worker) -> None:
     assert (gone.status, gone.message.splitlines()[0]) == (404, "resource_not_found_exception")
 
 
-def test_a_job_is_canceled(worker: Worker) -> None:
+def test_job_can_be_canceled(worker: Worker) -> None:
     shop = worker.new_connector()
     waiting, running = worker.new_job(shop), worker.new_job(shop)
     worker.change("sync_job_cancel", connector_sync_job_id=waiting)
@@ -178,8 +178,10 @@ def test_a_job_is_canceled(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize("status", ["completed", "canceled", "error"])
-def test_a_finished_job_takes_nothing_more(worker: Worker, elasticsearch: Elasticsearch, status: str) -> None:
-    """Completed is what workers write past the service."""
+def test_finished_job_refuses_heartbeats_and_claims(
+    worker: Worker, elasticsearch: Elasticsearch, status: str
+) -> None:
+    """Workers write `completed` directly into Elasticsearch."""
     job = worker.new_job(worker.new_connector())
     worker.change("sync_job_claim", connector_sync_job_id=job, worker_hostname="worker-1")
     elasticsearch.update(index=SYNC_JOBS.alias, id=job, doc={"status": status, "error": None})
@@ -193,7 +195,7 @@ def test_a_finished_job_takes_nothing_more(worker: Worker, elasticsearch: Elasti
 
 
 @pytest.mark.parametrize("odd", ["j 1/x", "a%2Fb", "é€𝄞", "a+b?c#d", "_claim", 'q"uo&te\\'])
-def test_ids_may_be_odd(worker: Worker, elasticsearch: Elasticsearch, odd: str) -> None:
+def test_unusual_ids_work(worker: Worker, elasticsearch: Elasticsearch, odd: str) -> None:
     assert worker.do("put", connector_id=odd, index_name="search-odd", service_type="mysql")["id"] == odd
     worker.change("check_in", connector_id=odd)
     made = worker.new_job(odd)

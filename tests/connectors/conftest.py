@@ -1,4 +1,4 @@
-"""What the tests of the connector endpoints share: connectors made over HTTP or written past the service, and looks at them."""
+"""Fixtures to create connectors over HTTP, to write them directly into Elasticsearch, and to read them."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ Call = Callable[..., requests.Response]
 
 @pytest.fixture
 def clients(clients: list[Http]) -> list[Http]:
-    """A crowd of eight. No documents."""
+    """Eight HTTP clients of three services. There are no documents."""
     return clients[:8]
 
 
 @pytest.fixture
 def bare(running_service: Service) -> Http:
-    """Requests that are refused before any document is looked at."""
+    """An HTTP client for requests that are refused before any document is read; documents are not removed."""
     return running_service.http
 
 
 @pytest.fixture
 def connector(http: Http) -> str:
-    """A new connector; its id."""
+    """Create a connector; returns its id."""
     assert http.put(f"{ROOT}/{ID}", json={"name": "first", "service_type": "s3"}).status_code == 201
     return ID
 
 
 @pytest.fixture
 def put(http: Http, connector: str) -> Call:
-    """`put("_name", {...})`: a request for that connector."""
+    """`put("_name", {...})` sends an update of that connector."""
     return lambda path, body=None: http.put(f"{ROOT}/{connector}/{path}", json=body)
 
 
 @pytest.fixture
 def write(elasticsearch: Elasticsearch) -> Callable[..., None]:
-    """Write a connector as other programs do."""
+    """Write a connector directly into Elasticsearch, as other programs do."""
 
     def index(document: dict[str, Any], connector_id: str = ID) -> None:
         elasticsearch.index(index=CONNECTORS.alias, id=connector_id, document=document)
@@ -70,6 +70,6 @@ def job_ids(elasticsearch: Elasticsearch) -> Callable[[], set[str]]:
 
 @pytest.fixture
 def store(store: Store, elasticsearch: Elasticsearch) -> Store:
-    """The store in this process; no documents."""
+    """The store in this process. There are no documents."""
     empty(elasticsearch)
     return store

@@ -1,6 +1,7 @@
-"""What the public connector types register as their configuration: field names, types, defaults and conditions.
+"""Realistic configurations of the public connector types: field names, types, defaults and conditions.
 
-They are those of the types' public documentation; the labels and tooltips are ours.
+They follow the types' public documentation where it has them, and are plausible where it does not; the labels and tooltips
+are ours.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whatever the body, and whatever other programs left in the document: no answer is a 5xx."""
+"""No request body and no stored document causes a 5xx response."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.connectors.schemas import configuration, filtering, properties, schedul
 from app.wire.schema import RequestBody, schema_instance
 from tests.bodies import bodies, nearly
 from tests.connectors.test_configuration import FULL
-from tests.connectors.test_filtering import HALF, SNIPPET, VALID, rule
+from tests.connectors.test_filtering import FILTERING_STATE, SNIPPET, VALID, rule
 from tests.connectors.test_updates import FINE
 from tests.documents import ID
 from tests.endpoints import PIPELINE, ROOT, SCHEDULE
@@ -34,12 +34,12 @@ BODIES: dict[str, type[RequestBody]] = {
     "_service_type": properties.ServiceTypeBody,
     "_status": properties.StatusBody,
 }
-# What is nearly right gets furthest.
+# Bodies that are almost valid get furthest.
 GOOD: dict[str, Any] = {
     "configuration": {"k": FULL},
     "values": {"k": 1, "a": {"b": 2}},
     "features": {"incremental_sync": {"enabled": True}, "sync_rules": {"basic": {"enabled": True}}},
-    "filtering": {"active": HALF, "draft": HALF},
+    "filtering": {"active": FILTERING_STATE, "draft": FILTERING_STATE},
     "rules": rule("a", 1),
     "advanced_snippet": SNIPPET,
     "validation": VALID,
@@ -58,10 +58,10 @@ CRON = st.text(alphabet="0123456789*/-,?#LWJANMOFRI \t\n", max_size=30) | st.bui
     st.sampled_from(["", "*/", "1/", "1-"]),
     st.sampled_from([2, 11, 5000]).map("9".__mul__),
 )
-WORDS = {key for value in GOOD.values() if isinstance(value, dict) for key in value}
+KEYS = {key for value in GOOD.values() if isinstance(value, dict) for key in value}
 
 
-def test_no_body_is_left_out() -> None:
+def test_table_of_bodies_is_complete() -> None:
     declared = {
         each
         for module in (properties, configuration, syncing, filtering, scheduling)
@@ -74,7 +74,7 @@ def test_no_body_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", ROOT), *(("PUT", f"{ROOT}/{ID}/{path}".rstrip("/")) for path in BODIES)]
 )
-def test_no_body_is_an_error_of_the_server_or_half_accepted(http, writes, method, path) -> None:
+def test_body_causes_no_5xx_and_a_refused_one_writes_nothing(http, writes, method, path) -> None:
     names = list(
         schema_instance(
             BODIES[path.removeprefix(f"{ROOT}/{ID}").lstrip("/") if method == "PUT" else ""]
@@ -92,13 +92,13 @@ def test_no_body_is_an_error_of_the_server_or_half_accepted(http, writes, method
     assert http.put(f"{ROOT}/{ID}/_configuration", json=items).status_code == 200
 
     @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(bodies(near, [*names, *WORDS]))
+    @given(bodies(near, [*names, *KEYS]))
     def check(body: bytes) -> None:
         before = writes()
-        answer = http.request(method, path, data=body, headers={"Content-Type": "application/json"})
-        assert answer.status_code in (200, 201, 400), answer.text
-        if answer.status_code == 400:
-            assert answer.json()["error"]["reason"]
+        response = http.request(method, path, data=body, headers={"Content-Type": "application/json"})
+        assert response.status_code in (200, 201, 400), response.text
+        if response.status_code == 400:
+            assert response.json()["error"]["reason"]
             assert writes() == before
         assert http.get(f"{ROOT}/{ID}").status_code == 200
 
@@ -127,18 +127,18 @@ OBJECTS = ("configuration", "features", "filtering", "scheduling", "pipeline", "
     ],
     ids=str,
 )
-def test_no_stored_document_is_a_5xx(http, elasticsearch, document) -> None:
+def test_stored_document_causes_no_5xx(http, elasticsearch, document) -> None:
     elasticsearch.index(index=".elastic-connectors", id=ID, document=document)
     for path, body in FINE:
-        answer = http.put(f"{ROOT}/{ID}/{path}", json=body)
-        assert answer.status_code in (200, 400), (path, answer.text)
-    answer = http.put(f"{ROOT}/{ID}", json={"index_name": "x", "is_native": False})
-    assert answer.status_code in (200, 400), answer.text
+        response = http.put(f"{ROOT}/{ID}/{path}", json=body)
+        assert response.status_code in (200, 400), (path, response.text)
+    response = http.put(f"{ROOT}/{ID}", json={"index_name": "x", "is_native": False})
+    assert response.status_code in (200, 400), response.text
     assert http.get(ROOT).status_code == 200
     assert http.delete(f"{ROOT}/{ID}").status_code == 200
 
 
-def test_deep_and_large_values(http) -> None:
+def test_deep_and_large_values_cause_no_5xx(http) -> None:
     deep: object = 1
     for _ in range(700):
         deep = {"a": deep}
@@ -151,5 +151,5 @@ def test_deep_and_large_values(http) -> None:
             ("_last_sync", {"sync_cursor": {"a": body}}),
         ):
             for _ in range(2):
-                answer = http.put(f"{ROOT}/{ID}/{path}", json=sent)
-                assert answer.status_code in (200, 400), answer.text
+                response = http.put(f"{ROOT}/{ID}/{path}", json=sent)
+                assert response.status_code in (200, 400), response.text

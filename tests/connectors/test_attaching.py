@@ -1,4 +1,4 @@
-"""Attaching an index under a lease: interleavings that chance seldom brings, and requests that die half-way."""
+"""Attaching an index under a lease: rare interleavings, and requests that fail half-way."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ WRITES = [
 def test_write_under_an_expired_lease_is_refused(
     store, write, stored, elasticsearch, monkeypatch, short_leases, act, before
 ) -> None:
-    """The request stalls between search and write, until another one has taken the lease over and attached the index.
+    """The request stalls between search and write until another one has taken over the lease and attached the index.
 
     Fails where `put.painless` does not look at the lease.
     """
@@ -108,7 +108,7 @@ def test_lease_that_never_lasts_long_enough_is_503(
     assert holders(elasticsearch, "x") == []
 
 
-def test_live_lease_is_waited_for_and_then_503(store, elasticsearch, monkeypatch) -> None:
+def test_live_lease_is_waited_for_until_503(store, elasticsearch, monkeypatch) -> None:
     monkeypatch.setattr(leases, "WAIT_TIMEOUT_SECONDS", 0.3)
     with store.leases.hold("index_name:x"):
         status, _ = attempt(operations.put, store, ID, {"index_name": "x"})
@@ -136,7 +136,7 @@ def test_refused_request_releases_its_lease(store, write, elasticsearch, act, st
 
 @pytest.fixture
 def proxied(proxy: FaultProxy, monkeypatch) -> Store:
-    """The store of a process that reaches Elasticsearch through the proxy."""
+    """A store that reaches Elasticsearch through the proxy."""
     monkeypatch.setenv("ELASTICSEARCH_URL", proxy.url)
     return Store(settings.load())
 
@@ -145,7 +145,7 @@ def proxied(proxy: FaultProxy, monkeypatch) -> Store:
 def test_lease_of_a_request_that_failed_half_way_expires(
     store, proxied, proxy, elasticsearch, short_leases, reached
 ) -> None:
-    """Whether Elasticsearch carried the write out is not known to the request; the next one waits, and then sees."""
+    """The request does not know whether its write happened; the next one waits until the lease expires and sees."""
     outage = Event()
     search = proxied.connectors.search
 
@@ -155,7 +155,7 @@ def test_lease_of_a_request_that_failed_half_way_expires(
         return page
 
     proxied.connectors.search = then_nothing
-    with proxy.losing(lambda _: outage.is_set(), answers=reached):
+    with proxy.losing(lambda _: outage.is_set(), responses=reached):
         assert attempt(operations.put, proxied, "first", {"index_name": "x"})[0] == 503
     if reached:
         assert attempt(operations.put, store, "second", {"index_name": "x"}) == USED
@@ -168,7 +168,7 @@ def test_lease_of_a_request_that_failed_half_way_expires(
 def test_lost_release_delays_the_next_request_only(
     store, proxied, proxy, elasticsearch, short_leases
 ) -> None:
-    """The connector is attached all the same."""
+    """The index is attached nevertheless."""
     with proxy.losing(lambda request: to("_update/")(request) and b"ctx.op = 'delete'" in request.body):
         assert operations.put(proxied, "first", {"index_name": "x"}) == "created"
     assert elasticsearch.exists(index=LEASES.alias, id="index_name:x")
@@ -176,8 +176,8 @@ def test_lost_release_delays_the_next_request_only(
     assert operations.put(store, "second", {"index_name": "x"}) == "created"
 
 
-def test_holder_keeps_its_index_whoever_else_has_it(store, write, stored) -> None:
-    """Raw writes can give two connectors one index; neither is refused what it has."""
+def test_holder_keeps_its_index_even_if_another_connector_has_it(store, write, stored) -> None:
+    """Direct writes can give one index to two connectors; each of them may keep it."""
     write({"index_name": "x"})
     write({"index_name": "x"}, "raw")
     assert operations.set_index_name(store, ID, "x") == "noop"
@@ -185,7 +185,7 @@ def test_holder_keeps_its_index_whoever_else_has_it(store, write, stored) -> Non
     assert stored() == {"index_name": "x", "name": "n"}
 
 
-def test_marker_of_an_earlier_version_is_never_shown_and_goes_with_the_next_change(
+def test_marker_of_an_earlier_version_is_never_shown_and_removed_by_the_next_update(
     store, write, stored
 ) -> None:
     marker = {"index_name_attaching": {"token": "t", "at": 0, "before": {"index_name": "y"}}}
@@ -203,7 +203,7 @@ def worker_pids(service: Service) -> list[int]:
 
 
 def test_killed_processes_leave_one_holder(node_url, elasticsearch) -> None:
-    """kill -9 while eight attach one index; the next requests wait for the lease and then all goes on."""
+    """kill -9 while eight requests attach one index; later requests wait for the lease and then succeed."""
 
     def send_put(client: Http, path: str, name: str) -> int:
         try:
@@ -216,7 +216,7 @@ def test_killed_processes_leave_one_holder(node_url, elasticsearch) -> None:
         left_leases = 0
         for number in range(20):
             paths = [f"i{number}-{member}" for member in range(8)]
-            # New connections: those to a killed process are dead.
+            # New connections, since those to a killed process are closed.
             sent = [threads.submit(send_put, Http(service.url), path, f"i{number}") for path in paths]
             time.sleep(0.005 * (number + 1))
             for worker in worker_pids(service):

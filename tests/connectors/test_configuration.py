@@ -1,4 +1,4 @@
-"""Configurations: their items as they are stored, and values set one by one."""
+"""Configurations: how items are stored, and how values are set."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ NULLABLE = ("default_value", "placeholder", "tooltip", "type", "value")
         ),
     ],
 )
-def test_items_as_they_are_stored(put, stored, item, expected) -> None:
+def test_items_are_stored_with_defaults(put, stored, item, expected) -> None:
     put("_configuration", {"configuration": {"old": {"label": "Old", "value": 1}}})
     for _ in range(2):
         assert put("_configuration", {"configuration": {"a": item}}).json() == {"result": "updated"}
@@ -79,7 +79,7 @@ def test_items_as_they_are_stored(put, stored, item, expected) -> None:
     assert stored()["status"] == "configured"
 
 
-def test_an_empty_configuration(put, stored) -> None:
+def test_empty_configuration_is_stored(put, stored) -> None:
     put("_configuration", {"configuration": {"old": {"label": "Old"}}})
     assert put("_configuration", {"configuration": {}}).json() == {"result": "updated"}
     assert stored()["configuration"] == {}
@@ -88,7 +88,7 @@ def test_an_empty_configuration(put, stored) -> None:
 @pytest.mark.parametrize(
     "status", ["created", "needs_configuration", "configured", "connected", "error", None]
 )
-def test_values(write, put, stored, status) -> None:
+def test_values_are_set_and_objects_merged(write, put, stored, status) -> None:
     items = {"a": {"label": "A", "value": "old"}, "b": {"label": "B", "value": {"x": 1, "y": 2}}, "c": {}}
     write({"status": status, "configuration": items, "error": "kept"})
     values = {"a": ["new", {}], "b": {"y": 3}, "c": None}
@@ -113,13 +113,13 @@ def test_value_is_stored_whole_so_that_keys_can_be_removed(write, put, stored) -
 
 
 @pytest.mark.parametrize("values", [{}, None])
-def test_no_values(put, stored, values) -> None:
+def test_empty_values_only_change_the_status(put, stored, values) -> None:
     assert put("_configuration", {"values": values}).json() == {"result": "updated"}
     assert stored()["status"] == "configured"
 
 
 @pytest.mark.parametrize("configuration", [{"a": {"label": "A"}}, None, []])
-def test_values_of_unknown_items(write, put, stored, configuration) -> None:
+def test_values_of_unknown_items_are_refused(write, put, stored, configuration) -> None:
     write({"status": "created", "configuration": configuration})
     assert error(put("_configuration", {"values": {"z": 1, "a.b": 2, "": 3}})) == (
         400,
@@ -160,23 +160,23 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize(("item", "reason"), UNREADABLE)
-def test_unreadable_items(bare, item, reason) -> None:
-    answer = bare.put(f"{ROOT}/{ID}/_configuration", json={"configuration": {"a": item}})
-    assert answer.status_code == 400
-    found = chain(answer)
+def test_invalid_item_is_refused(bare, item, reason) -> None:
+    response = bare.put(f"{ROOT}/{ID}/_configuration", json={"configuration": {"a": item}})
+    assert response.status_code == 400
+    found = chain(response)
     assert found[0] == (
         "x_content_parse_exception",
         "[connector_update_configuration_request] failed to parse field [configuration]",
     )
     assert found[-1][1] == reason
-    assert "hunter2" not in answer.text
+    assert "hunter2" not in response.text
 
 
-def test_a_key_that_elasticsearch_refuses(put, stored) -> None:
+def test_key_that_elasticsearch_refuses_is_a_bad_request(put, stored) -> None:
     before = stored()
-    answer = put("_configuration", {"configuration": {"": {"label": "A", "value": "hunter2"}}})
-    assert error(answer)[:2] == (400, "document_parsing_exception")
-    assert "hunter2" not in answer.text
+    response = put("_configuration", {"configuration": {"": {"label": "A", "value": "hunter2"}}})
+    assert error(response)[:2] == (400, "document_parsing_exception")
+    assert "hunter2" not in response.text
     assert stored() == before
 
 
@@ -189,7 +189,7 @@ TOKENS: dict[str, Any] = {
     "START_OBJECT": {},
 }
 SCALARS = {"VALUE_NULL", "VALUE_STRING", "VALUE_NUMBER", "VALUE_BOOLEAN"}
-# Each key of an item, and what it takes; of texts for numbers and enumerations, one that it reads.
+# The token types that each key of an item accepts.
 TAKES = {
     "category": {"VALUE_STRING"},
     "default_value": SCALARS,
@@ -217,7 +217,7 @@ READABLE = {
     "options": {"START_OBJECT": {"label": "l", "value": 1}},
     "validations": {"START_OBJECT": {"constraint": 1, "type": "regex"}},
 }
-# The keys of the objects in an item, likewise.
+# The same for the keys of nested objects in an item.
 NESTED: dict[str, dict[str, set[str]]] = {
     "depends_on": {"field": {"VALUE_STRING"}, "value": SCALARS},
     "options": {"label": {"VALUE_STRING"}, "value": {"VALUE_STRING", "VALUE_NUMBER"}},
@@ -230,47 +230,47 @@ PARSERS = {
 }
 
 
-def test_the_tables_know_every_key() -> None:
+def test_tables_have_every_key() -> None:
     assert set(schema_instance(ConfigurationItem).fields) == set(TAKES) == set(FULL)
 
 
 @pytest.mark.parametrize("key", TAKES)
-def test_what_a_key_takes(put, stored, key) -> None:
+def test_key_accepts_its_token_types(put, stored, key) -> None:
     for token in TAKES[key]:
         item = {"label": "L", key: READABLE.get(key, {}).get(token, TOKENS[token])}
-        answer = put("_configuration", {"configuration": {"k": item}})
-        assert answer.status_code == 200, (token, answer.text)
+        response = put("_configuration", {"configuration": {"k": item}})
+        assert response.status_code == 200, (token, response.text)
         kept = stored()["configuration"]["k"]
         assert kept.keys() >= {*DEFAULTS, "label"}
         assert (key in kept) == (token != "VALUE_NULL" or key in DEFAULTS)
 
 
 @pytest.mark.parametrize("key", TAKES)
-def test_what_a_key_does_not_take(bare, key) -> None:
+def test_key_refuses_other_token_types(bare, key) -> None:
     for token in TOKENS.keys() - TAKES[key]:
         body = {"configuration": {"k": {"label": "L", key: TOKENS[token]}}}
-        answer = bare.put(f"{ROOT}/{ID}/_configuration", json=body)
-        told = f"[connector_configuration] {key} doesn't support values of type: {token}"
-        expected = "Unsupported token [START_ARRAY]" if key == "value" else told
-        assert answer.status_code == 400
-        assert chain(answer)[-1][1] == expected
+        response = bare.put(f"{ROOT}/{ID}/_configuration", json=body)
+        reason = f"[connector_configuration] {key} doesn't support values of type: {token}"
+        expected = "Unsupported token [START_ARRAY]" if key == "value" else reason
+        assert response.status_code == 400
+        assert chain(response)[-1][1] == expected
 
 
 @pytest.mark.parametrize(("outer", "key"), [(outer, key) for outer in NESTED for key in NESTED[outer]])
-def test_the_objects_in_an_item(http, connector, stored, outer, key) -> None:
+def test_nested_objects_of_an_item_are_checked(http, connector, stored, outer, key) -> None:
     good = READABLE[outer]["START_OBJECT"]
     for token, value in TOKENS.items():
         readable = "regex" if key == "type" else value
         element = good | {key: readable if token == "VALUE_STRING" else value}
         body = {"configuration": {"k": {"label": "L", outer: [element]}}}
-        answer = http.put(f"{ROOT}/{ID}/_configuration", json=body)
+        response = http.put(f"{ROOT}/{ID}/_configuration", json=body)
         if token in NESTED[outer][key]:
-            assert answer.status_code == 200, (token, answer.text)
+            assert response.status_code == 200, (token, response.text)
             assert stored()["configuration"]["k"][outer] == [element]
         else:
-            assert answer.status_code == 400
-            told = f"[{PARSERS[outer]}] {key} doesn't support values of type: {token}"
-            assert chain(answer)[-1][1] == told
+            assert response.status_code == 400
+            reason = f"[{PARSERS[outer]}] {key} doesn't support values of type: {token}"
+            assert chain(response)[-1][1] == reason
     for present in ({}, {each: value for each, value in good.items() if each != key}):
         body = {"configuration": {"k": {"label": "L", outer: present}}}
         missing = [each for each in NESTED[outer] if each not in present]
@@ -279,13 +279,15 @@ def test_the_objects_in_an_item(http, connector, stored, outer, key) -> None:
 
 
 @pytest.mark.parametrize("token", TOKENS)
-def test_the_two_forms(bare, token) -> None:
-    """Each is an object; `values` may be null."""
+def test_configuration_and_values_must_be_objects(bare, token) -> None:
+    """Both are objects; only `values` may be null."""
     for name in ("configuration", "values"):
         taken = {"START_OBJECT"} | ({"VALUE_NULL"} if name == "values" else set())
-        answer = bare.put(f"{ROOT}/missing/_configuration", json={name: TOKENS[token]})
+        response = bare.put(f"{ROOT}/missing/_configuration", json={name: TOKENS[token]})
         if token in taken:
-            assert answer.status_code == 404
+            assert response.status_code == 404
         else:
-            told = f"[connector_update_configuration_request] {name} doesn't support values of type: {token}"
-            assert chain(answer) == [("x_content_parse_exception", told)]
+            reason = (
+                f"[connector_update_configuration_request] {name} doesn't support values of type: {token}"
+            )
+            assert chain(response) == [("x_content_parse_exception", reason)]

@@ -1,4 +1,4 @@
-"""Connectors made, and changed, by `PUT` and `POST`."""
+"""Creating and changing connectors with `PUT` and `POST`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FIELDS = {
 
 def initial(now: str, **fields: Any) -> dict[str, Any]:
     """The document of a new connector."""
-    half = {
+    state = {
         "advanced_snippet": {"created_at": now, "updated_at": now, "value": {}},
         "rules": [
             {
@@ -52,7 +52,7 @@ def initial(now: str, **fields: Any) -> dict[str, Any]:
         "configuration": {},
         "custom_scheduling": {},
         "deleted": False,
-        "filtering": [{"active": half, "domain": "DEFAULT", "draft": half}],
+        "filtering": [{"active": state, "domain": "DEFAULT", "draft": state}],
         "is_native": False,
         "name": "",
         "scheduling": {"access_control": never, "full": never, "incremental": never},
@@ -63,9 +63,9 @@ def initial(now: str, **fields: Any) -> dict[str, Any]:
 
 
 def created_at(document: dict[str, Any]) -> str:
-    instant = document["filtering"][0]["active"]["rules"][0]["created_at"]
-    assert isinstance(instant, str)
-    return instant
+    timestamp = document["filtering"][0]["active"]["rules"][0]["created_at"]
+    assert isinstance(timestamp, str)
+    return timestamp
 
 
 @pytest.mark.parametrize(
@@ -73,32 +73,36 @@ def created_at(document: dict[str, Any]) -> str:
     named(
         [
             ("no body", None, {}),
-            ("an empty body", {}, {}),
+            ("empty body", {}, {}),
             ("all fields", FIELDS, FIELDS),
             ("no index", {"index_name": None}, {}),
-            ("an index in upper case", {"index_name": "Search-X"}, {"index_name": "Search-X"}),
+            ("index in upper case", {"index_name": "Search-X"}, {"index_name": "Search-X"}),
             ("native", {"is_native": True}, {"is_native": True, "status": "needs_configuration"}),
-            ("native as a text", {"is_native": "true"}, {"is_native": True, "status": "needs_configuration"}),
-            ("not native as a text", {"is_native": "false"}, {}),
+            (
+                "native as a string",
+                {"is_native": "true"},
+                {"is_native": True, "status": "needs_configuration"},
+            ),
+            ("not native as a string", {"is_native": "false"}, {}),
             (
                 "native with an index",
                 {"is_native": True, "index_name": "content-x"},
                 {"is_native": True, "index_name": "content-x", "status": "needs_configuration"},
             ),
-            ("empty texts", {"name": "", "language": ""}, {"name": "", "language": ""}),
+            ("empty strings", {"name": "", "language": ""}, {"name": "", "language": ""}),
         ]
     ),
 )
 @pytest.mark.parametrize(("method", "path"), [("PUT", C1), ("POST", ROOT), ("PUT", ROOT)])
-def test_a_new_connector_is_exactly_that(
+def test_new_connector_has_exactly_the_documented_fields(
     http: Http, connectors: Stored, method: str, path: str, body: object, fields: dict[str, Any]
 ) -> None:
     since = datetime.now(UTC)
-    answer = http.request(method, path, **({} if body is None else {"json": body}))
-    assert answer.status_code == 201, answer.text
-    connector_id = answer.json()["id"]
-    assert answer.json() == {"id": connector_id, "result": "created"}
-    assert "Location" not in answer.headers
+    response = http.request(method, path, **({} if body is None else {"json": body}))
+    assert response.status_code == 201, response.text
+    connector_id = response.json()["id"]
+    assert response.json() == {"id": connector_id, "result": "created"}
+    assert "Location" not in response.headers
     assert connector_id == "c1" if path == C1 else OWN_ID.fullmatch(connector_id)
     document = connectors.source(connector_id)
     assert is_now(created_at(document), since)
@@ -106,7 +110,7 @@ def test_a_new_connector_is_exactly_that(
     assert http.get(f"{ROOT}/{connector_id}").json() == {"id": connector_id, **document}
 
 
-def test_decision_20_a_connector_that_a_client_sends_twice_is_two(http: Http, connectors: Stored) -> None:
+def test_decision_20_post_sent_twice_by_a_client_makes_two_connectors(http: Http, connectors: Stored) -> None:
     made = {http.post(ROOT, json={"name": "same"}).json()["id"] for _ in range(2)}
     assert connectors.ids() == made
     assert len(made) == 2
@@ -141,12 +145,12 @@ CHANGED = a_connector(
     ],
     ids=str,
 )
-def test_decision_21_put_on_a_connector_changes_only_what_was_sent(
+def test_decision_21_put_of_an_existing_connector_changes_only_what_was_sent(
     http: Http, connectors: Stored, body: object, changes: dict[str, Any]
 ) -> None:
     before = connectors.put("c1", CHANGED)
-    answer = http.put(C1, **({} if body is None else {"json": body}))
-    assert (answer.status_code, answer.json()) == (200, {"id": "c1", "result": "updated"})
+    response = http.put(C1, **({} if body is None else {"json": body}))
+    assert (response.status_code, response.json()) == (200, {"id": "c1", "result": "updated"})
     assert only_changes(before, connectors.source("c1")) == changes
 
 
@@ -158,7 +162,7 @@ def test_decision_21_put_on_a_connector_changes_only_what_was_sent(
         ({"index_name": None, "is_native": True}, {"index_name": "search-x"}, "search-x"),
     ],
 )
-def test_decision_21_the_prefix_rule_looks_at_the_merged_document(
+def test_decision_21_prefix_rule_applies_to_the_merged_document(
     http: Http, connectors: Stored, stored: dict[str, Any], body: dict[str, Any], name: str
 ) -> None:
     connectors.put("c1", CHANGED | stored)
@@ -176,7 +180,7 @@ def test_decision_21_the_prefix_rule_looks_at_the_merged_document(
         ({"index_name": None, "is_native": False}, {"is_native": True}),
     ],
 )
-def test_decision_21_what_the_prefix_rule_allows(
+def test_decision_21_merged_document_with_a_valid_prefix_is_accepted(
     http: Http, connectors: Stored, stored: dict[str, Any], body: dict[str, Any]
 ) -> None:
     connectors.put("c1", CHANGED | stored)
@@ -184,30 +188,32 @@ def test_decision_21_what_the_prefix_rule_allows(
     assert connectors.source("c1").items() >= body.items()
 
 
-def test_decision_21_a_soft_deleted_connector_starts_afresh(http: Http, connectors: Stored) -> None:
+def test_decision_21_put_of_a_soft_deleted_connector_creates_it_anew(http: Http, connectors: Stored) -> None:
     connectors.put("c1", CHANGED | {"deleted": True, "is_native": True, "index_name": "content-x"})
     since = datetime.now(UTC)
-    answer = http.put(C1, json={"name": "new", "index_name": "search-x"})
-    assert (answer.status_code, answer.json()) == (200, {"id": "c1", "result": "updated"})
+    response = http.put(C1, json={"name": "new", "index_name": "search-x"})
+    assert (response.status_code, response.json()) == (200, {"id": "c1", "result": "updated"})
     document = connectors.source("c1")
     assert is_now(created_at(document), since)
     assert document == initial(created_at(document), name="new", index_name="search-x")
 
 
 @pytest.mark.parametrize(("method", "path"), [("PUT", f"{ROOT}/c2"), ("POST", ROOT), ("PUT", ROOT)])
-def test_an_index_has_one_connector(http: Http, connectors: Stored, method: str, path: str) -> None:
+def test_new_connector_with_a_used_index_is_refused(
+    http: Http, connectors: Stored, method: str, path: str
+) -> None:
     connectors.put("c1", a_connector())
     used = envelope(400, "status_exception", "Index name [search-x] is used by another connector.")
     assert error_body(http.request(method, path, json={"index_name": "search-x"})) == used
     assert connectors.ids() == {"c1"}
 
 
-def test_an_index_belongs_to_one_connector(http: Http, connectors: Stored) -> None:
+def test_used_index_is_refused_until_its_connector_is_deleted(http: Http, connectors: Stored) -> None:
     connectors.put("c1", a_connector())
     connectors.put("c2", a_connector(index_name="search-y"))
     used = envelope(400, "status_exception", "Index name [search-x] is used by another connector.")
     assert http.put(C1, json={"index_name": "search-x"}).status_code == 200
-    # Before it is known whether there is such a connector.
+    # Reported before a missing connector.
     for path in ("c2", "c2/_index_name", "none/_index_name"):
         assert error_body(http.put(f"{ROOT}/{path}", json={"index_name": "search-x"})) == used
     assert connectors.source("c2")["index_name"] == "search-y"
@@ -217,7 +223,7 @@ def test_an_index_belongs_to_one_connector(http: Http, connectors: Stored) -> No
     assert http.put(f"{ROOT}/c3", json={"index_name": "search-y"}).status_code == 201
 
 
-def test_a_name_that_differs_in_case_is_another_index(http: Http, connectors: Stored) -> None:
+def test_index_name_that_differs_in_case_is_another_index(http: Http, connectors: Stored) -> None:
     connectors.put("c1", a_connector())
     assert http.put(f"{ROOT}/c2", json={"index_name": "Search-x"}).status_code == 201
 
@@ -256,20 +262,20 @@ START = "must not start with '_', '-', or '+'"
         ("..", "must not be '.' or '..'"),
     ],
 )
-def test_names_that_no_index_has(http: Http, name: str, rule: str) -> None:
-    for answer in (http.put(C1, json={"index_name": name}), http.post(ROOT, json={"index_name": name})):
-        assert error_body(answer) == invalid(bad_name(name, rule))
+def test_invalid_index_name_is_refused(http: Http, name: str, rule: str) -> None:
+    for response in (http.put(C1, json={"index_name": name}), http.post(ROOT, json={"index_name": name})):
+        assert error_body(response) == invalid(bad_name(name, rule))
     assert http.get(C1).status_code == 404
 
 
-def test_all_that_is_wrong_with_a_name_is_told_at_once(http: Http) -> None:
+def test_all_violations_of_an_index_name_are_reported_at_once(http: Http) -> None:
     for name, messages in (
         ("_a", [bad_name("_a", START), must_be_managed("_a")]),
         ("search-x", [must_be_managed("search-x")]),
     ):
         body = {"index_name": name, "is_native": True}
-        for answer in (http.put(C1, json=body), http.post(ROOT, json=body)):
-            assert error_body(answer) == invalid(*messages)
+        for response in (http.put(C1, json=body), http.post(ROOT, json=body)):
+            assert error_body(response) == invalid(*messages)
     assert http.get(ROOT).json()["count"] == 0
 
 
@@ -278,7 +284,7 @@ def wrong_type(field: str, token: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("body", "answer"),
+    ("body", "response"),
     [
         *(
             ({field: None}, wrong_type(field, "VALUE_NULL"))
@@ -301,18 +307,18 @@ def wrong_type(field: str, token: str) -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_bad_bodies(http: Http, body: object, answer: object) -> None:
-    assert error_body(http.put(C1, json=body)) == answer
-    assert error_body(http.post(ROOT, json=body)) == answer
+def test_invalid_body_is_refused(http: Http, body: object, response: object) -> None:
+    assert error_body(http.put(C1, json=body)) == response
+    assert error_body(http.post(ROOT, json=body)) == response
     assert http.get(C1).status_code == 404
 
 
-def test_errors_say_where(http: Http) -> None:
+def test_errors_have_the_position_in_the_body(http: Http) -> None:
     for body, place in (({"nam": 1}, "[1:2] "), ({"name": None}, "[1:10] ")):
         assert http.post(ROOT, json=body).json()["error"]["reason"].startswith(place)
 
 
-def test_the_longest_id(http: Http, connectors: Stored) -> None:
+def test_id_may_have_512_bytes(http: Http, connectors: Stored) -> None:
     longest, too_long = "ü" * 256, "ü" * 256 + "x"
     assert http.put(f"{ROOT}/{'%C3%BC' * 256}").status_code == 201
     assert http.get(f"{ROOT}/{'%C3%BC' * 256}").json()["id"] == longest
@@ -333,14 +339,14 @@ def test_ids_are_decoded_once(http: Http, connectors: Stored, segment: str, conn
 
 
 @pytest.mark.parametrize("path", ["_secret", "_sync_job"])
-def test_decision_33_names_of_other_parts_are_no_ids(http: Http, connectors: Stored, path: str) -> None:
-    answer = http.put(f"{ROOT}/{path}", json={"name": "n"})
-    assert answer.status_code == 405
+def test_decision_33_reserved_names_are_no_connector_ids(http: Http, connectors: Stored, path: str) -> None:
+    response = http.put(f"{ROOT}/{path}", json={"name": "n"})
+    assert response.status_code == 405
     assert connectors.ids() == set()
 
 
 @pytest.mark.parametrize("path", ["_ui", "_openapi", "_openapi.json", "_openapi%2Ejson"])
-def test_names_of_parts_to_come_are_no_ids(http: Http, connectors: Stored, path: str) -> None:
+def test_names_reserved_for_later_are_no_connector_ids(http: Http, connectors: Stored, path: str) -> None:
     assert http.put(f"{ROOT}/{path}", json={"name": "n"}).status_code == 400
     assert http.put(f"{ROOT}/{path}/_name", json={"name": "n"}).status_code == 400
     assert connectors.ids() == set()
@@ -348,13 +354,15 @@ def test_names_of_parts_to_come_are_no_ids(http: Http, connectors: Stored, path:
 
 
 @pytest.mark.parametrize("path", ["_%73ecret", "%5Fsync_job", "_sync_job/", "_sync%5Fjob/"])
-def test_decision_33_nor_are_they_in_other_spellings(http: Http, connectors: Stored, path: str) -> None:
+def test_decision_33_reserved_names_are_refused_in_every_spelling(
+    http: Http, connectors: Stored, path: str
+) -> None:
     assert 400 <= http.put(f"{ROOT}/{path}", json={"name": "n"}).status_code < 500
     assert connectors.ids() == set()
 
 
 @pytest.mark.parametrize(("method", "path"), [("PUT", C1), ("POST", ROOT)])
-def test_a_missing_index_comes_back_by_itself(
+def test_missing_index_is_created_again(
     http: Http, elasticsearch: Elasticsearch, method: str, path: str
 ) -> None:
     elasticsearch.indices.delete(index=CONNECTORS.name)

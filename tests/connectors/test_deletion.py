@@ -1,4 +1,4 @@
-"""Connectors deleted with their jobs: all of them, and whatever fails on the way, the same call finishes the work."""
+"""Deleting connectors with all their jobs; after any failure, repeating the request completes the deletion."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_only(elasticsearch: Elasticsearch, index: str) -> Iterator[None]:
 
 
 @BOTH_WAYS
-def test_only_the_connectors_own_jobs_go(http, connector, put_jobs, job_ids, hard) -> None:
+def test_only_jobs_of_the_connector_are_deleted(http, connector, put_jobs, job_ids, hard) -> None:
     put_jobs(3)
     put_jobs(2, connector_id="other")
     assert http.delete(f"{ROOT}/{ID}?delete_sync_jobs=maybe").status_code == 400
@@ -44,24 +44,26 @@ def test_only_the_connectors_own_jobs_go(http, connector, put_jobs, job_ids, har
     assert http.get(f"{ROOT}/{ID}?include_deleted=true").status_code == (404 if hard == "true" else 200)
 
 
-def test_jobs_stay_unless_asked(http, connector, put_jobs, job_ids) -> None:
+def test_jobs_are_kept_by_default(http, connector, put_jobs, job_ids) -> None:
     put_jobs(2)
     http.delete(f"{ROOT}/{ID}?hard=true")
     assert len(job_ids()) == 2
 
 
-def test_more_jobs_than_one_request_deletes(http, connector, put_jobs, job_ids) -> None:
+def test_more_jobs_than_one_batch_are_deleted(http, connector, put_jobs, job_ids) -> None:
     put_jobs(2_300)
     assert delete(http, "true") == 200
     assert job_ids() == set()
 
 
 @BOTH_WAYS
-def test_jobs_that_cannot_be_deleted(http, connector, put_jobs, job_ids, elasticsearch, hard) -> None:
+def test_connector_is_kept_if_its_jobs_cannot_be_deleted(
+    http, connector, put_jobs, job_ids, elasticsearch, hard
+) -> None:
     put_jobs(3)
     with read_only(elasticsearch, SYNC_JOBS.alias):
-        answer = http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")
-        assert error(answer)[:2] == (503, "cluster_block_exception")
+        response = http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")
+        assert error(response)[:2] == (503, "cluster_block_exception")
         assert http.get(f"{ROOT}/{ID}").status_code == 200
     assert delete(http, hard) == 200
     assert job_ids() == set()
@@ -69,7 +71,9 @@ def test_jobs_that_cannot_be_deleted(http, connector, put_jobs, job_ids, elastic
 
 
 @BOTH_WAYS
-def test_a_connector_that_cannot_be_deleted(http, connector, put_jobs, job_ids, elasticsearch, hard) -> None:
+def test_deletion_is_completed_after_the_connector_could_not_be_deleted(
+    http, connector, put_jobs, job_ids, elasticsearch, hard
+) -> None:
     put_jobs(3)
     with read_only(elasticsearch, CONNECTORS.alias):
         assert delete(http, hard) == 503
@@ -88,47 +92,47 @@ def proxied(proxy: FaultProxy) -> Iterator[Service]:
         yield service
 
 
-def from_the(number: int, which: Which) -> Which:
-    """The `number`th (from 1) of such requests and all after it."""
+def nth_and_later(number: int, which: Which) -> Which:
+    """Matches the `number`th (from 1) of such requests and all later ones."""
     met = itertools.count(1)
     return lambda request: which(request) and next(met) >= number
 
 
-def own_write(request: Request) -> bool:
-    """The connector's end: soft or hard."""
+def is_connector_write(request: Request) -> bool:
+    """The soft or hard deletion of the connector itself."""
     return f"/_update/{ID}" in request.path or (request.method == "DELETE" and f"/_doc/{ID}" in request.path)
 
 
-# What no longer reaches Elasticsearch, with so many jobs; how many then are left, and whether the connector is.
+# The proxy drops requests of a kind from the n-th on: n, kind, jobs before, jobs after, whether the connector is left.
 OUTAGES = {
-    "the first look for jobs": (1, to("_delete_by_query"), 5, 5, True),
-    "the second, after a batch": (2, to("_delete_by_query"), 2_300, 1_300, True),
-    "the third, after two batches": (3, to("_delete_by_query"), 2_300, 300, True),
-    "the connector's own write": (1, own_write, 5, 0, True),
-    "the last look for jobs": (2, to("_delete_by_query"), 5, 0, False),
+    "first deletion of jobs": (1, to("_delete_by_query"), 5, 5, True),
+    "second deletion, after one batch": (2, to("_delete_by_query"), 2_300, 1_300, True),
+    "third deletion, after two batches": (3, to("_delete_by_query"), 2_300, 300, True),
+    "write of the connector": (1, is_connector_write, 5, 0, True),
+    "last deletion of jobs": (2, to("_delete_by_query"), 5, 0, False),
 }
 
 
 @BOTH_WAYS
-@pytest.mark.parametrize("answers", [False, True], ids=["requests", "answers"])
+@pytest.mark.parametrize("responses", [False, True], ids=["requests", "responses"])
 @pytest.mark.parametrize(("number", "which", "jobs", "left", "there"), OUTAGES.values(), ids=OUTAGES.keys())
-def test_an_outage_on_the_way(
-    connector, http, proxy, proxied, put_jobs, job_ids, hard, answers, number, which, jobs, left, there
+def test_deletion_is_completed_after_an_outage(
+    connector, http, proxy, proxied, put_jobs, job_ids, hard, responses, number, which, jobs, left, there
 ) -> None:
     put_jobs(jobs)
     put_jobs(1, connector_id="other")
-    with proxy.losing(from_the(number, which), answers=answers):
-        answer = proxied.http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")
-        assert error(answer) == (
+    with proxy.losing(nth_and_later(number, which), responses=responses):
+        response = proxied.http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")
+        assert error(response) == (
             503,
             "status_exception",
             "Elasticsearch cannot be reached. The request can be sent again.",
         )
-    if not answers:
+    if not responses:
         assert len(job_ids()) == left + 1
-    else:  # what was not answered was carried out, the retries too
+    else:  # requests without a response were carried out, and so were their retries
         assert len(job_ids()) <= left + 1
-        there = there and which is not own_write
+        there = there and which is not is_connector_write
     assert http.get(f"{ROOT}/{ID}").status_code == (200 if there else 404)
     put_jobs(2)
     assert delete(proxied.http, hard) == (200 if there else 404)
@@ -137,16 +141,16 @@ def test_an_outage_on_the_way(
 
 
 @BOTH_WAYS
-def test_jobs_left_after_the_connector(http, connector, put_jobs, job_ids, hard) -> None:
-    """As after a failure between the connector's end and the second look for jobs."""
+def test_jobs_of_a_deleted_connector_are_deleted(http, connector, put_jobs, job_ids, hard) -> None:
+    """As after a failure between the deletion of the connector and the last deletion of jobs."""
     http.delete(f"{ROOT}/{ID}?hard={hard}")
     put_jobs(2)
     assert error(http.delete(f"{ROOT}/{ID}?hard={hard}&delete_sync_jobs=true")) == no_connector()
     assert job_ids() == set()
 
 
-def test_jobs_that_change_meanwhile(http, connector, put_jobs, job_ids, elasticsearch) -> None:
-    """Conflicts are skipped and met again; heartbeats keep coming all the while."""
+def test_jobs_that_change_meanwhile_are_deleted(http, connector, put_jobs, job_ids, elasticsearch) -> None:
+    """Conflicting jobs are skipped and deleted in the next batch, while heartbeats go on."""
     put_jobs(200)
     over = Event()
 
@@ -171,7 +175,9 @@ def test_jobs_that_change_meanwhile(http, connector, put_jobs, job_ids, elastics
     assert job_ids() == set()
 
 
-def test_no_index_of_jobs(http, connector, elasticsearch, running_service) -> None:
+def test_connector_is_deleted_without_an_index_of_jobs(
+    http, connector, elasticsearch, running_service
+) -> None:
     elasticsearch.indices.delete(index=SYNC_JOBS.name)
     try:
         assert delete(http, "true") == 200

@@ -1,4 +1,4 @@
-"""Every enumeration of the connector bodies: each of its words is accepted, in any case where case does not matter."""
+"""Enumerations in connector bodies: each value is accepted, in any case unless the enumeration is case-sensitive."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from app.connectors.states import TRANSITIONS
-from tests.connectors.test_filtering import HALF, SNIPPET, rule
+from tests.connectors.test_filtering import FILTERING_STATE, SNIPPET, rule
 from tests.documents import ID
 from tests.endpoints import ROOT
 from tests.responses import chain
 
 ITEM = {"label": "L"}
 SYNC_STATUSES = ["canceling", "canceled", "completed", "error", "in_progress", "pending", "suspended"]
-# The set's name; its words; whether case counts; the path; the body; where the word is stored.
+# Name; values; whether it is case-sensitive; path; body; where the value is stored.
 Body = Callable[[str], dict[str, Any]]
 SETS: list[tuple[str, list[str], bool, str, Body, list[str | int]]] = [
     (
@@ -24,11 +24,18 @@ SETS: list[tuple[str, list[str], bool, str, Body, list[str | int]]] = [
         ["created", "needs_configuration", "configured", "connected", "error"],
         False,
         "_status",
-        lambda word: {"status": word},
+        lambda value: {"status": value},
         ["status"],
     ),
     *(
-        ("ConnectorSyncStatus", SYNC_STATUSES, False, "_last_sync", lambda word, f=field: {f: word}, [field])
+        (
+            "ConnectorSyncStatus",
+            SYNC_STATUSES,
+            False,
+            "_last_sync",
+            lambda value, f=field: {f: value},
+            [field],
+        )
         for field in ("last_sync_status", "last_access_control_sync_status")
     ),
     (
@@ -36,7 +43,7 @@ SETS: list[tuple[str, list[str], bool, str, Body, list[str | int]]] = [
         ["exclude", "include"],
         False,
         "_filtering",
-        lambda word: {"rules": [rule("a", 0, policy=word)]},
+        lambda value: {"rules": [rule("a", 0, policy=value)]},
         ["filtering", 0, "draft", "rules", 0, "policy"],
     ),
     (
@@ -44,7 +51,7 @@ SETS: list[tuple[str, list[str], bool, str, Body, list[str | int]]] = [
         ["contains", "ends_with", "equals", ">", "<", "regex", "starts_with"],
         True,
         "_filtering",
-        lambda word: {"rules": [rule("a", 0, rule=word)]},
+        lambda value: {"rules": [rule("a", 0, rule=value)]},
         ["filtering", 0, "draft", "rules", 0, "rule"],
     ),
     (
@@ -52,7 +59,7 @@ SETS: list[tuple[str, list[str], bool, str, Body, list[str | int]]] = [
         ["edited", "invalid", "valid"],
         False,
         "_filtering/_validation",
-        lambda word: {"validation": {"errors": [], "state": word}},
+        lambda value: {"validation": {"errors": [], "state": value}},
         ["filtering", 0, "draft", "validation", "state"],
     ),
     (
@@ -60,13 +67,13 @@ SETS: list[tuple[str, list[str], bool, str, Body, list[str | int]]] = [
         ["edited", "invalid", "valid"],
         False,
         "_filtering",
-        lambda word: {
+        lambda value: {
             "filtering": {
-                "active": HALF,
+                "active": FILTERING_STATE,
                 "draft": {
                     "rules": [],
                     "advanced_snippet": SNIPPET,
-                    "validation": {"errors": [], "state": word},
+                    "validation": {"errors": [], "state": value},
                 },
             }
         },
@@ -77,7 +84,7 @@ SETS: list[tuple[str, list[str], bool, str, Body, list[str | int]]] = [
         ["text", "textbox", "textarea", "numeric", "toggle", "dropdown"],
         False,
         "_configuration",
-        lambda word: {"configuration": {"k": ITEM | {"display": word}}},
+        lambda value: {"configuration": {"k": ITEM | {"display": value}}},
         ["configuration", "k", "display"],
     ),
     (
@@ -85,7 +92,7 @@ SETS: list[tuple[str, list[str], bool, str, Body, list[str | int]]] = [
         ["str", "int", "list", "bool"],
         True,
         "_configuration",
-        lambda word: {"configuration": {"k": ITEM | {"type": word}}},
+        lambda value: {"configuration": {"k": ITEM | {"type": value}}},
         ["configuration", "k", "type"],
     ),
     (
@@ -93,39 +100,39 @@ SETS: list[tuple[str, list[str], bool, str, Body, list[str | int]]] = [
         ["less_than", "greater_than", "list_type", "included_in", "regex"],
         False,
         "_configuration",
-        lambda word: {"configuration": {"k": ITEM | {"validations": [{"constraint": 1, "type": word}]}}},
+        lambda value: {"configuration": {"k": ITEM | {"validations": [{"constraint": 1, "type": value}]}}},
         ["configuration", "k", "validations", 0, "type"],
     ),
 ]
 EACH = pytest.mark.parametrize(
-    ("name", "words", "exact", "path", "body", "place"), SETS, ids=lambda value: str(value)[:24]
+    ("name", "values", "exact", "path", "body", "place"), SETS, ids=lambda value: str(value)[:24]
 )
 
 
 @EACH
-def test_every_word_is_accepted(put, write, stored, name, words, exact, path, body, place) -> None:
+def test_every_value_is_accepted(put, write, stored, name, values, exact, path, body, place) -> None:
     before = stored()
-    for word in words:
-        for sent in [word] if exact else [word, word.upper(), word.capitalize()]:
-            # `_status` also asks where a connector comes from.
-            starts = [start for start, targets in TRANSITIONS.items() if word in targets]
+    for value in values:
+        for sent in [value] if exact else [value, value.upper(), value.capitalize()]:
+            # `_status` also depends on the current status of the connector.
+            starts = [start for start, targets in TRANSITIONS.items() if value in targets]
             write(before | ({"status": starts[0]} if name == "ConnectorStatus" and starts else {}))
-            answer = put(path, body(sent))
-            if name == "ConnectorStatus" and not starts:  # where nothing leads: understood all the same
-                assert chain(answer)[-1][1].startswith(
+            response = put(path, body(sent))
+            if name == "ConnectorStatus" and not starts:  # no transition leads there, but the value is known
+                assert chain(response)[-1][1].startswith(
                     "Invalid transition attempt from [created] to [created]."
                 )
                 continue
-            assert answer.status_code == 200, answer.text
-            assert reduce(lambda value, key: value[key], place, stored()) == word
+            assert response.status_code == 200, response.text
+            assert reduce(lambda value, key: value[key], place, stored()) == value
 
 
 @EACH
-def test_no_other_word_is(bare, name, words, exact, path, body, place) -> None:
-    others = ["", " ", "x", f"{words[0]} ", "\u0130nvalid"]
+def test_any_other_value_is_refused(bare, name, values, exact, path, body, place) -> None:
+    others = ["", " ", "x", f"{values[0]} ", "\u0130nvalid"]
     if exact:
-        others += [words[0].upper()] if words[0].upper() != words[0] else []
-    for word in others:
-        answer = bare.put(f"{ROOT}/{ID}/{path}", json=body(word))
-        assert answer.status_code == 400
-        assert chain(answer)[-1] == ("illegal_argument_exception", f"Unknown {name} [{word}].")
+        others += [values[0].upper()] if values[0].upper() != values[0] else []
+    for value in others:
+        response = bare.put(f"{ROOT}/{ID}/{path}", json=body(value))
+        assert response.status_code == 400
+        assert chain(response)[-1] == ("illegal_argument_exception", f"Unknown {name} [{value}].")

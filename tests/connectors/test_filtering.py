@@ -1,4 +1,4 @@
-"""Filtering: what is stored of a draft, how it is judged and activated, and documents of other programs."""
+"""Filtering: how a draft is stored, validated and activated, and documents of other programs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def default(order: int, at: str | None = None) -> dict:
 
 
 SNIPPET = {"value": [{"any": "thing"}], "created_at": WHEN, "updated_at": WHEN}
-HALF = {"advanced_snippet": SNIPPET, "rules": [rule("a", 5)], "validation": INVALID}
+FILTERING_STATE = {"advanced_snippet": SNIPPET, "rules": [rule("a", 5)], "validation": INVALID}
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ HALF = {"advanced_snippet": SNIPPET, "rules": [rule("a", 5)], "validation": INVA
         ),
     ],
 )
-def test_rules_in_their_order(put, stored, sent, kept) -> None:
+def test_rules_are_stored_in_their_order_with_the_default_rule_last(put, stored, sent, kept) -> None:
     before = stored()["filtering"][0]
     assert put("_filtering", {"rules": sent}).json() == {"result": "updated"}
     [after] = stored()["filtering"]
@@ -76,7 +76,7 @@ def test_rules_in_their_order(put, stored, sent, kept) -> None:
     assert after["active"] == before["active"]
 
 
-def test_a_snippet(put, stored) -> None:
+def test_advanced_snippet_is_stored_in_the_draft(put, stored) -> None:
     before = stored()["filtering"][0]
     assert put("_filtering", {"advanced_snippet": {"value": {"a": 1}, "more": 1}}).status_code == 200
     snippet = stored()["filtering"][0]["draft"]["advanced_snippet"]
@@ -87,16 +87,16 @@ def test_a_snippet(put, stored) -> None:
     assert put("_filtering", {"advanced_snippet": SNIPPET}).json() == {"result": "noop"}
 
 
-def test_all_of_it(put, stored) -> None:
-    sent = {"active": HALF, "draft": HALF | {"rules": []}, "domain": "mine", "more": 1}
-    expected = {"active": HALF, "draft": HALF | {"rules": []}, "domain": "DEFAULT"}
+def test_whole_filtering_is_replaced(put, stored) -> None:
+    sent = {"active": FILTERING_STATE, "draft": FILTERING_STATE | {"rules": []}, "domain": "mine", "more": 1}
+    expected = {"active": FILTERING_STATE, "draft": FILTERING_STATE | {"rules": []}, "domain": "DEFAULT"}
     for filtering, kept in ((sent, [expected]), ([sent, sent], [expected, expected]), ([], [])):
         assert put("_filtering", {"filtering": filtering}).json() == {"result": "updated"}
         assert put("_filtering", {"filtering": filtering}).json() == {"result": "noop"}
         assert stored()["filtering"] == kept
 
 
-def test_from_draft_to_active(put, stored) -> None:
+def test_draft_is_activated_only_if_valid(put, stored) -> None:
     assert put("_filtering/_activate").json() == {"result": "noop"}
     put("_filtering", {"rules": [rule("a", 0)]})
     for state, validation in (("edited", None), ("invalid", INVALID), ("edited", EDITED)):
@@ -148,7 +148,7 @@ def test_connector_without_filtering_has_the_default_filtering(put, write, store
         assert filtering["active"]["rules"][0]["id"] == "DEFAULT"
 
 
-def test_of_several_entries_the_first_stays(put, write, stored) -> None:
+def test_first_of_several_filtering_entries_is_kept(put, write, stored) -> None:
     first, second = default_filtering(WHEN)[0], default_filtering(EARLIER)[0]
     for path, body in REQUESTS:
         for filtering in ([first, second], first):
@@ -158,7 +158,7 @@ def test_of_several_entries_the_first_stays(put, write, stored) -> None:
             assert after["active"] == first["active"]
 
 
-def test_an_entry_without_a_draft(put, write, stored) -> None:
+def test_entry_without_a_draft_gets_one(put, write, stored) -> None:
     active = default_filtering(WHEN)[0]["active"]
     write({"filtering": [{"active": active, "domain": "D"}]})
     assert "validation state [null]" in error(put("_filtering/_activate"))[2]
@@ -180,27 +180,32 @@ UNREADABLE = [
         {"advanced_snippet": {"value": "x"}},
         "Unsupported token [VALUE_STRING]. Expected an array or an object.",
     ),
-    ({"filtering": [{"active": HALF}]}, "Required [draft]"),
-    ({"filtering": [{"active": {}, "draft": HALF}]}, "Required [advanced_snippet, rules, validation]"),
+    ({"filtering": [{"active": FILTERING_STATE}]}, "Required [draft]"),
+    (
+        {"filtering": [{"active": {}, "draft": FILTERING_STATE}]},
+        "Required [advanced_snippet, rules, validation]",
+    ),
 ]
 
 
-def test_unreadable_bodies(bare) -> None:
+def test_invalid_body_is_refused(bare) -> None:
     for body, reason in UNREADABLE:
-        answer = bare.put(f"{ROOT}/{ID}/_filtering", json=body)
-        assert answer.status_code == 400
-        assert chain(answer)[0][1].startswith("[connector_update_filtering_request] failed to parse field [")
-        assert chain(answer)[-1][1] == reason
+        response = bare.put(f"{ROOT}/{ID}/_filtering", json=body)
+        assert response.status_code == 400
+        assert chain(response)[0][1].startswith(
+            "[connector_update_filtering_request] failed to parse field ["
+        )
+        assert chain(response)[-1][1] == reason
     for body, reason in (
         ({"errors": []}, "Required [state]"),
         ({"errors": [], "state": "good"}, "Unknown FilteringValidationState [good]."),
         ({"errors": [{"ids": []}], "state": "valid"}, "Required [messages]"),
     ):
-        answer = bare.put(f"{ROOT}/{ID}/_filtering/_validation", json={"validation": body})
-        assert chain(answer)[-1][1] == reason
+        response = bare.put(f"{ROOT}/{ID}/_filtering/_validation", json={"validation": body})
+        assert chain(response)[-1][1] == reason
 
 
-def test_an_order_beyond_the_mapping(put, stored) -> None:
+def test_rule_order_beyond_the_mapping_is_a_bad_request(put, stored) -> None:
     before = stored()
     assert error(put("_filtering", {"rules": [rule("a", 40_000)]}))[:2] == (
         400,

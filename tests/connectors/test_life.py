@@ -1,15 +1,15 @@
-"""The documented life of a connector, from its creation to its end, with a job in between."""
+"""The documented life cycle of a connector, from creation to deletion, with a job in between."""
 
 from __future__ import annotations
 
 from tests.endpoints import ROOT
 
 
-def test_the_life_of_a_connector(http) -> None:
+def test_life_of_a_connector(http) -> None:
     def put(path: str, body: object = None) -> str:
-        answer = http.put(f"{ROOT}{path}", json=body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["result"]
+        response = http.put(f"{ROOT}{path}", json=body)
+        assert response.status_code == 200, response.text
+        return response.json()["result"]
 
     made = http.post(ROOT, json={"name": "Orders", "description": "All orders"})
     connector = f"/{made.json()['id']}"

@@ -1,4 +1,4 @@
-"""Connectors shown, listed and removed."""
+"""Get, list and delete of connectors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BAD_INDEX = (
 )
 
 
-def test_get(http, connector) -> None:
+def test_get_shows_deleted_connectors_only_on_request(http, connector) -> None:
     shown = http.get(f"{ROOT}/{ID}").json()
     assert http.get(f"{ROOT}/{ID}?include_deleted").json() == shown
     for query in ("", "?include_deleted=true"):
@@ -28,8 +28,8 @@ def test_get(http, connector) -> None:
         assert http.get(f"{ROOT}/{ID}{query}").json() == shown | {"deleted": True}
 
 
-def test_an_id_is_needed() -> None:
-    """No path leads there under the production server, which drops slashes at the end."""
+def test_empty_id_is_refused() -> None:
+    """Not reachable over HTTP, since the production server drops final slashes."""
     assert existing_connector_id("") == ["connector_id missing"]
     assert deleted_connector_id("") == ["connector_id missing"]
 
@@ -40,7 +40,7 @@ FLAGS = [("GET", f"/{ID}", "include_deleted"), ("GET", "", "include_deleted")] +
 
 
 @pytest.mark.parametrize(("method", "path", "name"), FLAGS)
-def test_flags_are_true_or_false(http, connector, method, path, name) -> None:
+def test_flag_other_than_true_or_false_is_refused(http, connector, method, path, name) -> None:
     for value in ("yes", "TRUE", "1", "maybe"):
         assert error(http.request(method, f"{ROOT}{path}?{name}={value}")) == (
             400,
@@ -51,7 +51,7 @@ def test_flags_are_true_or_false(http, connector, method, path, name) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "=", "=true"], ids=["bare", "empty", "true"])
-def test_flags_that_are_set(http, connector, put_jobs, job_ids, value) -> None:
+def test_flags_that_are_set_take_effect(http, connector, put_jobs, job_ids, value) -> None:
     put_jobs(2)
     assert http.delete(f"{ROOT}/{ID}").status_code == 200
     assert http.get(f"{ROOT}?include_deleted{value}").json()["count"] == 1
@@ -61,7 +61,7 @@ def test_flags_that_are_set(http, connector, put_jobs, job_ids, value) -> None:
     assert job_ids() == set()
 
 
-def test_flags_that_are_not_set(http, connector, put_jobs, job_ids) -> None:
+def test_flags_set_to_false_have_no_effect(http, connector, put_jobs, job_ids) -> None:
     put_jobs(2)
     assert http.delete(f"{ROOT}/{ID}?hard=false&delete_sync_jobs=false").status_code == 200
     assert http.get(f"{ROOT}?include_deleted=false").json()["count"] == 0
@@ -69,7 +69,7 @@ def test_flags_that_are_not_set(http, connector, put_jobs, job_ids) -> None:
     assert len(job_ids()) == 2
 
 
-def test_no_index_at_all(http, elasticsearch, running_service) -> None:
+def test_missing_index_means_no_connectors(http, elasticsearch, running_service) -> None:
     elasticsearch.indices.delete(index=CONNECTORS.name)
     try:
         for query in ("", "?include_deleted=true"):
@@ -82,7 +82,7 @@ def test_no_index_at_all(http, elasticsearch, running_service) -> None:
         running_service.wait_until_ready()
 
 
-def test_get_shows_what_is_stored(http, write) -> None:
+def test_document_is_returned_as_stored_with_its_id(http, write) -> None:
     document = {
         "index_name": None,
         "error": None,
@@ -131,7 +131,7 @@ class TestList:
         write({"index_name": "a", "name": "Gone", "deleted": True}, "5")
         write({"index_name": "B", "name": "Upper"}, "6")
 
-    def test_filters_and_order(self, http, made) -> None:
+    def test_list_is_filtered_and_ordered(self, http, made) -> None:
         for query, ids in FILTERED:
             page = http.get(ROOT + query).json()
             assert list(page) == ["count", "results"]
@@ -170,15 +170,15 @@ class TestList:
             ),
         ],
     )
-    def test_refusals(self, bare, query, kind, reason) -> None:
+    def test_invalid_parameter_is_refused(self, bare, query, kind, reason) -> None:
         assert error(bare.get(ROOT + query)) == (400, kind, reason)
 
-    def test_the_longest_query(self, http, made, write) -> None:
+    def test_query_may_have_256_characters(self, http, made, write) -> None:
         write({"name": "x" * 300}, "7")
         page = http.get(f"{ROOT}?query={'x' * 256}")
         assert (page.status_code, [each["id"] for each in page.json()["results"]]) == (200, ["7"])
 
-    def test_the_count_is_exact(self, http, elasticsearch) -> None:
+    def test_count_is_exact_beyond_10_000(self, http, elasticsearch) -> None:
         lines: list[dict] = []
         for number in range(10_050):
             lines += [{"index": {"_id": f"{number}"}}, {"name": "n", "deleted": number < 7}]
@@ -187,38 +187,38 @@ class TestList:
         assert (page["count"], len(page["results"])) == (10_043, 3)
         assert http.get(f"{ROOT}?include_deleted=true&size=0").json()["count"] == 10_050
 
-    def test_the_window(self, http) -> None:
-        answer = http.get(ROOT + "?from=99990&size=11")
-        assert answer.status_code == 400
-        assert "Result window is too large" in answer.text
+    def test_result_window_is_limited(self, http) -> None:
+        response = http.get(ROOT + "?from=99990&size=11")
+        assert response.status_code == 400
+        assert "Result window is too large" in response.text
 
-    def test_what_was_answered_is_seen(self, http) -> None:
+    def test_created_connector_is_listed_at_once(self, http) -> None:
         for number in range(5):
             http.post(ROOT, json={"name": f"{number}"})
             assert http.get(ROOT).json()["count"] == number + 1
 
 
-def test_soft_delete(http, connector, stored) -> None:
+def test_soft_delete_marks_the_connector(http, connector, stored) -> None:
     before = stored()
     assert http.delete(f"{ROOT}/{ID}").json() == {"acknowledged": True}
     assert stored() == before | {"deleted": True}
     assert error(http.delete(f"{ROOT}/{ID}")) == no_connector()
 
 
-def test_hard_delete(http, connector) -> None:
+def test_hard_delete_removes_the_connector(http, connector) -> None:
     http.delete(f"{ROOT}/{ID}")
     assert http.delete(f"{ROOT}/{ID}?hard=true").json() == {"acknowledged": True}
     assert error(http.get(f"{ROOT}/{ID}?include_deleted=true")) == no_connector()
     assert error(http.delete(f"{ROOT}/{ID}?hard=true")) == no_connector()
 
 
-def test_no_body_is_taken(http, connector, put) -> None:
-    for answer in (
+def test_unexpected_body_is_refused(http, connector, put) -> None:
+    for response in (
         http.get(f"{ROOT}/{ID}", json={}),
         http.delete(f"{ROOT}/{ID}", json={}),
         put("_check_in", {}),
         put("_filtering/_activate", {}),
     ):
-        status, kind, reason = error(answer)
+        status, kind, reason = error(response)
         assert (status, kind) == (400, "illegal_argument_exception")
         assert reason.endswith("does not support having a body")

@@ -1,4 +1,4 @@
-"""Sensitive configuration values stand in the connector, and nowhere else: not in a log, not in an error."""
+"""Sensitive configuration values are only in the connector, never in a log or an error."""
 
 from __future__ import annotations
 
@@ -31,38 +31,38 @@ FAILING = [
     f'{{"configuration": {{"password": {{"label": "L", "default_value": {{"a": "{MARKER}"}}}}}}}}',
     f'{{"configuration": {{"password": {{"label": "L", "value": "{MARKER}", "order": "x"}}}}}}',
 ]
-# Only Elasticsearch itself has something against these.
+# These are refused by Elasticsearch only.
 REFUSED_LATE = [{"configuration": {"": ITEM}}, {"configuration": {".": ITEM}}, {"configuration": {" ": ITEM}}]
 
 
 @pytest.fixture
 def loud(http: Http, connector: str) -> Http:
-    """Requests to a service that logs all there is, with a connector."""
+    """An HTTP client of a service with log level debug; there is a connector."""
     return http
 
 
-def test_a_value_is_in_no_log(service, loud) -> None:
-    answers = [loud.put(PATH, json=body) for body in (WHOLE, VALUE, VALUE)]
-    assert [answer.status_code for answer in answers] == [200] * 3
+def test_sensitive_value_is_not_logged(service, loud) -> None:
+    responses = [loud.put(PATH, json=body) for body in (WHOLE, VALUE, VALUE)]
+    assert [response.status_code for response in responses] == [200] * 3
     shown = loud.get(f"{ROOT}/{ID}")
     assert shown.json()["configuration"]["password"]["value"] == MARKER
     assert loud.get(ROOT).status_code == 200
-    assert_no_leak(answers, service.log())
+    assert_no_leak(responses, service.log())
     assert PATH in service.log()
 
 
-def test_a_value_is_in_no_error(service, loud, elasticsearch) -> None:
+def test_sensitive_value_is_in_no_error(service, loud, elasticsearch) -> None:
     assert loud.put(PATH, json=WHOLE).status_code == 200
 
     def sent(**options) -> requests.Response:
-        answer = loud.put(options.pop("path", PATH), **options)
-        assert answer.status_code >= 400, (options, answer.text)
-        return answer
+        response = loud.put(options.pop("path", PATH), **options)
+        assert response.status_code >= 400, (options, response.text)
+        return response
 
-    answers = [sent(data=body.encode(), headers=JSON) for body in FAILING]
-    answers += [sent(json=body) for body in REFUSED_LATE]
+    responses = [sent(data=body.encode(), headers=JSON) for body in FAILING]
+    responses += [sent(json=body) for body in REFUSED_LATE]
     for body in (WHOLE, VALUE):
-        answers += [
+        responses += [
             sent(json=body, headers={"Content-Type": "application/yaml"}),
             sent(json=body, path=f"{PATH}?refresh=true"),
             sent(json=body, path=f"{ROOT}/{'x' * 600}/_configuration"),
@@ -71,12 +71,12 @@ def test_a_value_is_in_no_error(service, loud, elasticsearch) -> None:
             sent(json=body, path=f"{ROOT}/{ID}/_check_in"),
         ]
         with read_only(elasticsearch, CONNECTORS.alias):
-            answers.append(sent(json=body))
-    assert answers[-1].status_code == 503
-    assert_no_leak(answers, service.log())
+            responses.append(sent(json=body))
+    assert responses[-1].status_code == 503
+    assert_no_leak(responses, service.log())
 
 
-def test_syntax_errors_still_say_where(loud) -> None:
-    answer = loud.put(PATH, data=b'{"values": {"a": bare}}', headers=JSON)
-    assert error(answer)[:2] == (400, "x_content_parse_exception")
-    assert error(answer)[2].startswith("[1:23] Unrecognized token [not shown]: was expecting")
+def test_syntax_error_has_its_position(loud) -> None:
+    response = loud.put(PATH, data=b'{"values": {"a": bare}}', headers=JSON)
+    assert error(response)[:2] == (400, "x_content_parse_exception")
+    assert error(response)[2].startswith("[1:23] Unrecognized token [not shown]: was expecting")

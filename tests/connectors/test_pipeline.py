@@ -1,4 +1,4 @@
-"""The ingest pipeline of connectors: made where there is none, and never touched where there is one."""
+"""The ingest pipeline of connectors: created if there is none, never changed if there is one."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from tests.service import Service
 
 @pytest.fixture
 def ingest(elasticsearch: Elasticsearch) -> Iterator[Elasticsearch]:
-    """No pipeline before the test; the service's own afterwards."""
+    """Remove the pipeline before the test; create that of the service afterwards."""
     elasticsearch.options(ignore_status=404).ingest.delete_pipeline(id=DEFAULT_PIPELINE)
     yield elasticsearch
     elasticsearch.options(ignore_status=404).ingest.delete_pipeline(id=DEFAULT_PIPELINE)
     Pipelines(elasticsearch).ensure()
 
 
-def through(client: Elasticsearch, document: dict) -> dict:
-    answer = client.ingest.simulate(id=DEFAULT_PIPELINE, docs=[{"_source": document}])
-    return dict(answer["docs"][0]["doc"]["_source"])
+def processed(client: Elasticsearch, document: dict) -> dict:
+    response = client.ingest.simulate(id=DEFAULT_PIPELINE, docs=[{"_source": document}])
+    return dict(response["docs"][0]["doc"]["_source"])
 
 
 def exists(client: Elasticsearch) -> bool:
     return client.options(ignore_status=404).ingest.get_pipeline(id=DEFAULT_PIPELINE).meta.status == 200
 
 
-def test_what_it_does(ingest) -> None:
-    """On a node without the attachment processor: the version without it."""
+def test_pipeline_processes_documents(ingest) -> None:
+    """A node without the attachment processor gets the version without it."""
     if not has_processors(ingest):
         pytest.skip("this Elasticsearch has no processors")
     Pipelines(ingest).ensure()
     meant_for_it = {"_reduce_whitespace": True, "_run_ml_inference": True, "_attachment_indexed_chars": 5}
-    assert through(ingest, {"body": "  a \n\t b ", "title": " kept ", **meant_for_it}) == {
+    assert processed(ingest, {"body": "  a \n\t b ", "title": " kept ", **meant_for_it}) == {
         "body": "a b",
         "title": " kept ",
     }
-    assert through(ingest, {"body": "  a \n b ", "_reduce_whitespace": False}) == {"body": "  a \n b "}
-    assert through(ingest, {"title": "no body", "_reduce_whitespace": True}) == {"title": "no body"}
-    assert through(ingest, {"body": 7, "_reduce_whitespace": True})["_ingestion_errors"]
+    assert processed(ingest, {"body": "  a \n b ", "_reduce_whitespace": False}) == {"body": "  a \n b "}
+    assert processed(ingest, {"title": "no body", "_reduce_whitespace": True}) == {"title": "no body"}
+    assert processed(ingest, {"body": 7, "_reduce_whitespace": True})["_ingestion_errors"]
 
 
-def test_it_is_made_at_the_start(ingest, node_url) -> None:
-    """Where the node lacks what it needs, there is none, and the service is ready all the same."""
+def test_pipeline_is_created_when_the_service_starts(ingest, node_url) -> None:
+    """If the node lacks the processors, there is no pipeline, but the service is ready."""
     complete = has_processors(ingest)
     with Service(node_url, WORKERS="1") as service:
         service.wait_until_ready()
@@ -54,7 +54,7 @@ def test_it_is_made_at_the_start(ingest, node_url) -> None:
         assert exists(ingest) == complete
 
 
-def test_one_that_exists_stays(ingest) -> None:
+def test_existing_pipeline_is_kept(ingest) -> None:
     ingest.ingest.put_pipeline(id=DEFAULT_PIPELINE, description="mine", processors=[])
     Pipelines(ingest).ensure()
     assert ingest.ingest.get_pipeline(id=DEFAULT_PIPELINE)[DEFAULT_PIPELINE]["description"] == "mine"

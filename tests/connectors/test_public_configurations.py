@@ -44,15 +44,15 @@ def register(http: Http, service_type: str) -> dict[str, Item]:
     connector = {"name": "n", "index_name": "search-x", "service_type": service_type}
     assert http.put(f"{ROOT}/{ID}", json=connector).status_code == 201
     configuration = {name: field.item for name, field in PUBLIC[service_type].items()}
-    answer = http.put(CONFIGURATION, json={"configuration": configuration})
-    assert answer.status_code == 200, answer.text
+    response = http.put(CONFIGURATION, json={"configuration": configuration})
+    assert response.status_code == 200, response.text
     return {name: ALWAYS_STORED | item for name, item in configuration.items()}
 
 
 def set_values(http: Http, items: dict[str, Item], values: dict[str, Any]) -> dict[str, Item]:
     """The items as they should be stored with these values."""
-    answer = http.put(CONFIGURATION, json={"values": values})
-    assert answer.status_code == 200, answer.text
+    response = http.put(CONFIGURATION, json={"values": values})
+    assert response.status_code == 200, response.text
     return {name: item | {"value": values[name]} for name, item in items.items()}
 
 
@@ -61,12 +61,12 @@ def shown(http: Http) -> dict[str, Item]:
 
 
 def configuration_of_a_job(http: Http, jobs: Stored) -> dict[str, Item]:
-    answer = http.post(JOBS, json={"id": ID})
-    assert answer.status_code == 201, answer.text
-    return dict(jobs.source(answer.json()["id"])["connector"]["configuration"])
+    response = http.post(JOBS, json={"id": ID})
+    assert response.status_code == 201, response.text
+    return dict(jobs.source(response.json()["id"])["connector"]["configuration"])
 
 
-def test_the_types_use_all_that_an_item_can_say() -> None:
+def test_types_use_all_that_an_item_can_say() -> None:
     items = [field.item for fields in PUBLIC.values() for field in fields.values()]
     assert len(PUBLIC) >= 25
     assert {item["type"] for item in items} == {"str", "int", "bool", "list"}
@@ -77,7 +77,7 @@ def test_the_types_use_all_that_an_item_can_say() -> None:
 
 
 @every_type
-def test_a_configuration_is_stored_whole(http: Http, service_type: str) -> None:
+def test_configuration_is_stored_whole(http: Http, service_type: str) -> None:
     assert register(http, service_type) == shown(http)
 
 
@@ -88,7 +88,7 @@ def test_values_are_stored_as_they_are_sent(http: Http, service_type: str, lists
 
 
 @every_type
-def test_a_value_of_an_unknown_field_is_refused_by_name(http: Http, service_type: str) -> None:
+def test_value_of_an_unknown_field_is_refused_by_name(http: Http, service_type: str) -> None:
     items = register(http, service_type)
     values = values_of(service_type, ARRAYS) | {"no_such_field": 1}
     assert error(http.put(CONFIGURATION, json={"values": values})) == (
@@ -103,13 +103,13 @@ def test_a_value_of_an_unknown_field_is_refused_by_name(http: Http, service_type
 
 
 @every_type_with_lists_as(TEXTS, ARRAYS)
-def test_a_job_carries_the_values(http: Http, jobs: Stored, service_type: str, lists: str) -> None:
+def test_job_carries_the_values(http: Http, jobs: Stored, service_type: str, lists: str) -> None:
     items = set_values(http, register(http, service_type), values_of(service_type, lists))
     assert configuration_of_a_job(http, jobs) == items
 
 
 @every_type_with_lists_as(ARRAYS, EMPTY)
-def test_a_job_carries_what_a_worker_wrote_into_the_index(
+def test_job_carries_what_a_worker_wrote_into_the_index(
     http: Http, connectors: Stored, jobs: Stored, service_type: str, lists: str
 ) -> None:
     """Workers write their own items: some without the keys that the service always stores, some with more."""

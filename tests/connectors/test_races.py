@@ -1,4 +1,4 @@
-"""Many requests for one connector, or one index, at the same moment, through several processes."""
+"""Concurrent requests for one connector or one index, through several processes."""
 
 from __future__ import annotations
 
@@ -15,29 +15,31 @@ USED = "Index name [{}] is used by another connector."
 
 
 def attach_by_post(http, name: str, member: int) -> tuple[int, str]:
-    answer = http.post(ROOT, json={"index_name": name})
-    return answer.status_code, answer.json().get("id") or answer.json()["error"]["reason"]
+    response = http.post(ROOT, json={"index_name": name})
+    return response.status_code, response.json().get("id") or response.json()["error"]["reason"]
 
 
 def attach_by_put(http, name: str, member: int) -> tuple[int, str]:
-    answer = http.put(f"{ROOT}/{name}-{member}", json={"index_name": name, "name": "changed"})
-    return answer.status_code, answer.json().get("id") or answer.json()["error"]["reason"]
+    response = http.put(f"{ROOT}/{name}-{member}", json={"index_name": name, "name": "changed"})
+    return response.status_code, response.json().get("id") or response.json()["error"]["reason"]
 
 
 def attach_by_index_name(http, name: str, member: int) -> tuple[int, str]:
-    answer = http.put(f"{ROOT}/{name}-{member}/_index_name", json={"index_name": name})
-    told = answer.json()
-    return answer.status_code, told["error"]["reason"] if "error" in told else f"{name}-{member}"
+    response = http.put(f"{ROOT}/{name}-{member}/_index_name", json={"index_name": name})
+    body = response.json()
+    return response.status_code, body["error"]["reason"] if "error" in body else f"{name}-{member}"
 
 
-def everything(elasticsearch) -> dict[str, dict]:
+def all_connectors(elasticsearch) -> dict[str, dict]:
     elasticsearch.indices.refresh(index=CONNECTORS.alias)
     found = elasticsearch.search(index=CONNECTORS.alias, size=1000)
     return {hit["_id"]: hit["_source"] for hit in found["hits"]["hits"]}
 
 
 @pytest.mark.parametrize("attach", [attach_by_post, attach_by_put, attach_by_index_name])
-def test_of_eight_that_attach_one_index_one_has_it(clients, elasticsearch, attach) -> None:
+def test_index_attached_by_eight_concurrent_requests_has_one_connector(
+    clients, elasticsearch, attach
+) -> None:
     there_before = attach is attach_by_index_name
     for number in ROUNDS if there_before else ():
         for member in range(8):
@@ -47,7 +49,7 @@ def test_of_eight_that_attach_one_index_one_has_it(clients, elasticsearch, attac
                 document={"name": "old", "index_name": f"old-{number}-{member}"},
             )
     rounds = rush(8, ROUNDS, lambda member, number: attach(clients[member], f"i{number}", member))
-    documents = everything(elasticsearch)
+    documents = all_connectors(elasticsearch)
     for number, results in zip(ROUNDS, rounds, strict=True):
         name = f"i{number}"
         holders = {key for key, document in documents.items() if document.get("index_name") == name}
@@ -63,18 +65,18 @@ def test_of_eight_that_attach_one_index_one_has_it(clients, elasticsearch, attac
         assert len(set(losers)) == 70
 
 
-def test_who_has_the_index_keeps_it(clients, elasticsearch) -> None:
-    """Member 7 has it, and says so once more while the others try."""
+def test_holder_keeps_its_index_in_a_race(clients, elasticsearch) -> None:
+    """Member 7 has the index and sends it again while the others try to attach it."""
     for number in ROUNDS:
         clients[0].put(f"{ROOT}/i{number}-7", json={"index_name": f"i{number}"})
     rounds = rush(8, ROUNDS, lambda member, number: attach_by_put(clients[member], f"i{number}", member))
     for results in rounds:
         assert [status for status, _ in results] == [400] * 7 + [200]
-    assert len(everything(elasticsearch)) == 10
+    assert len(all_connectors(elasticsearch)) == 10
 
 
 @pytest.mark.parametrize("attach", [attach_by_put, attach_by_index_name])
-def test_who_got_the_index_may_say_so_again_at_once(clients, elasticsearch, attach) -> None:
+def test_winner_may_attach_the_index_again_at_once(clients, elasticsearch, attach) -> None:
     rounds = range(12)
     for number in rounds:
         for member in range(8):
@@ -92,7 +94,7 @@ def test_who_got_the_index_may_say_so_again_at_once(clients, elasticsearch, atta
         assert sorted(results) == [[200] * 7] + [[400]] * 7
 
 
-def test_requests_that_attach_the_same_connector_come_one_after_the_other(clients, elasticsearch) -> None:
+def test_concurrent_index_names_for_one_connector_are_all_accepted(clients, elasticsearch) -> None:
     clients[0].put(f"{ROOT}/c", json={})
     names = [f"n{member}" for member in range(8)]
 
@@ -102,11 +104,11 @@ def test_requests_that_attach_the_same_connector_come_one_after_the_other(client
 
     for results in rush(8, range(3), attach):
         assert results == (200,) * 8
-    [document] = everything(elasticsearch).values()
+    [document] = all_connectors(elasticsearch).values()
     assert document["index_name"] in names
 
 
-def test_two_writers_of_a_draft_lose_nothing(clients, elasticsearch) -> None:
+def test_concurrent_edits_of_a_draft_are_all_kept(clients, elasticsearch) -> None:
     for number in ROUNDS:
         clients[0].put(f"{ROOT}/c{number}", json={})
     bodies = [
@@ -121,13 +123,13 @@ def test_two_writers_of_a_draft_lose_nothing(clients, elasticsearch) -> None:
         ),
     )
     assert set(rounds) == {(200, 200)}
-    for document in everything(elasticsearch).values():
+    for document in all_connectors(elasticsearch).values():
         draft = document["filtering"][0]["draft"]
         assert draft["rules"][0]["id"] == "r"
         assert draft["advanced_snippet"]["value"] == {"found": True}
 
 
-def test_what_was_not_found_valid_is_not_activated(clients, elasticsearch) -> None:
+def test_unvalidated_draft_is_never_activated(clients, elasticsearch) -> None:
     for number in ROUNDS:
         clients[0].put(f"{ROOT}/c{number}", json={})
     edit = {"advanced_snippet": {"value": {"unseen": True}}}
@@ -140,12 +142,12 @@ def test_what_was_not_found_valid_is_not_activated(clients, elasticsearch) -> No
 
     rounds = rush(3, ROUNDS, act)
     assert all(set(results) <= {200, 400} and results[0] == 200 for results in rounds)
-    for document in everything(elasticsearch).values():
+    for document in all_connectors(elasticsearch).values():
         assert document["filtering"][0]["active"]["advanced_snippet"]["value"] == {}
         assert document["filtering"][0]["draft"]["advanced_snippet"]["value"] == {"unseen": True}
 
 
-def test_eight_writers_of_values_lose_nothing(clients, elasticsearch) -> None:
+def test_concurrent_values_are_all_kept(clients, elasticsearch) -> None:
     items = {f"k{member}": {"label": "K"} for member in range(8)}
     for number in ROUNDS:
         clients[0].put(f"{ROOT}/c{number}", json={})
@@ -156,12 +158,12 @@ def test_eight_writers_of_values_lose_nothing(clients, elasticsearch) -> None:
         return clients[member].put(f"{ROOT}/c{number}/_configuration", json=body).status_code
 
     assert set(rush(8, ROUNDS, act)) == {(200,) * 8}
-    for document in everything(elasticsearch).values():
+    for document in all_connectors(elasticsearch).values():
         assert [document["configuration"][f"k{n}"]["value"] for n in range(8)] == list(range(8))
 
 
-def test_two_transitions_happen_along_the_table(clients, elasticsearch) -> None:
-    """From needs_configuration, `configured` leads back only by way of itself: never from error to needs_configuration."""
+def test_concurrent_status_changes_make_only_legal_transitions(clients, elasticsearch) -> None:
+    """There is no transition from error to needs_configuration."""
     targets = ["needs_configuration", "error"]
     possible = {
         (200, 200): "error",  # needs_configuration first
@@ -176,12 +178,12 @@ def test_two_transitions_happen_along_the_table(clients, elasticsearch) -> None:
             clients[member].put(f"{ROOT}/c{number}/_status", json={"status": targets[member]}).status_code
         ),
     )
-    documents = everything(elasticsearch)
+    documents = all_connectors(elasticsearch)
     for number, results in enumerate(rounds):
         assert documents[f"c{number}"]["status"] == possible[results]
 
 
-def test_all_kinds_of_updates_at_once(clients, elasticsearch) -> None:
+def test_concurrent_updates_of_all_kinds_are_all_kept(clients, elasticsearch) -> None:
     clients[0].put(f"{ROOT}/c", json={})
     acts = [
         ("_check_in", None, lambda c: c["last_seen"] > "2024"),
@@ -203,6 +205,6 @@ def test_all_kinds_of_updates_at_once(clients, elasticsearch) -> None:
         return clients[member].put(f"{ROOT}/c/{path}", json=body).status_code
 
     assert set(rush(8, range(3), act)) == {(200,) * 8}
-    [document] = everything(elasticsearch).values()
+    [document] = all_connectors(elasticsearch).values()
     for _, _, holds in acts:
         assert holds(document)

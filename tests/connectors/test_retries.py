@@ -1,4 +1,4 @@
-"""An update that Elasticsearch carried out although its answer was lost: sent again, it is not refused and not done twice."""
+"""An update whose response was lost is neither refused nor carried out twice when it is retried."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ACTS: dict[str, tuple[dict, Callable[[Store], object], object]] = {
 
 @pytest.fixture
 def sent_twice(monkeypatch) -> list:
-    """Every request is carried out, and then sent once more as after a lost answer."""
+    """Every request is carried out and then retried, as after a lost response."""
     sent: list = []
 
     class Twice:
@@ -63,7 +63,9 @@ def sent_twice(monkeypatch) -> list:
 
 
 @pytest.mark.parametrize(("document", "act", "expected"), ACTS.values(), ids=ACTS.keys())
-def test_a_lost_answer(store, write, stored, elasticsearch, sent_twice, document, act, expected) -> None:
+def test_update_is_retried_after_a_lost_response(
+    store, write, stored, elasticsearch, sent_twice, document, act, expected
+) -> None:
     write(document)
     assert act(store) == expected
     assert sent_twice
@@ -75,8 +77,10 @@ def test_a_lost_answer(store, write, stored, elasticsearch, sent_twice, document
 
 
 @pytest.mark.parametrize("fields", [{}, {"name": "n"}, {"index_name": "x"}], ids=str)
-def test_a_lost_answer_to_a_new_connector_is_still_created(store, sent_twice, elasticsearch, fields) -> None:
-    connector_id = new_id()  # a new one each time: Elasticsearch remembers for a minute what was deleted
+def test_create_is_retried_after_a_lost_response(store, sent_twice, elasticsearch, fields) -> None:
+    connector_id = (
+        new_id()
+    )  # a new id each time: Elasticsearch keeps the versions of deleted documents for a minute
     assert operations.put(store, connector_id, fields) == "created"
     assert sent_twice
     document = elasticsearch.get(index=".elastic-connectors", id=connector_id)["_source"]
@@ -85,7 +89,7 @@ def test_a_lost_answer_to_a_new_connector_is_still_created(store, sent_twice, el
     assert operations.put(store, connector_id, fields) == "updated"
 
 
-def test_a_lost_answer_to_a_deleted_connector_that_starts_afresh(store, write, sent_twice) -> None:
+def test_put_of_a_deleted_connector_is_retried_after_a_lost_response(store, write, sent_twice) -> None:
     for fields in ({}, {"index_name": "x"}):
         write({"deleted": True})
         assert operations.put(store, ID, fields) == "updated"

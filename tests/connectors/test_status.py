@@ -1,4 +1,4 @@
-"""`_status` against every state a connector can be in, and against what is no state; expectations come from the table."""
+"""`_status` from every status of a connector and from invalid ones; the table of transitions says what is legal."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ import pytest
 from app.connectors.states import TRANSITIONS
 from tests.responses import error
 
-NO_STATES = {"absent": {}, "null": {"status": None}, "unknown": {"status": "idle"}, "a number": {"status": 7}}
+INVALID_STATUSES = {
+    "absent": {},
+    "null": {"status": None},
+    "unknown": {"status": "idle"},
+    "a number": {"status": 7},
+}
 
 
-def test_the_table_is_the_protocols() -> None:
-    """As the contract has it: rows from, columns to."""
+def test_table_of_transitions_is_that_of_the_protocol() -> None:
+    """As in the Connector Protocol: rows are from, columns to."""
     states = ["created", "needs_configuration", "configured", "connected", "error"]
     assert list(TRANSITIONS) == states
     rows = ["".join("x" if to in TRANSITIONS[start] else "." for to in states) for start in states]
@@ -19,29 +24,29 @@ def test_the_table_is_the_protocols() -> None:
 
 
 @pytest.mark.parametrize("start", TRANSITIONS)
-def test_every_transition(put, write, stored, start) -> None:
+def test_only_transitions_of_the_table_are_accepted(put, write, stored, start) -> None:
     for target in TRANSITIONS:
         before = {"status": start, "error": "kept", "configuration": {}}
         write(before)
-        answer = put("_status", {"status": target.upper()})
+        response = put("_status", {"status": target.upper()})
         if target in TRANSITIONS[start]:
             result = "noop" if start == target else "updated"
-            assert (answer.status_code, answer.json()) == (200, {"result": result})
+            assert (response.status_code, response.json()) == (200, {"result": result})
             assert stored() == before | {"status": target}
         else:
-            sentence = (
+            message = (
                 f"Invalid transition attempt from [{start}] to [{target}]. "
                 "Such a status transition is not supported by the Connector Protocol."
             )
-            assert error(answer) == (400, "status_exception", sentence)
-            assert answer.json()["error"]["caused_by"] == {
+            assert error(response) == (400, "status_exception", message)
+            assert response.json()["error"]["caused_by"] == {
                 "type": "connector_invalid_status_transition_exception",
-                "reason": sentence,
+                "reason": message,
             }
             assert stored() == before
 
 
-def test_a_state_that_others_wrote_in_upper_case(put, write, stored) -> None:
+def test_stored_status_in_upper_case_is_understood(put, write, stored) -> None:
     write({"status": "CONNECTED"})
     reason = error(put("_status", {"status": "created"}))[2]
     assert reason.startswith("Invalid transition attempt from [connected] to [created].")
@@ -54,8 +59,8 @@ def test_a_state_that_others_wrote_in_upper_case(put, write, stored) -> None:
     assert stored() == {"status": "error"}
 
 
-@pytest.mark.parametrize("document", NO_STATES.values(), ids=NO_STATES.keys())
-def test_what_is_no_state_leads_nowhere(put, write, stored, document) -> None:
+@pytest.mark.parametrize("document", INVALID_STATUSES.values(), ids=INVALID_STATUSES.keys())
+def test_transition_from_an_invalid_status_is_refused(put, write, stored, document) -> None:
     write(document)
     for target in TRANSITIONS:
         assert error(put("_status", {"status": target}))[:2] == (400, "illegal_argument_exception")
@@ -63,7 +68,7 @@ def test_what_is_no_state_leads_nowhere(put, write, stored, document) -> None:
 
 
 @pytest.mark.parametrize("start", TRANSITIONS)
-def test_what_asks_no_table(put, write, stored, start) -> None:
+def test_configuration_and_error_set_the_status_from_any_status(put, write, stored, start) -> None:
     for path, body, target in [
         ("_configuration", {"configuration": {}}, "configured"),
         ("_configuration", {"values": {}}, "configured"),

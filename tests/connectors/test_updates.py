@@ -1,4 +1,4 @@
-"""The endpoints that change one thing: what they write, what they leave, when nothing changes, and what they refuse."""
+"""The update endpoints of connectors: what they write and keep, when they change nothing, and what they refuse."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.endpoints import OF_CONNECTORS, PIPELINE, ROOT, SCHEDULE
 from tests.responses import chain, error, invalid_request, no_connector
 
 ON, OFF = {"enabled": True}, {"enabled": False}
-# Every update: its path and a body that is fine.
+# Every update: its path and a valid body.
 FINE = [
     *((endpoint.end, endpoint.body) for endpoint in OF_CONNECTORS if endpoint.end),
     ("_configuration", {"values": {}}),
@@ -22,13 +22,13 @@ FINE = [
 
 
 @pytest.mark.parametrize("path", sorted({path for path, _ in FINE}))
-def test_a_path_without_an_id(bare, path) -> None:
+def test_path_without_an_id_is_refused(bare, path) -> None:
     body = dict(FINE)[path]
-    answer = bare.put(f"{ROOT}//{path}", json=body)
-    assert error(answer) == invalid_request('[connector_id] cannot be [null] or [""].')
+    response = bare.put(f"{ROOT}//{path}", json=body)
+    assert error(response) == invalid_request('[connector_id] cannot be [null] or [""].')
 
 
-def test_missing_and_deleted_connectors(http, connector, stored) -> None:
+def test_update_of_a_missing_or_deleted_connector_is_not_found(http, connector, stored) -> None:
     http.delete(f"{ROOT}/{ID}")
     before = stored()
     for path, body in FINE:
@@ -48,19 +48,19 @@ def test_last_sync_of_a_deleted_connector_changes_nothing(http, connector, store
     assert stored() == before
 
 
-def test_a_body_is_needed(bare) -> None:
+def test_missing_body_is_refused(bare) -> None:
     for path in sorted({path for path, body in FINE if body is not None}):
         assert error(bare.put(f"{ROOT}/{ID}/{path}")) == (400, "parse_exception", "request body is required")
 
 
 @pytest.mark.parametrize("flag", [True, "true"])
-def test_deleted_in_the_spellings_of_elasticsearch(http, write, stored, flag) -> None:
-    """Its boolean takes the text, too: what the list hides, nothing else shows or changes."""
+def test_deleted_as_a_string_is_understood(http, write, stored, flag) -> None:
+    """A boolean of Elasticsearch may be stored as a string: no endpoint shows or changes such a connector."""
     document = {"deleted": flag, "name": "n", "status": "created", "filtering": [], "configuration": {}}
     write(document)
     assert http.get(ROOT).json()["count"] == 0
-    for answer in (http.get(f"{ROOT}/{ID}"), http.delete(f"{ROOT}/{ID}")):
-        assert error(answer) == no_connector()
+    for response in (http.get(f"{ROOT}/{ID}"), http.delete(f"{ROOT}/{ID}")):
+        assert error(response) == no_connector()
     for path, body in FINE:
         if path != "_last_sync":
             assert error(http.put(f"{ROOT}/{ID}/{path}", json=body)) == no_connector(), path
@@ -72,7 +72,7 @@ def test_deleted_in_the_spellings_of_elasticsearch(http, write, stored, flag) ->
     assert stored()["name"] == ""
 
 
-def test_not_deleted_in_the_spellings_of_elasticsearch(http, write) -> None:
+def test_not_deleted_as_a_string_is_understood(http, write) -> None:
     for flag in (False, "false", "", None):
         write({"deleted": flag})
         assert http.get(f"{ROOT}/{ID}").status_code == 200
@@ -80,7 +80,7 @@ def test_not_deleted_in_the_spellings_of_elasticsearch(http, write) -> None:
         assert http.put(f"{ROOT}/{ID}/_check_in").status_code == 200
 
 
-# Path, two bodies after each other, what the document then has; the second body sent again changes nothing.
+# Path, two consecutive bodies, and the fields of the document after them; sending the second body again is a noop.
 WRITTEN = [
     (
         "_api_key_id",
@@ -160,16 +160,16 @@ WRITTEN = [
 
 
 @pytest.mark.parametrize(("path", "first", "second", "expected"), WRITTEN, ids=lambda v: str(v)[:24])
-def test_what_is_written(put, stored, path, first, second, expected) -> None:
+def test_update_is_written_and_a_second_one_is_a_noop(put, stored, path, first, second, expected) -> None:
     before = stored()
     for body in (first, second):
-        answer = put(path, body)
-        assert (answer.status_code, answer.json()) == (200, {"result": "updated"})
+        response = put(path, body)
+        assert (response.status_code, response.json()) == (200, {"result": "updated"})
     assert put(path, second).json() == {"result": "noop"}
     assert stored() == before | expected
 
 
-def test_nothing_sent_changes_nothing(put, stored) -> None:
+def test_empty_update_changes_nothing(put, stored) -> None:
     before = stored()
     assert put("_last_sync", {}).json() == {"result": "noop"}
     assert put("_features", {"features": {}}).json() == {"result": "updated"}
@@ -177,7 +177,7 @@ def test_nothing_sent_changes_nothing(put, stored) -> None:
     assert stored() == before | {"features": {}}
 
 
-def test_check_in(put, stored, write) -> None:
+def test_check_in_sets_last_seen_to_now(put, stored, write) -> None:
     before = stored()
     for _ in range(2):
         assert put("_check_in").json() == {"result": "updated"}
@@ -198,7 +198,7 @@ def test_check_in(put, stored, write) -> None:
         *((each, "needs_configuration") for each in ("configured", "CONNECTED", "error")),
     ],
 )
-def test_a_new_service_type_needs_a_new_configuration(put, write, stored, before, after) -> None:
+def test_new_service_type_resets_the_status(put, write, stored, before, after) -> None:
     write({"status": before, "service_type": "old", "configuration": {"a": {}}})
     assert put("_service_type", {"service_type": "new"}).json() == {"result": "updated"}
     assert stored() == {"status": after, "service_type": "new", "configuration": {"a": {}}}
@@ -207,14 +207,14 @@ def test_a_new_service_type_needs_a_new_configuration(put, write, stored, before
 @pytest.mark.parametrize(
     "before", ["created", "needs_configuration", "configured", "connected", "Connected", "error"]
 )
-def test_native_takes_a_connected_connector_back(put, write, stored, before) -> None:
+def test_native_resets_a_connected_connector_to_configured(put, write, stored, before) -> None:
     write({"status": before, "index_name": "content-x"})
     assert put("_native", {"is_native": True}).json() == {"result": "updated"}
     after = "configured" if before.lower() == "connected" else before
     assert stored() == {"status": after, "index_name": "content-x", "is_native": True}
 
 
-def test_the_prefix_of_managed_indices(put, write, stored) -> None:
+def test_index_of_a_native_connector_needs_the_prefix(put, write, stored) -> None:
     put("_index_name", {"index_name": "search-x"})
     assert error(put("_native", {"is_native": True})) == (
         400,
@@ -248,8 +248,8 @@ def test_the_prefix_of_managed_indices(put, write, stored) -> None:
         ("_last_sync", "last_access_control_sync_error"),
     ],
 )
-def test_a_long_error_is_stored_whole(put, stored, path, field) -> None:
-    """Longer than the 32,766 bytes of a term."""
+def test_long_error_is_stored_whole(put, stored, path, field) -> None:
+    """Longer than a term may be (32,766 bytes)."""
     for text in ("ü" * 16_384, "x" * 300_000):
         assert put(path, {field: text}).json() == {"result": "updated"}
         assert stored()[field] == text
@@ -270,7 +270,7 @@ LAST_SYNC = {
 COUNTERS = ["last_deleted_document_count", "last_indexed_document_count"]
 
 
-def test_the_fields_of_a_last_sync() -> None:
+def test_table_of_last_sync_fields_is_complete() -> None:
     assert set(schema_instance(LastSyncBody).fields) == {*LAST_SYNC, *COUNTERS}
 
 
@@ -286,7 +286,7 @@ def test_nulls_of_a_last_sync_are_stored(put, stored) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 2**63 - 1, -(2**63)])
-def test_counters_of_a_last_sync(put, stored, count) -> None:
+def test_counters_of_a_last_sync_are_stored(put, stored, count) -> None:
     body = dict.fromkeys(COUNTERS, count)
     assert put("_last_sync", body).json() == {"result": "updated"}
     assert {name: stored()[name] for name in COUNTERS} == body
@@ -333,7 +333,7 @@ REFUSED = [
 ]
 
 
-def test_refused_bodies(bare) -> None:
+def test_body_that_violates_a_rule_is_refused(bare) -> None:
     for path, body, message in REFUSED:
         assert error(bare.put(f"{ROOT}/{ID}/{path}", json=body)) == invalid_request(message), path
 
@@ -350,7 +350,7 @@ REQUIRED = {
 }
 
 
-def test_required_fields(bare) -> None:
+def test_missing_required_field_is_refused(bare) -> None:
     for path, field in REQUIRED.items():
         expected = (400, "illegal_argument_exception", f"Required [{field}]")
         assert error(bare.put(f"{ROOT}/{ID}/{path}", json={})) == expected
@@ -416,7 +416,7 @@ UNREADABLE = [
 ]
 
 
-def test_unreadable_bodies(bare) -> None:
+def test_unreadable_body_is_refused(bare) -> None:
     for path, body, reason in UNREADABLE:
         found = chain(bare.put(f"{ROOT}/{ID}/{path}", json=body))
         assert found == [("x_content_parse_exception", reason)], path
@@ -496,11 +496,11 @@ CHAINS = [
 ]
 
 
-def test_chains_of_causes(bare) -> None:
+def test_errors_have_the_chain_of_causes_of_elasticsearch(bare) -> None:
     for path, body, expected in CHAINS:
-        answer = bare.put(f"{ROOT}/{ID}/{path}", json=body)
-        found = chain(answer)
-        assert answer.status_code == 400
+        response = bare.put(f"{ROOT}/{ID}/{path}", json=body)
+        found = chain(response)
+        assert response.status_code == 400
         assert found[0] == expected[0], path
         assert found[-1] == expected[-1], path
         assert [link for link in expected if link in found] == expected, (path, found)

@@ -11,9 +11,9 @@ import pytest
 
 from scripts.elasticsearch.container import image
 from scripts.offline.base_image import BASE, BUILDER
-from tests.environment import lacking
+from tests.environment import skip_or_fail
 
-# Before testcontainers is imported: a daemon beside us publishes its ports here, also if we are in a container.
+# Set before testcontainers is imported: also in a container, the ports that Docker publishes are on this host.
 if Path("/.dockerenv").exists():
     os.environ.setdefault("TESTCONTAINERS_CONNECTION_MODE", "docker_host")
 
@@ -36,7 +36,7 @@ def daemon() -> Iterator[docker.DockerClient]:
         client = docker.from_env(timeout=5)
         client.ping()
     except Exception as error:
-        lacking(f"Docker does not answer: {error}")
+        skip_or_fail(f"Docker does not answer: {error}")
     client.close()
     with closing(docker.from_env(timeout=120)) as client:
         yield client
@@ -51,20 +51,22 @@ def elasticsearch_image(daemon: docker.DockerClient) -> str:
         try:
             daemon.images.pull(wanted)
         except docker.errors.APIError as error:
-            lacking(f"{wanted} cannot be had (`make elasticsearch-image` makes one for ES_IMAGE): {error}")
+            skip_or_fail(
+                f"{wanted} cannot be had (`make elasticsearch-image` makes one for ES_IMAGE): {error}"
+            )
     return wanted
 
 
 @pytest.fixture(scope="session")
 def service_image(daemon: docker.DockerClient) -> str:
-    """The image that the Dockerfile builds; on the local bases where `make base-image` has made them."""
+    """The image that the Dockerfile builds, with the local base images of `make base-image` if there are any."""
     command = ["docker", "build", "--tag", SERVICE_IMAGE, f"--build-arg=ELASTICSEARCH_MAJOR={MAJOR}"]
     if daemon.images.list(BUILDER):
         command += [f"--build-arg=BASE={BASE}", f"--build-arg=BUILDER={BUILDER}"]
     built = subprocess.run([*command, str(REPOSITORY)], capture_output=True, text=True, check=False)
     if built.returncode:
         error = (built.stderr or built.stdout)[-1000:]
-        lacking(
+        skip_or_fail(
             f"The service's image cannot be built (`make base-image` where no registry is reached): {error}"
         )
     return SERVICE_IMAGE

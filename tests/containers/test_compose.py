@@ -16,7 +16,7 @@ import yaml
 
 from scripts.offline.base_image import BASE, BUILDER, GATEWAY
 from tests.containers.conftest import MAJOR
-from tests.environment import lacking
+from tests.environment import skip_or_fail
 from tests.service import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def compose(daemon):
-    """Runs the compose command, whichever there is."""
+    """Runs `docker compose` or `docker-compose`, whichever is installed."""
     for command in (["docker", "compose"], ["docker-compose"]):
         if (
             shutil.which(command[0])
@@ -32,7 +32,7 @@ def compose(daemon):
         ):
             break
     else:
-        lacking("There is no docker compose")
+        skip_or_fail("There is no docker compose")
 
     def run(*arguments: str, **environment: str) -> str:
         ran = subprocess.run(
@@ -49,24 +49,24 @@ def compose(daemon):
     return run
 
 
-def test_the_file_is_read_as_it_is_meant(compose):
+def test_compose_file_is_valid(compose):
     services = compose("config", "--services", ES_IMAGE="").split()
     assert sorted(services) == ["elasticsearch", "gateway", "service"]
     assert "GATEWAY_LISTEN" in compose("config")
 
 
-def test_the_base_is_the_dockerfiles_own_where_nothing_is_said(compose):
-    """It stands in both files."""
+def test_default_base_image_is_that_of_the_dockerfile(compose):
+    """compose.yaml and Dockerfile have the same default."""
     built = yaml.safe_load(compose("config", SERVICE_BASE="", SERVICE_BUILDER="", ELASTICSEARCH_MAJOR=""))
     defaults = dict(re.findall(r"^ARG (\w+)=(\S+)", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE))
     arguments = built["services"]["service"]["build"]["args"]
     assert arguments == {**defaults, "BUILDER": defaults["BASE"]}
 
 
-def test_one_address_in_front_of_both(compose, daemon, elasticsearch_image):
-    """`docker compose up --build`, on the local bases, and in the background."""
+def test_gateway_is_one_address_for_service_and_elasticsearch(compose, daemon, elasticsearch_image):
+    """`docker compose up --build`, with the local base images, in the background."""
     if not daemon.images.list(GATEWAY):
-        lacking(f"There is no image {GATEWAY} (`make base-image`)")
+        skip_or_fail(f"There is no image {GATEWAY} (`make base-image`)")
     port = free_port()
     name = f"connectors-{uuid.uuid4().hex[:8]}"
     environment = {
@@ -83,7 +83,7 @@ def test_one_address_in_front_of_both(compose, daemon, elasticsearch_image):
     try:
         compose("up", "--build", "--detach", **environment)
         deadline = time.monotonic() + 60
-        while not answers(f"{gateway}/_connector"):
+        while not responds(f"{gateway}/_connector"):
             assert time.monotonic() < deadline, compose("logs", "--no-color", **environment)
             time.sleep(0.5)
         made = requests.put(f"{gateway}/_connector/mine", json={"service_type": "mysql"}, timeout=30)
@@ -96,7 +96,7 @@ def test_one_address_in_front_of_both(compose, daemon, elasticsearch_image):
         daemon.images.remove(name, force=True)
 
 
-def answers(url: str) -> bool:
+def responds(url: str) -> bool:
     try:
         return requests.get(url, timeout=5).status_code == 200
     except requests.ConnectionError:

@@ -1,4 +1,4 @@
-"""The container that all tests use where Docker answers."""
+"""The container that all tests use if Docker is available."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scripts.elasticsearch import Unavailable, container
 from scripts.elasticsearch.source import version_of
 
 
-def test_the_image_runs_and_leaves_nothing(daemon, elasticsearch_image):
+def test_container_runs_and_is_removed(daemon, elasticsearch_image):
     before = {each.id for each in daemon.containers.list(all=True)}
     with container.TestContainer(int(elasticsearch_image.rpartition(":")[2].partition(".")[0])) as source:
         assert source.version == elasticsearch_image.rpartition(":")[2]
@@ -18,7 +18,7 @@ def test_the_image_runs_and_leaves_nothing(daemon, elasticsearch_image):
     assert {each.id for each in daemon.containers.list(all=True)} == before
 
 
-def test_one_that_dies_is_told_at_once(daemon, elasticsearch_image, monkeypatch):
+def test_container_that_dies_is_an_error_at_once(daemon, elasticsearch_image, monkeypatch):
     monkeypatch.setitem(container.JAVA_OPTIONS, "test", "-XX:NoSuchOption")
     started = time.monotonic()
     with pytest.raises(Unavailable, match="does not start"):

@@ -1,4 +1,4 @@
-"""`make run` where there is Docker and no Maven: a container, whose data stays in a volume."""
+"""`make run` with Docker and without Maven: a container whose data stays in a volume."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.service import Http
 
 @pytest.fixture
 def image(daemon, elasticsearch_image) -> Iterator[str]:
-    """The image under another name, since the volume is named after its tag and somebody's data may be in that one."""
+    """The image under another tag: the volume is named after the tag, and that of the real one may hold data."""
     name = f"connector-sync-service/kept:{uuid.uuid4().hex[:12]}"
     daemon.images.get(elasticsearch_image).tag(name)
     yield name
@@ -26,7 +26,7 @@ def image(daemon, elasticsearch_image) -> Iterator[str]:
 
 @pytest.fixture
 def run(image, tmp_path) -> Iterator[Run]:
-    """Starts supervisors that find nothing but Docker."""
+    """Starts supervisors that can use Docker only."""
     for command in ("docker", "setpriv"):
         (tmp_path / command).symlink_to(shutil.which(command))
     runs = []
@@ -43,7 +43,7 @@ def run(image, tmp_path) -> Iterator[Run]:
             each.end()
 
 
-def test_it_keeps_its_data_and_ends_with_the_command(daemon, image, run):
+def test_container_keeps_its_data_and_ends_with_the_command(daemon, image, run):
     def containers() -> list[str]:
         return [
             each.name for each in daemon.containers.list(all=True) if image in each.attrs["Config"]["Image"]
@@ -52,7 +52,7 @@ def test_it_keeps_its_data_and_ends_with_the_command(daemon, image, run):
     connector = {"name": "Kept", "index_name": "search-kept", "service_type": "mysql"}
     first = run()
     first.wait_for(READY)
-    lines = first.said.splitlines()
+    lines = first.output.splitlines()
     assert re.fullmatch(r"Elasticsearch: no embedded node: .*(Maven|Java).*", lines[0])
     volume = f"connector-sync-service-elasticsearch-{image.rpartition(':')[2]}"
     assert lines[1] == f"Starting {image}; its data stays in the volume {volume}"

@@ -1,4 +1,4 @@
-"""`make image`, as the README says it, where `make base-image` has made its bases."""
+"""`make image`, as documented in the README, with the base images of `make base-image`."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import subprocess
 
 from scripts.offline.base_image import BASE, BUILDER
 from tests.containers.conftest import MAJOR
-from tests.environment import lacking
+from tests.environment import skip_or_fail
 from tests.make_run import OUR_VARIABLES
 from tests.service import REPOSITORY
 
 
-def test_the_local_base_has_the_python_of_the_dockerfiles_own(daemon):
+def test_local_base_image_has_the_python_of_the_dockerfile(daemon):
     if not daemon.images.list(BUILDER):
-        lacking(f"There is no image {BUILDER} (`make base-image`)")
+        skip_or_fail(f"There is no image {BUILDER} (`make base-image`)")
     wanted = re.search(r"^ARG BASE=python:(\d+\.\d+)", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE)
     found = daemon.containers.run(BUILDER, ["python3", "--version"], remove=True).decode()
     if not found.startswith(f"Python {wanted[1]}."):
-        lacking(f"{BUILDER} has {found.strip()}; its packages are of another release")
+        skip_or_fail(f"{BUILDER} has {found.strip()}; its packages are of another release")
 
 
-def test_it_builds_the_image_of_that_name(daemon):
+def test_make_image_builds_the_documented_image(daemon):
     if not daemon.images.list(BUILDER):
-        lacking(f"There is no image {BUILDER} (`make base-image`)")
+        skip_or_fail(f"There is no image {BUILDER} (`make base-image`)")
     somebodys = daemon.images.list("connector-sync-service:latest")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(OUR_VARIABLES)}
     arguments = f"--build-arg BASE={BASE} --build-arg BUILDER={BUILDER} --label tested=yes"

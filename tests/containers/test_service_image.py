@@ -1,4 +1,4 @@
-"""The image of the service: what is in it, and how it lives."""
+"""The image of the service: its contents, start and stop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pair(daemon, elasticsearch_image, service_image):
 
 @pytest.fixture
 def run(daemon, service_image):
-    """Starts containers of the image, with whatever options, and removes them."""
+    """Starts containers of the image with any options, and removes them after the test."""
     started = []
 
     def start(command=None, **options):
@@ -38,7 +38,7 @@ def run(daemon, service_image):
 
 @pytest.fixture
 def second(pair, run):
-    """One more of the service beside the same Elasticsearch: as locked up as it can be, and ready."""
+    """A second container of the service with the same Elasticsearch, with all restrictions of Docker; it is ready."""
     container = run(
         network=pair.network,
         environment={"ELASTICSEARCH_URL": "http://elasticsearch:9200"},
@@ -50,7 +50,7 @@ def second(pair, run):
     )
     container.reload()
     container.port = int(container.ports["9280/tcp"][0]["HostPort"])
-    within(READY_SECONDS, lambda: ready(container), container)
+    wait_until(READY_SECONDS, lambda: ready(container), container)
     return container
 
 
@@ -61,7 +61,7 @@ def ready(container) -> bool:
         return False
 
 
-def within(seconds: float, holds, container) -> None:
+def wait_until(seconds: float, holds, container) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, container.logs().decode()
@@ -74,7 +74,7 @@ def output(run, command: list[str]) -> str:
     return container.logs().decode()
 
 
-def test_the_documented_first_requests(pair):
+def test_documented_first_requests_work(pair):
     made = requests.put(
         f"{pair.url}/_connector/my-connector",
         json={"name": "My connector", "index_name": "search-mine", "service_type": "mysql"},
@@ -93,7 +93,7 @@ def test_the_documented_first_requests(pair):
     assert stored.json()["_source"]["status"] == "pending"
 
 
-def test_the_log_is_whole(pair):
+def test_log_is_complete(pair):
     ids = [f"request-{number}" for number in range(60)]
     for each in ids:
         requests.get(f"{pair.url}/_connector", headers={"X-Opaque-Id": each}, timeout=30)
@@ -102,21 +102,21 @@ def test_the_log_is_whole(pair):
     assert "Starting gunicorn" in lines[0]["event"]
 
 
-def test_it_is_healthy_for_docker(second):
+def test_container_is_healthy_for_docker(second):
     def health() -> str:
         second.reload()
         return second.attrs["State"]["Health"]["Status"]
 
-    within(30, lambda: health() == "healthy", second)
+    wait_until(30, lambda: health() == "healthy", second)
 
 
-def test_it_runs_as_nobody_who_can_change_it(second):
+def test_process_runs_as_a_user_who_cannot_write_its_files(second):
     assert second.exec_run(["id", "-u"]).output == b"9280\n"
     may = "import os, sys; sys.exit(any(os.access(folder, os.W_OK) for folder, _, _ in os.walk('/service')))"
     assert second.exec_run(["/service/.venv/bin/python", "-c", may]).exit_code == 0
 
 
-def test_nothing_is_left_of_its_making(run):
+def test_image_has_no_build_tools_or_leftovers(run):
     listed = output(
         run, ["sh", "-c", "ls -d /usr/bin/* /usr/local/bin/* /service/.venv/bin/* 2>&1; ls -a / /service"]
     )
@@ -139,7 +139,7 @@ def test_nothing_is_left_of_its_making(run):
     assert left == ""
 
 
-def test_sigterm_answers_the_request_under_way_and_ends_in_time(second):
+def test_sigterm_completes_the_running_request_and_ends_in_time(second):
     with closing(http.client.HTTPConnection("127.0.0.1", second.port, timeout=30)) as connection:
         connection.putrequest("PUT", "/_connector/under-way")
         connection.putheader("Content-Type", "application/json")
@@ -153,14 +153,14 @@ def test_sigterm_answers_the_request_under_way_and_ends_in_time(second):
     assert second.wait(timeout=GRACE_SECONDS)["StatusCode"] == 0
 
 
-def test_a_wrong_setting_is_one_sentence(run):
+def test_invalid_setting_is_a_one_line_error(run):
     container = run(environment={"WORKERS": "many"}, network_mode="none")
     assert container.wait(timeout=30)["StatusCode"] == 1
-    said = container.logs().decode()
-    assert "WORKERS" in said
-    assert len(said.splitlines()) == 1
+    log = container.logs().decode()
+    assert "WORKERS" in log
+    assert len(log.splitlines()) == 1
 
 
-def test_keys_of_secrets_are_made_with_it(run):
+def test_image_can_generate_keys_for_secrets(run):
     key = output(run, ["/service/.venv/bin/python", "-m", "scripts.secrets", "key"]).strip()
     assert len(key) == 44

@@ -1,4 +1,4 @@
-"""The module for authors of integration tests, as they use it: installed, in a project of their own."""
+"""The module for authors of integration tests, installed and used in another project."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
-    """A folder with what `pip install` of this project puts into a site-packages."""
+    """A folder with the files that `pip install` of this project puts into site-packages."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
@@ -31,15 +31,15 @@ def installed(tmp_path_factory) -> Path:
     return folder / "site-packages"
 
 
-def test_only_the_module_is_installed(installed):
+def test_only_the_testing_module_is_installed(installed):
     assert sorted(each.name for each in installed.iterdir() if not each.name.endswith(".dist-info")) == [
         "connector_testing"
     ]
 
 
-def test_the_documented_project_passes(daemon, elasticsearch_image, service_image, installed, tmp_path):
-    """The very files of docs/testing.md."""
-    before = everything(daemon)
+def test_documented_project_passes(daemon, elasticsearch_image, service_image, installed, tmp_path):
+    """Runs the files of docs/testing.md."""
+    before = containers_and_networks(daemon)
     files = re.findall(
         r"```python\n# (\S+)\n(.*?)```", (REPOSITORY / "docs/testing.md").read_text(), re.DOTALL
     )
@@ -61,13 +61,13 @@ def test_the_documented_project_passes(daemon, elasticsearch_image, service_imag
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert " passed" in ran.stdout
-    assert everything(daemon) == before
+    assert containers_and_networks(daemon) == before
 
 
-def test_an_elasticsearch_that_dies_is_told_at_once_with_its_log(daemon, elasticsearch_image, service_image):
+def test_elasticsearch_that_dies_is_an_error_with_its_log_at_once(daemon, elasticsearch_image, service_image):
     from testing import ConnectorService, NotStarted
 
-    before = everything(daemon)
+    before = containers_and_networks(daemon)
     started = time.monotonic()
     with pytest.raises(NotStarted, match=r"(?s)exited with status \d+:.*NoSuchOption"):
         ConnectorService(
@@ -76,19 +76,19 @@ def test_an_elasticsearch_that_dies_is_told_at_once_with_its_log(daemon, elastic
             elasticsearch_settings={"ES_JAVA_OPTS": "-XX:NoSuchOption"},
         ).start()
     assert time.monotonic() - started < 30
-    assert everything(daemon) == before
+    assert containers_and_networks(daemon) == before
 
 
-def test_an_image_that_cannot_be_had_is_named(daemon):
+def test_missing_image_is_named_in_the_error(daemon):
     from testing import ConnectorService, NotStarted
 
-    before = everything(daemon)
+    before = containers_and_networks(daemon)
     with pytest.raises(NotStarted, match=r"connector-sync-service/nowhere:1\.0\.0 cannot be pulled"):
         ConnectorService(elasticsearch_image="connector-sync-service/nowhere:1.0.0").start()
-    assert everything(daemon) == before
+    assert containers_and_networks(daemon) == before
 
 
-def test_without_docker_it_says_so_at_once(daemon, monkeypatch):
+def test_missing_docker_is_an_error_at_once(daemon, monkeypatch):
     from testing import ConnectorService, NotStarted
 
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
@@ -96,5 +96,5 @@ def test_without_docker_it_says_so_at_once(daemon, monkeypatch):
         ConnectorService().start()
 
 
-def everything(daemon) -> set[str]:
+def containers_and_networks(daemon) -> set[str]:
     return {each.name for each in (*daemon.containers.list(all=True), *daemon.networks.list())}

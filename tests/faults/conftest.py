@@ -1,4 +1,4 @@
-"""A node that may be killed, stopped and restarted, with a service beside it that never is."""
+"""A node that tests kill, stop and restart, and a service with this node that keeps running."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from tests.service import Service
 
 
 @pytest.fixture(scope="session")
-def mortal() -> Iterator[EmbeddedNode]:
-    """A node of these tests' own, which keeps its address and its data when it is started again; it takes 1 MiB a request."""
+def killable_node() -> Iterator[EmbeddedNode]:
+    """A node for these tests only. It keeps its address and data across restarts and accepts requests of up to 1 MiB."""
     with EmbeddedNode(settings={"http.max_content_length": "1mb"}) as node:
         yield node
 
 
 @pytest.fixture(scope="session")
-def survivor(mortal: EmbeddedNode) -> Iterator[Service]:
-    """A service that stays up whatever becomes of its node; it waits two seconds for an answer."""
-    with Service(mortal.url, ELASTICSEARCH_TIMEOUT="2", LOG_FORMAT="json") as service:
+def surviving_service(killable_node: EmbeddedNode) -> Iterator[Service]:
+    """A service that keeps running while its node is down; it waits two seconds for a response."""
+    with Service(killable_node.url, ELASTICSEARCH_TIMEOUT="2", LOG_FORMAT="json") as service:
         service.wait_until_ready()
         yield service

@@ -1,4 +1,4 @@
-"""Clients that stop in the middle of a request or an answer: they cost no thread, or one for a bounded time."""
+"""Clients that stop in the middle of a request or response occupy no thread, or one for a bounded time."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from app.wire.gunicorn_worker import SILENT_SECONDS
 from tests.service import Service
 
 HEAD = b"PUT /_connector/slow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-MORE_THAN_IS_WAITED_FOR = 70_000
+MORE_THAN_IS_BUFFERED = 70_000
 
 
 @pytest.fixture(scope="module")
 def few_threads(node_url: str) -> Iterator[Service]:
-    """One process, with a thread for each of the clients that stop late."""
+    """A service with one process and four threads."""
     with Service(node_url, WORKERS="1", THREADS="4", LOG_FORMAT="json") as service:
         service.wait_until_ready()
         yield service
@@ -30,7 +30,9 @@ def few_threads(node_url: str) -> Iterator[Service]:
 
 def connected(service: Service) -> socket.socket:
     client = socket.socket()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)  # who takes little at a time
+    client.setsockopt(
+        socket.SOL_SOCKET, socket.SO_RCVBUF, 65536
+    )  # a small buffer, so that the client reads little at a time
     client.settimeout(60)
     client.connect(("127.0.0.1", service.port))
     return client
@@ -38,21 +40,21 @@ def connected(service: Service) -> socket.socket:
 
 @contextmanager
 def crowd(service: Service, sent: bytes) -> Iterator[list[socket.socket]]:
-    """So many clients that have sent just this, and stay."""
+    """A hundred clients that have sent `sent` and keep their connections open."""
     with ExitStack() as stack:
         clients = []
         for _ in range(100):
             client = stack.enter_context(connected(service))
             client.sendall(sent)
             clients.append(client)
-        time.sleep(0.5)  # until the service has looked at them all
+        time.sleep(0.5)  # until the service has read from all of them
         yield clients
 
 
-def answered(client: socket.socket) -> tuple[int, bytes]:
-    with closing(HTTPResponse(client)) as answer:
-        answer.begin()
-        return answer.status, answer.read()
+def read_response(client: socket.socket) -> tuple[int, bytes]:
+    with closing(HTTPResponse(client)) as response:
+        response.begin()
+        return response.status, response.read()
 
 
 @pytest.mark.parametrize(
@@ -65,26 +67,26 @@ def answered(client: socket.socket) -> tuple[int, bytes]:
     ],
     ids=["nothing", "half a line", "half a head", "half a body"],
 )
-def test_who_stops_early_costs_no_thread(few_threads, sent, rest) -> None:
+def test_client_that_stops_early_occupies_no_thread(few_threads, sent, rest) -> None:
     with crowd(few_threads, sent) as clients:
-        # Did each of a hundred keep one of four threads for ten seconds, no answer would come in this time.
+        # If each of the hundred clients occupied one of four threads for ten seconds, these requests would time out.
         assert few_threads.http.get("/healthz", timeout=60).status_code == 200
         assert few_threads.http.put("/_connector/other", json={}, timeout=60).status_code in (200, 201)
-        # And whoever goes on is served, on a connection that stays.
+        # A client that goes on is served, on a persistent connection.
         for _ in range(2):
             clients[-1].sendall(rest)
-            assert answered(clients[-1])[0] in (200, 201)
+            assert read_response(clients[-1])[0] in (200, 201)
             clients[-1].sendall(sent)
 
 
-def test_who_stops_late_costs_a_thread_for_a_while(few_threads) -> None:
-    """In a long body, in chunks, or in the answer. Beside them a slow client is served that never stops for long."""
+def test_client_that_stops_late_occupies_a_thread_for_a_bounded_time(few_threads) -> None:
+    """Clients stop in a long body, in a chunk or in the response. A slow client that keeps sending is served meanwhile."""
     few_threads.http.put("/_connector/large", json={})
     field = {"label": "x" * 5_000_000, "type": "str", "value": ""}
     large = few_threads.http.put("/_connector/large/_configuration", json={"configuration": {"f": field}})
     assert large.status_code == 200, large.text
     stalled = [
-        HEAD + b'Content-Length: 80000\r\n\r\n{"name": "' + b"x" * MORE_THAN_IS_WAITED_FOR,
+        HEAD + b'Content-Length: 80000\r\n\r\n{"name": "' + b"x" * MORE_THAN_IS_BUFFERED,
         HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{",
         b"GET /_connector/large HTTP/1.1\r\nHost: x\r\n\r\n",
     ]
@@ -97,7 +99,7 @@ def test_who_stops_late_costs_a_thread_for_a_while(few_threads) -> None:
             client.sendall(b"1\r\n \r\n")
             time.sleep(0.2)
         client.sendall(b"1\r\n}\r\n0\r\n\r\n")
-        statuses.append(answered(client)[0])
+        statuses.append(read_response(client)[0])
 
     with ExitStack() as stack:
         slow, *clients = (stack.enter_context(connected(few_threads)) for _ in range(1 + len(stalled)))
@@ -105,15 +107,19 @@ def test_who_stops_late_costs_a_thread_for_a_while(few_threads) -> None:
         thread.start()
         for client, sent in zip(clients, stalled, strict=True):
             client.sendall(sent)
-        time.sleep(0.5)  # until the service has begun with them all
+        time.sleep(0.5)  # until the service has started with all of them
         assert few_threads.http.get("/healthz").status_code == 200
-        assert select.select(clients[:2], [], [], 0)[0]  # it waited until one of them was given up
+        assert select.select(clients[:2], [], [], 0)[
+            0
+        ]  # the request waited until one stalled client was disconnected
         cause = {"type": "status_exception", "reason": "the request body did not arrive in time"}
         for client in clients[:2]:
-            status, body = answered(client)
-            told = {"error": {"root_cause": [cause], **cause}, "status": 408}
-            assert (status, json.loads(body)) == (408, told)
-            assert client.recv(65536) == b""  # nobody knows where another request would begin
+            status, body = read_response(client)
+            error_body = {"error": {"root_cause": [cause], **cause}, "status": 408}
+            assert (status, json.loads(body)) == (408, error_body)
+            assert (
+                client.recv(65536) == b""
+            )  # the connection is closed, since the start of a next request is unknown
         few_threads.wait_for(lambda: "does not read its response" in few_threads.log())
         taken = 0
         while part := clients[2].recv(1 << 20):

@@ -1,4 +1,4 @@
-"""The gateway: real nginx, before servers that keep what arrives, and before the service and Elasticsearch."""
+"""The gateway: real nginx in front of recording servers, and in front of the service and Elasticsearch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 
 from scripts.gateway import Gateway
 from tests.documents import ALIASES, empty
-from tests.environment import lacking
+from tests.environment import skip_or_fail
 from tests.gateway.recorder import Recorder
 from tests.service import Http, Service, free_port
 
@@ -21,7 +21,7 @@ def nginx() -> str:
     """The path of nginx."""
     found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if found is None:
-        lacking("there is no nginx here (Debian package nginx-light)")
+        skip_or_fail("there is no nginx here (Debian package nginx-light)")
     return found
 
 
@@ -33,7 +33,7 @@ def recorders() -> Iterator[tuple[Recorder, Recorder]]:
 
 @pytest.fixture(scope="session")
 def gateway_port(nginx: str, recorders: tuple[Recorder, Recorder]) -> Iterator[int]:
-    """The port of a gateway before the two recorders."""
+    """The port of a gateway in front of the two recorders."""
     elasticsearch, connectors = recorders
     port = free_port()
     with Gateway("127.0.0.1", port, connectors.url, elasticsearch.url):
@@ -41,36 +41,36 @@ def gateway_port(nginx: str, recorders: tuple[Recorder, Recorder]) -> Iterator[i
 
 
 @pytest.fixture
-def both(recorders: tuple[Recorder, Recorder]) -> tuple[Recorder, Recorder]:
-    """Recorders to which nothing has come yet."""
+def both_recorders(recorders: tuple[Recorder, Recorder]) -> tuple[Recorder, Recorder]:
+    """Both recorders, without any recorded requests."""
     for recorder in recorders:
         recorder.forget()
     return recorders
 
 
 @pytest.fixture
-def behind(both: tuple[Recorder, Recorder]) -> Recorder:
-    """The one that plays Elasticsearch."""
-    return both[0]
+def elasticsearch_recorder(both_recorders: tuple[Recorder, Recorder]) -> Recorder:
+    """The recorder in the place of Elasticsearch."""
+    return both_recorders[0]
 
 
 @pytest.fixture
-def connectors_behind(both: tuple[Recorder, Recorder]) -> Recorder:
-    """The one that plays the service."""
-    return both[1]
+def service_recorder(both_recorders: tuple[Recorder, Recorder]) -> Recorder:
+    """The recorder in the place of the service."""
+    return both_recorders[1]
 
 
 @pytest.fixture(scope="session")
 def gateway_url(nginx: str, running_service: Service, node_url: str) -> Iterator[str]:
-    """The address of a gateway before the running service and its Elasticsearch."""
+    """The URL of a gateway in front of the running service and its Elasticsearch."""
     port = free_port()
     with Gateway("127.0.0.1", port, running_service.url, node_url):
         yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
-def through(gateway_url: str, running_service: Service, elasticsearch: Elasticsearch) -> Iterator[Http]:
-    """Requests through that gateway; there are no documents yet, not even some that no search has seen."""
+def gateway_http(gateway_url: str, running_service: Service, elasticsearch: Elasticsearch) -> Iterator[Http]:
+    """An HTTP client of that gateway. There are no documents, not even ones that searches do not see yet."""
     running_service.wait_until_ready()
     empty(elasticsearch)
     elasticsearch.indices.refresh(index=ALIASES)

@@ -1,4 +1,4 @@
-"""A server behind the gateway that keeps what arrives, byte for byte, and answers what it is told to."""
+"""A server behind the gateway that records requests unchanged and sends the responses that a test chooses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import BinaryIO, Self
 
 @dataclass(frozen=True)
 class Arrived:
-    """One request as it arrived."""
+    """A request as it arrived."""
 
     connection: int
     method: str
@@ -24,30 +24,30 @@ class Arrived:
         return [value for known, value in self.headers if known.lower() == name.lower()]
 
 
-def an_answer(status: str = "200 OK", body: bytes = b"{}", *headers: str) -> bytes:
-    """A whole answer on the wire."""
+def http_response(status: str = "200 OK", body: bytes = b"{}", *headers: str) -> bytes:
+    """The bytes of a complete HTTP response."""
     head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join([*head, "", ""]).encode("latin-1") + body
 
 
 class Recorder:
-    """An HTTP server of the bare minimum. `answer` makes the bytes of each answer; None: hang up instead."""
+    """A minimal HTTP server. `respond` returns the bytes of each response, or None to close the connection."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.requests: list[Arrived] = []
         self.started = threading.Event()
-        self.answer: Callable[[Arrived, socket.socket], bytes | None]
+        self.respond: Callable[[Arrived, socket.socket], bytes | None]
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections: list[socket.socket] = []
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew: no request has arrived, and each one is answered with the name of this server."""
+        """Remove all recorded requests; from now on, respond with the name of this server."""
         self.requests.clear()
         self.started.clear()
-        self.answer = lambda _arrived, _connection: an_answer(body=self.name.encode())
+        self.respond = lambda _arrived, _connection: http_response(body=self.name.encode())
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -73,10 +73,10 @@ class Recorder:
         with suppress(OSError), connection, connection.makefile("rb") as stream:
             while (arrived := self._read(stream, number)) is not None:
                 self.requests.append(arrived)
-                answer = self.answer(arrived, connection)
-                if answer is None:
+                response = self.respond(arrived, connection)
+                if response is None:
                     return
-                connection.sendall(answer)
+                connection.sendall(response)
 
     def _read(self, stream: BinaryIO, number: int) -> Arrived | None:
         line = stream.readline().decode("latin-1").rstrip("\r\n")

@@ -1,4 +1,4 @@
-"""The gateway chooses by the target as it was sent, and changes nothing in either direction."""
+"""The gateway routes by the request target as sent, and changes nothing in either direction."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ import pytest
 
 from scripts.gateway import TEMPLATE, Gateway, GatewayError, render
 from tests.certificates import Certificate
-from tests.gateway.recorder import Arrived, Recorder, an_answer
+from tests.gateway.recorder import Arrived, Recorder, http_response
 from tests.make_run import READY, SUPERVISOR, Run, assert_gone
 from tests.responses import envelope
 from tests.service import REPOSITORY, Http, free_port
@@ -35,7 +35,7 @@ VENDOR = "application/vnd.elasticsearch+json; compatible-with=8"
 
 
 class Raw:
-    """One connection to the gateway, on which a test writes and reads what it likes."""
+    """One connection to the gateway, for raw requests and responses."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
@@ -57,8 +57,8 @@ class Raw:
     def read(self, count: int) -> bytes:
         return self._stream.read(count)
 
-    def answer(self) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Read a whole answer that says its length."""
+    def response(self) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Read a complete response with a Content-Length."""
         status, headers = self.head()
         return status, headers, self.read(int(dict(headers)["Content-Length"]))
 
@@ -74,7 +74,7 @@ def raw(gateway_port: int) -> Iterator[Raw]:
     connection.close()
 
 
-# Who gets it
+# --- Routing ---
 
 
 @pytest.mark.parametrize(
@@ -124,29 +124,29 @@ def raw(gateway_port: int) -> Iterator[Raw]:
         ("/i/_doc/" + "x" * 8192, "elasticsearch"),
     ],
 )
-def test_the_target_as_it_was_sent_decides_and_arrives(raw, both, target, name) -> None:
-    """Elasticsearch takes `/%5Fconnector`, `//_connector` and `/x/../_connector` for anything but its Connector API."""
+def test_request_target_as_sent_is_routed_and_arrives_unchanged(raw, both_recorders, target, name) -> None:
+    """For Elasticsearch, `/%5Fconnector`, `//_connector` and `/x/../_connector` are not its Connector API."""
     raw.send("GET", target)
-    status, _, body = raw.answer()
-    arrived = {recorder.name: [each.target for each in recorder.requests] for recorder in both}
-    expected = {recorder.name: [target] if recorder.name == name else [] for recorder in both}
+    status, _, body = raw.response()
+    arrived = {recorder.name: [each.target for each in recorder.requests] for recorder in both_recorders}
+    expected = {recorder.name: [target] if recorder.name == name else [] for recorder in both_recorders}
     assert (arrived, body.decode() if name else None) == (expected, name)
     assert status == (200 if name else 400)
 
 
 @pytest.mark.parametrize("target", ["/_connector/x", "/x"])
-def test_an_absolute_target_is_chosen_by_its_path(raw, both, target) -> None:
+def test_absolute_target_is_routed_by_its_path(raw, both_recorders, target) -> None:
     raw.send("GET", f"http://elsewhere{target}")
-    assert raw.answer()[2] == (b"connectors" if "_connector" in target else b"elasticsearch")
-    assert [each.target for recorder in both for each in recorder.requests] == [target]
+    assert raw.response()[2] == (b"connectors" if "_connector" in target else b"elasticsearch")
+    assert [each.target for recorder in both_recorders for each in recorder.requests] == [target]
 
 
-# What arrives
+# --- Requests ---
 
 
 @pytest.mark.parametrize("target", ["/_connector/c/_check_in", "/.elastic-connectors/_update/c"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
-def test_a_request_arrives_as_it_was_sent(raw, both, method, target) -> None:
+def test_request_arrives_unchanged(raw, both_recorders, method, target) -> None:
     headers = [
         "Authorization: ApiKey dGhlOmtleQ==",
         f"Accept: {VENDOR}",
@@ -166,70 +166,70 @@ def test_a_request_arrives_as_it_was_sent(raw, both, method, target) -> None:
     ]
     raw.send(method, target, *headers, body=b"{}")
     assert raw.head()[0] == 200
-    (arrived,) = (each for recorder in both for each in recorder.requests)
+    (arrived,) = (each for recorder in both_recorders for each in recorder.requests)
     sent = [tuple(header.split(": ")) for header in ["Host: there:9", *headers]]
     assert sorted(arrived.headers) == sorted(sent)
     assert (arrived.method, arrived.body) == (method, b"{}")
 
 
-def test_a_put_without_a_body_says_so(raw, connectors_behind) -> None:
-    """As the worker's client sends it."""
+def test_put_without_a_body_keeps_its_headers(raw, service_recorder) -> None:
+    """As the HTTP client of the worker sends it."""
     raw.send("PUT", "/_connector/c/_check_in", "Content-Type: application/octet-stream", "Content-Length: 0")
-    assert raw.answer()[0] == 200
-    assert sorted(connectors_behind.requests[0].headers) == [
+    assert raw.response()[0] == 200
+    assert sorted(service_recorder.requests[0].headers) == [
         ("Content-Length", "0"),
         ("Content-Type", "application/octet-stream"),
         ("Host", "there:9"),
     ]
 
 
-def test_a_chunked_body_arrives_chunked(raw, behind) -> None:
+def test_chunked_body_arrives_chunked(raw, elasticsearch_recorder) -> None:
     chunks = [b'{"index":{}}\n', b'{"a":1}\n', os.urandom(100_000)]
     body = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
     raw.send("PUT", "/_bulk", "Transfer-Encoding: chunked", body=body)
-    assert raw.answer()[0] == 200
-    assert behind.requests[0].body == b"".join(chunks)
-    assert behind.requests[0].all_of("Transfer-Encoding") == ["chunked"]
+    assert raw.response()[0] == 200
+    assert elasticsearch_recorder.requests[0].body == b"".join(chunks)
+    assert elasticsearch_recorder.requests[0].all_of("Transfer-Encoding") == ["chunked"]
 
 
-def test_a_large_body_passes_in_both_directions(raw, behind) -> None:
+def test_large_bodies_pass_in_both_directions(raw, elasticsearch_recorder) -> None:
     sent, returned = os.urandom(24 * MIB), os.urandom(24 * MIB)
-    behind.answer = lambda _arrived, _connection: an_answer("200 OK", returned)
+    elasticsearch_recorder.respond = lambda _arrived, _connection: http_response("200 OK", returned)
     raw.send("PUT", "/_bulk?pipeline=p", f"Content-Length: {len(sent)}", body=sent)
-    assert hashlib.sha256(raw.answer()[2]).digest() == hashlib.sha256(returned).digest()
-    assert hashlib.sha256(behind.requests[0].body).digest() == hashlib.sha256(sent).digest()
+    assert hashlib.sha256(raw.response()[2]).digest() == hashlib.sha256(returned).digest()
+    assert hashlib.sha256(elasticsearch_recorder.requests[0].body).digest() == hashlib.sha256(sent).digest()
 
 
-def test_a_body_is_passed_on_while_it_comes(raw, behind) -> None:
-    """A gateway that waited for the whole of it would keep it in memory or on the disk."""
+def test_request_body_is_streamed(raw, elasticsearch_recorder) -> None:
+    """A gateway that buffered the whole body would keep it in memory or on disk."""
     raw.send("PUT", "/_bulk", "Content-Length: 4", body=b"a\n")
-    assert behind.started.wait(10)
+    assert elasticsearch_recorder.started.wait(10)
     raw.socket.sendall(b"b\n")
-    assert raw.answer()[0] == 200
-    assert behind.requests[0].body == b"a\nb\n"
+    assert raw.response()[0] == 200
+    assert elasticsearch_recorder.requests[0].body == b"a\nb\n"
 
 
-def test_a_client_that_asks_first_is_told_to_go_on(raw, behind) -> None:
+def test_expect_100_continue_is_supported(raw, elasticsearch_recorder) -> None:
     raw.send("PUT", "/_bulk", "Content-Length: 2", "Expect: 100-continue")
     assert raw.head()[0] == 100
     raw.socket.sendall(b"a\n")
-    assert raw.answer()[0] == 200
-    assert behind.requests[0].body == b"a\n"
+    assert raw.response()[0] == 200
+    assert elasticsearch_recorder.requests[0].body == b"a\n"
 
 
-def test_connections_are_kept_on_both_sides(raw, both) -> None:
-    """However often they are used: nginx by itself ends them after a thousand requests, Elasticsearch never."""
+def test_connections_are_kept_open_on_both_sides(raw, both_recorders) -> None:
+    """By default, nginx closes a connection after a thousand requests; Elasticsearch never does."""
     for _ in range(1100):
         for target in ("/_connector/x", "/x"):
             raw.send("GET", target)
-            assert raw.answer()[0] == 200
-    for recorder in both:
+            assert raw.response()[0] == 200
+    for recorder in both_recorders:
         assert len({each.connection for each in recorder.requests}) == 1
 
 
-# What returns
+# --- Responses ---
 
-ANSWERS = [
+RESPONSES = [
     ("200 OK", b'{"a":1}', ["Content-Type: application/json", "X-Elastic-Product: Elasticsearch"]),
     ("201 Created", b"{}", [f"Content-Type: {VENDOR.replace('; ', ';')}", "Location: /i/_doc/a%2Fb"]),
     ("200 OK", b"", []),
@@ -259,24 +259,26 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize("target", ["/_connector/c", "/i/_doc/1"])
-@pytest.mark.parametrize(("status", "body", "headers"), ANSWERS)
-def test_an_answer_returns_as_it_was_given(raw, both, target, status, body, headers) -> None:
-    for recorder in both:
-        recorder.answer = lambda _arrived, _connection: an_answer(status, body, *headers)
+@pytest.mark.parametrize(("status", "body", "headers"), RESPONSES)
+def test_response_is_passed_on_unchanged(raw, both_recorders, target, status, body, headers) -> None:
+    for recorder in both_recorders:
+        recorder.respond = lambda _arrived, _connection: http_response(status, body, *headers)
     raw.send("GET", target, "Accept-Encoding: gzip")
-    code, returned, returned_body = raw.answer()
+    code, returned, returned_body = raw.response()
     given = sorted([("Content-Length", str(len(body))), *(tuple(header.split(": ")) for header in headers)])
     assert sorted(header for header in returned if header[0] != "Connection") == given
     assert (code, returned_body) == (int(status[:3]), body)
 
 
-def test_the_answer_to_head_has_the_length_and_no_body(raw, behind) -> None:
-    behind.answer = lambda _arrived, _connection: an_answer().replace(b"th: 2\r\n", b"th: 574\r\n")[:-2]
-    for _ in range(2):  # the second would find the body of the first
+def test_response_to_head_has_the_length_and_no_body(raw, elasticsearch_recorder) -> None:
+    elasticsearch_recorder.respond = lambda _arrived, _connection: http_response().replace(
+        b"th: 2\r\n", b"th: 574\r\n"
+    )[:-2]
+    for _ in range(2):  # a body in the first response would break the second
         raw.send("HEAD", "/search-e2e")
         status, headers = raw.head()
         assert (status, dict(headers)["Content-Length"]) == (200, "574")
-    assert [each.method for each in behind.requests] == ["HEAD", "HEAD"]
+    assert [each.method for each in elasticsearch_recorder.requests] == ["HEAD", "HEAD"]
 
 
 @pytest.mark.parametrize(
@@ -287,18 +289,18 @@ def test_the_answer_to_head_has_the_length_and_no_body(raw, behind) -> None:
     ],
     ids=["chunked", "length"],
 )
-def test_an_answer_is_passed_on_while_it_comes(raw, behind, header, parts, end) -> None:
-    """Streamed answers of Elasticsearch say something long before they end."""
+def test_response_body_is_streamed(raw, elasticsearch_recorder, header, parts, end) -> None:
+    """As for streamed responses of Elasticsearch, whose first part comes long before the end."""
     go_on = threading.Semaphore(0)
 
-    def answer(_arrived: Arrived, connection: socket.socket) -> bytes:
+    def respond(_arrived: Arrived, connection: socket.socket) -> bytes:
         connection.sendall(f"HTTP/1.1 200 OK\r\n{header}\r\n\r\n".encode())
         for part in parts:
             connection.sendall(part)
             assert go_on.acquire(timeout=25)
         return end
 
-    behind.answer = answer
+    elasticsearch_recorder.respond = respond
     raw.send("POST", "/_inference/completion/m/_stream", "Content-Length: 0")
     assert raw.head()[0] == 200
     for part in parts:
@@ -307,7 +309,7 @@ def test_an_answer_is_passed_on_while_it_comes(raw, behind, header, parts, end) 
     assert raw.read(len(end)) == end
 
 
-# What the gateway says itself
+# --- Errors of the gateway ---
 
 
 UNREADABLE = envelope(400, "illegal_argument_exception", "The gateway cannot read the request.")
@@ -326,67 +328,69 @@ UNREADABLE = envelope(400, "illegal_argument_exception", "The gateway cannot rea
     ],
     ids=["above the root", "zero byte", "method", "long target", "long header", "two hosts", "no length"],
 )
-def test_what_cannot_be_read_is_refused_as_elasticsearch_refuses(raw, both, method, target, header) -> None:
+def test_malformed_request_is_refused_with_an_error_envelope(
+    raw, both_recorders, method, target, header
+) -> None:
     raw.send(method, target, header)
-    status, headers, body = raw.answer()
+    status, headers, body = raw.response()
     assert (status, json.loads(body)) == (400, UNREADABLE)
     assert ("Content-Type", "application/json") in headers
     assert ("X-Elastic-Product", "Elasticsearch") in headers
     assert ("Server", "nginx") in headers
-    assert not any(recorder.requests for recorder in both)
+    assert not any(recorder.requests for recorder in both_recorders)
 
 
-def test_a_method_that_nginx_does_not_pass_on_is_refused_so_too(raw, both) -> None:
+def test_method_that_nginx_does_not_support_is_405(raw, both_recorders) -> None:
     raw.send("TRACE", "/")
-    status, _, body = raw.answer()
-    told = {"error": "The gateway passes no request of this HTTP method on.", "status": 405}
-    assert (status, json.loads(body)) == (405, told)
+    status, _, body = raw.response()
+    error_body = {"error": "The gateway passes no request of this HTTP method on.", "status": 405}
+    assert (status, json.loads(body)) == (405, error_body)
 
 
-SILENT = [("/_connector/c", "The connector service"), ("/_search", "Elasticsearch")]
+UPSTREAMS = [("/_connector/c", "The connector service"), ("/_search", "Elasticsearch")]
 
 
-@pytest.mark.parametrize(("target", "who"), SILENT)
+@pytest.mark.parametrize(("target", "who"), UPSTREAMS)
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "HEAD"])
-def test_one_that_is_away_is_a_503_that_clients_can_read(nginx, target, who, method) -> None:
+def test_unreachable_upstream_is_a_503_with_an_error_envelope(nginx, target, who, method) -> None:
     port = free_port()
     nobody = f"http://127.0.0.1:{free_port()}"
     with (
         Gateway("127.0.0.1", port, nobody, nobody),
-        closing(Http(f"http://127.0.0.1:{port}")) as http,  # whom nginx would wait for
+        closing(Http(f"http://127.0.0.1:{port}")) as http,  # closed, since nginx would wait for it
     ):
-        answer = http.request(method, target, data=b"{}")
-    assert answer.status_code == 503
-    assert answer.headers["X-Elastic-Product"] == "Elasticsearch"
-    assert answer.headers["Content-Type"] == "application/json"
+        response = http.request(method, target, data=b"{}")
+    assert response.status_code == 503
+    assert response.headers["X-Elastic-Product"] == "Elasticsearch"
+    assert response.headers["Content-Type"] == "application/json"
     expected = envelope(503, "status_exception", f"{who} does not answer.")
-    assert (json.loads(answer.content) if method != "HEAD" else expected) == expected
+    assert (json.loads(response.content) if method != "HEAD" else expected) == expected
 
 
-@pytest.mark.parametrize(("target", "who"), SILENT)
+@pytest.mark.parametrize(("target", "who"), UPSTREAMS)
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
-def test_what_was_sent_once_is_never_sent_again(raw, both, target, who, method) -> None:
-    """Neither after a lost answer on a new connection nor on one that was kept: a bulk would index twice."""
-    raw.send("GET", target)  # leaves a connection to keep
-    assert raw.answer()[0] == 200
-    for recorder in both:
+def test_request_is_never_sent_twice(raw, both_recorders, target, who, method) -> None:
+    """Neither after a lost response on a new connection nor on a reused one: a bulk request would index twice."""
+    raw.send("GET", target)  # leaves a connection to reuse
+    assert raw.response()[0] == 200
+    for recorder in both_recorders:
         recorder.requests.clear()
-        recorder.answer = lambda _arrived, _connection: None
+        recorder.respond = lambda _arrived, _connection: None
     for count in (1, 2):
         raw.send(method, target, "Content-Length: 2", body=b"{}")
-        status, _, body = raw.answer()
+        status, _, body = raw.response()
         assert (status, json.loads(body)["error"]["reason"]) == (503, f"{who} does not answer.")
-        assert sum(len(recorder.requests) for recorder in both) == count
+        assert sum(len(recorder.requests) for recorder in both_recorders) == count
 
 
-def answer_once(listener: socket.socket) -> None:
+def respond_once(listener: socket.socket) -> None:
     connection, _ = listener.accept()
     with connection:
         connection.recv(65536)
-        connection.sendall(an_answer())
+        connection.sendall(http_response())
 
 
-def test_one_that_returns_is_used_at_once(nginx) -> None:
+def test_upstream_that_is_back_is_used_at_once(nginx) -> None:
     with Recorder("connectors") as connectors:
         elasticsearch, port = free_port(), free_port()
         with Gateway("127.0.0.1", port, connectors.url, f"http://127.0.0.1:{elasticsearch}"):
@@ -394,13 +398,13 @@ def test_one_that_returns_is_used_at_once(nginx) -> None:
             assert [http.get("/x").status_code for _ in range(3)] == [503] * 3
             assert http.get("/_connector/x").text == "connectors"
             with socket.create_server(("127.0.0.1", elasticsearch)) as returned:
-                answering = threading.Thread(target=answer_once, args=(returned,))
-                answering.start()
+                responding = threading.Thread(target=respond_once, args=(returned,))
+                responding.start()
                 assert http.get("/x").status_code == 200
-                answering.join()
+                responding.join()
 
 
-# The same with and without the gateway, before a real Elasticsearch
+# --- Equal responses with and without the gateway ---
 
 BULK = b"".join(b'{"index":{"_id":"%d"}}\n{"text":"%s"}\n' % (number, b"x" * 1000) for number in range(6000))
 SAME: list[tuple[str, str, dict[str, str], bytes | None]] = [
@@ -443,7 +447,7 @@ SAME: list[tuple[str, str, dict[str, str], bytes | None]] = [
 
 @pytest.fixture(scope="module")
 def filled(node_url: str) -> Iterator[Http]:
-    """Elasticsearch itself, with an index that has one document of a difficult name."""
+    """An HTTP client of Elasticsearch itself, which has an index with one document of an unusual id."""
     direct = Http(node_url)
     json_ = {"Content-Type": "application/json"}
     direct.put("/gateway/_doc/a%2Fb%25%20c?refresh=true", data=b'{"a":1}', headers=json_).raise_for_status()
@@ -455,30 +459,32 @@ def filled(node_url: str) -> Iterator[Http]:
 def seen(http: Http, method: str, path: str, sent: dict[str, str], body: bytes | None) -> tuple[Any, ...]:
     with closing(HTTPConnection(urlsplit(http.url).netloc, timeout=30)) as connection:
         connection.request(method, path, body, sent)
-        answer = connection.getresponse()
+        response = connection.getresponse()
         own = ("connection", "date", "transfer-encoding")
-        headers = ((name.lower(), value) for name, value in answer.getheaders())
+        headers = ((name.lower(), value) for name, value in response.getheaders())
         kept = sorted(header for header in headers if header[0] not in own)
-        return answer.status, kept, re.sub(rb'"took":\d+', b'"took":0', answer.read())
+        return response.status, kept, re.sub(rb'"took":\d+', b'"took":0', response.read())
 
 
 @pytest.mark.parametrize(
     ("method", "path", "headers", "body"), SAME, ids=[f"{case[0]} {case[1][:40]}" for case in SAME]
 )
-def test_elasticsearch_answers_the_same_with_and_without(
-    through, filled, method, path, headers, body
+def test_elasticsearch_responds_equally_with_and_without_the_gateway(
+    gateway_http, filled, method, path, headers, body
 ) -> None:
-    assert seen(through, method, path, headers, body) == seen(filled, method, path, headers, body)
+    assert seen(gateway_http, method, path, headers, body) == seen(filled, method, path, headers, body)
 
 
-def test_a_bulk_of_many_megabytes_is_indexed(through, filled) -> None:
-    answer = through.put("/gateway-bulk/_bulk", data=BULK, headers={"Content-Type": "application/x-ndjson"})
+def test_bulk_of_several_megabytes_is_indexed(gateway_http, filled) -> None:
+    response = gateway_http.put(
+        "/gateway-bulk/_bulk", data=BULK, headers={"Content-Type": "application/x-ndjson"}
+    )
     try:
-        assert answer.status_code == 200
-        assert answer.json()["errors"] is False
-        assert len(answer.json()["items"]) == 6000
-        through.post("/gateway-bulk/_refresh")
-        assert through.get("/gateway-bulk/_count").json()["count"] == 6000
+        assert response.status_code == 200
+        assert response.json()["errors"] is False
+        assert len(response.json()["items"]) == 6000
+        gateway_http.post("/gateway-bulk/_refresh")
+        assert gateway_http.get("/gateway-bulk/_count").json()["count"] == 6000
     finally:
         filled.delete("/gateway-bulk")
 
@@ -500,14 +506,16 @@ def test_a_bulk_of_many_megabytes_is_indexed(through, filled) -> None:
     ],
     ids=str,
 )
-def test_the_service_answers_the_same_with_and_without(through, http, method, path, headers, body) -> None:
-    assert seen(through, method, path, headers, body) == seen(http, method, path, headers, body)
+def test_service_responds_equally_with_and_without_the_gateway(
+    gateway_http, http, method, path, headers, body
+) -> None:
+    assert seen(gateway_http, method, path, headers, body) == seen(http, method, path, headers, body)
 
 
-# The configuration elsewhere
+# --- The nginx configuration in other places ---
 
 
-def test_the_template_takes_four_variables_and_names_them() -> None:
+def test_template_documents_its_four_variables() -> None:
     template = TEMPLATE.read_text()
     comments = "\n".join(line for line in template.splitlines() if line.startswith("#"))
     used = set(re.findall(r"\$\{(\w+)\}", template))
@@ -516,13 +524,15 @@ def test_the_template_takes_four_variables_and_names_them() -> None:
     assert "${" not in render(template, dict.fromkeys(used, "x"))
 
 
-def test_it_works_in_the_http_block_of_an_image_or_a_distribution(nginx, behind, tmp_path) -> None:
-    """Both say things there themselves, which must neither collide with ours nor count."""
+def test_template_works_in_the_http_block_of_an_image_or_a_distribution(
+    nginx, elasticsearch_recorder, tmp_path
+) -> None:
+    """Their own settings in the http block must neither conflict with ours nor take effect."""
     port = free_port()
     values = {
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "CONNECTORS_ADDRESS": "127.0.0.1:9",
-        "ELASTICSEARCH_ADDRESS": urlsplit(behind.url).netloc,
+        "ELASTICSEARCH_ADDRESS": urlsplit(elasticsearch_recorder.url).netloc,
         "ELASTICSEARCH_SCHEME": "http",
     }
     tmp_path.joinpath("default.conf").write_text(render(TEMPLATE.read_text(), values))
@@ -543,17 +553,19 @@ def test_it_works_in_the_http_block_of_an_image_or_a_distribution(nginx, behind,
             while not listens(port):
                 assert process.poll() is None, process.stderr.read()
                 time.sleep(0.02)
-            behind.answer = lambda _arrived, _connection: an_answer("200 OK", b"x" * 1000)
-            answer = Http(f"http://127.0.0.1:{port}").get("/", headers={"Accept-Encoding": "gzip"})
-            assert (answer.headers.get("Content-Encoding"), answer.text) == (None, "x" * 1000)
-            assert "Content-Type" not in answer.headers
+            elasticsearch_recorder.respond = lambda _arrived, _connection: http_response(
+                "200 OK", b"x" * 1000
+            )
+            response = Http(f"http://127.0.0.1:{port}").get("/", headers={"Accept-Encoding": "gzip"})
+            assert (response.headers.get("Content-Encoding"), response.text) == (None, "x" * 1000)
+            assert "Content-Type" not in response.headers
         finally:
             process.kill()
 
 
 @pytest.fixture
 def encrypted(tmp_path: Path) -> Callable[[str], tuple[str, Path]]:
-    """Make a server that speaks TLS with a certificate for a name; its address and the certificate."""
+    """Start a TLS server with a certificate for a host name; returns its URL and the certificate file."""
 
     def serve(name: str) -> tuple[str, Path]:
         certificate = Certificate(tmp_path, "server", host=name)
@@ -561,24 +573,24 @@ def encrypted(tmp_path: Path) -> Callable[[str], tuple[str, Path]]:
         context.load_cert_chain(certificate.file, certificate.key_file)
         listener = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
 
-        def answer() -> None:
+        def respond() -> None:
             while True:
                 with suppress(
                     OSError
-                ):  # the gateway only looks whether somebody listens, or refuses the certificate
+                ):  # the gateway only checks that the port is open, or refuses the certificate
                     connection, _ = listener.accept()
                     with connection:
                         connection.recv(65536)
-                        connection.sendall(an_answer(body=b"encrypted"))
+                        connection.sendall(http_response(body=b"encrypted"))
 
-        threading.Thread(target=answer, daemon=True).start()
+        threading.Thread(target=respond, daemon=True).start()
         return f"https://localhost:{listener.getsockname()[1]}", certificate.file
 
     return serve
 
 
 @pytest.mark.parametrize(("name", "status"), [("localhost", 200), ("elsewhere", 503)])
-def test_the_certificate_of_elasticsearch_is_checked(nginx, encrypted, name, status) -> None:
+def test_certificate_of_elasticsearch_is_verified(nginx, encrypted, name, status) -> None:
     url, certificate = encrypted(name)
     port = free_port()
     with Gateway("127.0.0.1", port, "http://127.0.0.1:9", url, str(certificate)):
@@ -593,7 +605,7 @@ def test_several_addresses_of_elasticsearch_share_the_requests(nginx) -> None:
             assert sorted(http.get("/").text for _ in range(4)) == ["one", "one", "two", "two"]
 
 
-def test_only_an_address_of_localhost_where_somebody_listens_is_used(nginx) -> None:
+def test_only_the_reachable_address_of_localhost_is_used(nginx) -> None:
     with Recorder("elasticsearch") as elasticsearch:
         port = free_port()
         with Gateway(
@@ -604,7 +616,7 @@ def test_only_an_address_of_localhost_where_somebody_listens_is_used(nginx) -> N
 
 
 @pytest.mark.parametrize(
-    ("url", "sentence"),
+    ("url", "message"),
     [
         ("ftp://x", "needs an http or https address, not ftp://x"),
         ("http://me:secret@x/es", "so http://x/es must not have a path"),
@@ -612,13 +624,13 @@ def test_only_an_address_of_localhost_where_somebody_listens_is_used(nginx) -> N
         ("https://x,https://y", "one host name"),
     ],
 )
-def test_an_address_that_cannot_be_used_is_one_sentence(url, sentence) -> None:
-    with pytest.raises(GatewayError, match=re.escape(sentence)) as raised:
+def test_invalid_address_is_a_one_line_error(url, message) -> None:
+    with pytest.raises(GatewayError, match=re.escape(message)) as raised:
         Gateway("127.0.0.1", 0, "http://127.0.0.1:9", url)
     assert "secret" not in str(raised.value)
 
 
-# Its life
+# --- Start and stop ---
 
 
 def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
@@ -638,40 +650,40 @@ def listens(port: int) -> bool:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nginx_ends_with_the_command(nginx, both, how, tmp_path) -> None:
+def test_nginx_ends_with_the_command(nginx, both_recorders, how, tmp_path) -> None:
     port = free_port()
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    with start(*(each.url for each in both), f"--port={port}", env=environment) as command:
+    with start(*(each.url for each in both_recorders), f"--port={port}", env=environment) as command:
         assert command.stdout.readline() == f"The gateway answers at http://127.0.0.1:{port}\n"
         assert Http(f"http://127.0.0.1:{port}").get("/_connector").text == "connectors"
         command.send_signal(how)
         assert command.wait(10) == (0 if how != signal.SIGKILL else -how)
-        assert command.stdout.read() == ""  # ends when the last process has closed it
+        assert command.stdout.read() == ""  # the output ends when the last process has closed it
     assert not listens(port)
     if how != signal.SIGKILL:
         assert not list(tmp_path.iterdir())
 
 
-def test_a_port_that_is_taken_is_said(nginx) -> None:
+def test_used_port_is_reported(nginx) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with start("http://127.0.0.1:9", "http://127.0.0.1:9", f"--port={port}") as command:
-            said = command.stdout.read()
+            output = command.stdout.read()
             assert command.wait() == 1
-    assert f"bind() to 127.0.0.1:{port} failed" in said
-    assert said.endswith(
+    assert f"bind() to 127.0.0.1:{port} failed" in output
+    assert output.endswith(
         "The gateway cannot be started, because nginx exited with status 1; see its output above.\n"
     )
 
 
-def test_without_nginx_there_is_a_sentence(monkeypatch) -> None:
+def test_missing_nginx_is_reported(monkeypatch) -> None:
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(GatewayError, match="nginx, which is not installed"):
         Gateway("127.0.0.1", 0, "http://127.0.0.1:9", "http://127.0.0.1:9").start()
 
 
 @pytest.mark.parametrize(
-    ("settings", "sentence"),
+    ("settings", "message"),
     [
         ({"GATEWAY_PORT": "x"}, "GATEWAY_PORT must be a port number, not 'x'.\n"),
         (
@@ -681,7 +693,7 @@ def test_without_nginx_there_is_a_sentence(monkeypatch) -> None:
         ({"ELASTICSEARCH_URL": "http://127.0.0.1:9/es"}, "The gateway forwards paths unchanged, so"),
     ],
 )
-def test_make_run_says_in_a_sentence_what_cannot_be(settings, sentence) -> None:
+def test_make_run_reports_invalid_gateway_settings_in_one_line(settings, message) -> None:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ELASTICSEARCH_")}
     environment = {**inherited, "ELASTICSEARCH_URL": "http://127.0.0.1:9", "PORT": "0", "GATEWAY_PORT": "0"}
     command = subprocess.run(
@@ -693,21 +705,21 @@ def test_make_run_says_in_a_sentence_what_cannot_be(settings, sentence) -> None:
         check=False,
     )
     assert command.returncode == 1
-    assert command.stderr.startswith(sentence)
+    assert command.stderr.startswith(message)
     assert len(command.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_make_run_starts_it_and_ends_it(nginx, node_url, how, tmp_path) -> None:
+def test_make_run_starts_and_ends_the_gateway(nginx, node_url, how, tmp_path) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     run = Run(SUPERVISOR, tmp_path, ELASTICSEARCH_URL=node_url, GATEWAY="1", GATEWAY_PORT=str(port))
     try:
         run.wait_for(READY)
-        said = f"The gateway answers at {url}: /_connector is the service, the rest Elasticsearch\n"
-        assert run.said.startswith(said)
-        assert f"\nThe Connector API answers at {url} until Ctrl-C." in run.said
-        assert f"curl -X PUT {url}/_connector/my-connector" in run.said
+        output = f"The gateway answers at {url}: /_connector is the service, the rest Elasticsearch\n"
+        assert run.output.startswith(output)
+        assert f"\nThe Connector API answers at {url} until Ctrl-C." in run.output
+        assert f"curl -X PUT {url}/_connector/my-connector" in run.output
         http = Http(url)
         assert "version" in http.get("/").json()
         assert "count" in http.get("/_connector/_sync_job").json()
@@ -721,7 +733,7 @@ def test_make_run_starts_it_and_ends_it(nginx, node_url, how, tmp_path) -> None:
         status = run.end(60)
     if how == signal.SIGINT:
         assert status == 0
-        assert run.said.endswith("\nStopped.\n")
+        assert run.output.endswith("\nStopped.\n")
     assert_gone(family)
     assert not listens(port)
     assert not listens(run.port)

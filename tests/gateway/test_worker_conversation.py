@@ -1,7 +1,7 @@
-"""The whole conversation of the public connector service, replayed in its order through the gateway.
+"""All requests of the public connector service, replayed in their order through the gateway.
 
-Some of its writes go to the service, others to the same documents past it. After each of them the whole document is what
-both kinds together have made of it.
+Some of its writes go to the service, others directly to the same documents in Elasticsearch. After each of them, the whole
+document has the result of both kinds of writes.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ UNRESTRICTED = {
 
 
 @pytest.fixture
-def workers(gateway_url: str, through: Http) -> Iterator[list[Worker]]:
-    """Two workers, on hosts of their own."""
+def workers(gateway_url: str, gateway_http: Http) -> Iterator[list[Worker]]:
+    """Two workers with different host names."""
     both = [Worker(gateway_url, f"worker-{number}") for number in (1, 2)]
     yield both
     for each in both:
@@ -65,7 +65,7 @@ def worker(workers: list[Worker]) -> Worker:
 
 @pytest.fixture
 def connector(worker: Worker) -> Document:
-    """A connector as the worker's own set-up makes it; its document, to which a test adds what is written later."""
+    """Create a connector as the worker's setup does; returns its document, which tests update with later changes."""
     made = {"index_name": INDEX, "is_native": False, "name": "Mine", "service_type": "dir"}
     assert worker.call("PUT", f"/_connector/{C}", made, status=201) == {"id": C, "result": "created"}
     every_minute = {"full": {"enabled": True, "interval": "1 * * * * ?"}}
@@ -87,11 +87,13 @@ def connector(worker: Worker) -> Document:
     return document
 
 
-def a_job(worker: Worker, job_type: str = "full", trigger_method: str = "scheduled") -> tuple[str, Document]:
-    """Have the scheduler make a job; its id and document."""
-    asked = {"id": C, "job_type": job_type, "trigger_method": trigger_method}
-    answer = worker.call("POST", "/_connector/_sync_job", asked, status=201)
-    assert answer.keys() == {"id"}
+def new_job(
+    worker: Worker, job_type: str = "full", trigger_method: str = "scheduled"
+) -> tuple[str, Document]:
+    """Create a job as the scheduler does; returns its id and document."""
+    request = {"id": C, "job_type": job_type, "trigger_method": trigger_method}
+    response = worker.call("POST", "/_connector/_sync_job", request, status=201)
+    assert response.keys() == {"id"}
     document = {
         "connector": {
             "id": C,
@@ -111,12 +113,12 @@ def a_job(worker: Worker, job_type: str = "full", trigger_method: str = "schedul
         "total_document_count": 0,
         "trigger_method": trigger_method,
     }
-    assert worker.read(JOBS, answer["id"]).source == document
-    return answer["id"], document
+    assert worker.read(JOBS, response["id"]).source == document
+    return response["id"], document
 
 
 def started(worker: Worker, job: Document) -> Document:
-    """What a claim makes of a job."""
+    """The document of a job after the worker has claimed it."""
     return job | {
         "last_seen": RECENT,
         "started_at": RECENT,
@@ -125,9 +127,9 @@ def started(worker: Worker, job: Document) -> Document:
     }
 
 
-def a_running_job(worker: Worker, **options: str) -> tuple[str, Document]:
-    """A job that the worker has locked and claimed; its id and document."""
-    job_id, job = a_job(worker, **options)
+def new_running_job(worker: Worker, **options: str) -> tuple[str, Document]:
+    """Create a job that the worker has locked and claimed; returns its id and document."""
+    job_id, job = new_job(worker, **options)
     assert worker.lock(C)
     worker.claim(job_id)
     job = started(worker, job)
@@ -136,21 +138,21 @@ def a_running_job(worker: Worker, **options: str) -> tuple[str, Document]:
 
 
 def shown(worker: Worker, job_id: str) -> Document:
-    """The job as the API shows it, without its id."""
-    answer = worker.call("GET", f"/_connector/_sync_job/{job_id}")
-    assert answer.pop("id") == job_id
-    return answer
+    """The job as the API returns it, without its id."""
+    response = worker.call("GET", f"/_connector/_sync_job/{job_id}")
+    assert response.pop("id") == job_id
+    return response
 
 
 def listed(worker: Worker, query: str) -> list[str]:
-    answer = worker.call("GET", f"/_connector/_sync_job?{query}")
-    assert answer["count"] == len(answer["results"])
-    return [job["id"] for job in answer["results"]]
+    response = worker.call("GET", f"/_connector/_sync_job?{query}")
+    assert response["count"] == len(response["results"])
+    return [job["id"] for job in response["results"]]
 
 
 @pytest.fixture
 def pipeline(worker: Worker, elasticsearch: Elasticsearch) -> Iterator[str]:
-    """The worker's own, without the processors that not every cluster has."""
+    """The ingest pipeline of the worker, without processors that some clusters lack."""
     name = "search-default-ingestion"
     remove = {"remove": {"field": "_reduce_whitespace", "ignore_missing": True}}
     processors = [remove] if has_processors(elasticsearch) else []
@@ -163,13 +165,13 @@ def pipeline(worker: Worker, elasticsearch: Elasticsearch) -> Iterator[str]:
 
 @pytest.fixture
 def content(worker: Worker) -> Iterator[str]:
-    """The index that a sync fills; not there yet."""
+    """The index that a sync fills; it does not exist yet."""
     worker.call("DELETE", f"/{INDEX}?ignore_unavailable=true")
     yield INDEX
     worker.call("DELETE", f"/{INDEX}?ignore_unavailable=true")
 
 
-def test_one_full_sync(worker, connector, pipeline, content, elasticsearch) -> None:
+def test_full_sync(worker, connector, pipeline, content, elasticsearch) -> None:
     # 1, 2: the version and the indices
     info = worker.call("GET", "/")
     assert info["version"]["number"].count(".") == 2
@@ -177,7 +179,7 @@ def test_one_full_sync(worker, connector, pipeline, content, elasticsearch) -> N
     for alias in (CONNECTORS, JOBS):
         worker.call("HEAD", f"/{alias}-v1")
 
-    # 3, 4: what there is to do
+    # 3, 4: connectors and jobs to work on
     (found,) = worker.supported_connectors(C)
     assert (found.id, found.source) == (C, connector)
     assert worker.waiting_jobs(C) == worker.idle_jobs(C) == worker.orphaned_jobs(C) == []
@@ -195,14 +197,14 @@ def test_one_full_sync(worker, connector, pipeline, content, elasticsearch) -> N
     connector |= {"status": "connected", "error": None}
     assert worker.read(CONNECTORS, C).source == connector
 
-    # The schedule is due: a condition keeps two schedulers from making two jobs
+    # The schedule is due: the condition keeps two schedulers from creating two jobs
     due = {"last_sync_scheduled_at": now()}
     before = worker.read(CONNECTORS, C)
     worker.update(CONNECTORS, C, due, before.condition)
     connector |= due
     with pytest.raises(Conflict):
         worker.update(CONNECTORS, C, {"last_sync_scheduled_at": now()}, before.condition)
-    job_id, job = a_job(worker)
+    job_id, job = new_job(worker)
     assert worker.read(CONNECTORS, C).source == connector
     (waiting,) = worker.waiting_jobs(C)
     assert (waiting.id, waiting.source) == (job_id, job)
@@ -218,13 +220,13 @@ def test_one_full_sync(worker, connector, pipeline, content, elasticsearch) -> N
     assert worker.read(CONNECTORS, C).seq_no == locked.seq_no  # a claim leaves the connector alone
     assert worker.waiting_jobs(C) == []
 
-    # 10, 11: the index and what is in it
+    # 10, 11: the index and its documents
     assert worker.call("GET", f"/{content}?ignore_unavailable=true") == {}
     made = {"acknowledged": True, "shards_acknowledged": True, "index": content}
     assert worker.call("PUT", f"/{content}", {"settings": {"number_of_replicas": 0}}) == made
     worker.call("HEAD", f"/{content}")
-    asked = {"size": 1000, "sort": "_doc", "_source": ["id", "_timestamp"]}
-    page = worker.call("POST", f"/{content}/_search?scroll=5m", asked)
+    request = {"size": 1000, "sort": "_doc", "_source": ["id", "_timestamp"]}
+    page = worker.call("POST", f"/{content}/_search?scroll=5m", request)
     assert page["hits"]["hits"] == []
     scroll = worker.call("POST", "/_search/scroll", {"scroll_id": page["_scroll_id"], "scroll": "5m"})
     assert scroll["hits"]["hits"] == []
@@ -244,16 +246,16 @@ def test_one_full_sync(worker, connector, pipeline, content, elasticsearch) -> N
         bulk = worker.call("PUT", f"/_bulk?pipeline={pipeline}", lines=lines)
         assert (bulk["errors"], len(bulk["items"])) == (False, 300)
 
-    # 13: each second a look at both documents, every ten a report
+    # 13: both documents are read each second, a report is sent every ten seconds
     assert worker.read(CONNECTORS, C).source == connector
     assert worker.read(JOBS, job_id).source == job
-    job |= worker.report(job_id)  # nothing new but the time
+    job |= worker.report(job_id)  # only last_seen changes
     assert worker.read(JOBS, job_id).source == job
     job |= worker.report(job_id, indexed=4, volume=9)
     assert worker.read(JOBS, job_id).source == job
     assert worker.read(CONNECTORS, C).seq_no == locked.seq_no
 
-    # 14: one more look at both, the count
+    # 14: both documents are read again, and the documents are counted
     assert worker.read(JOBS, job_id).source == job
     assert worker.read(CONNECTORS, C).source == connector
     refreshed = worker.call("POST", f"/{content}/_refresh?ignore_unavailable=true")
@@ -263,14 +265,14 @@ def test_one_full_sync(worker, connector, pipeline, content, elasticsearch) -> N
     assert one["_source"].pop("_reduce_whitespace", None) == (None if has_processors(elasticsearch) else True)
     assert one["_source"] == {"id": "1/299 %", "body": "x" * 10_000}
 
-    # 15, 16: the ends, both past the API
+    # 15, 16: both ends are written directly into Elasticsearch
     job |= worker.end(job_id, "completed", total_document_count=4)
     assert worker.read(JOBS, job_id).source == job
     assert worker.read(CONNECTORS, C).source == connector
     connector |= worker.unlock(C, "completed")
     assert worker.read(CONNECTORS, C).source == connector
 
-    # The API has seen it all
+    # The API returns the result
     assert shown(worker, job_id) == job
     assert listed(worker, "status=completed") == [job_id]
     assert worker.call("GET", f"/_connector/{C}") == {"id": C, **connector}
@@ -279,7 +281,7 @@ def test_one_full_sync(worker, connector, pipeline, content, elasticsearch) -> N
     assert worker.read(JOBS, job_id).source == job
 
 
-def test_an_edited_draft_is_validated_activated_and_part_of_the_next_job(worker, connector) -> None:
+def test_edited_draft_is_validated_activated_and_part_of_the_next_job(worker, connector) -> None:
     rule = {
         "field": "name",
         "id": "r-1",
@@ -304,7 +306,7 @@ def test_an_edited_draft_is_validated_activated_and_part_of_the_next_job(worker,
     (found,) = worker.supported_connectors(C)
     assert found.source == connector
 
-    # What is not valid stays a draft
+    # An invalid draft cannot be activated
     problems = {"errors": [{"ids": ["r-1"], "messages": ["no such field"]}], "state": "invalid"}
     path = f"/_connector/{C}/_filtering"
     assert worker.call("PUT", f"{path}/_validation", {"validation": problems}) == {"result": "updated"}
@@ -320,23 +322,23 @@ def test_an_edited_draft_is_validated_activated_and_part_of_the_next_job(worker,
     connector["filtering"] = [{"active": draft, "domain": "DEFAULT", "draft": draft}]
     assert worker.read(CONNECTORS, C).source == connector
 
-    asked = {"id": C, "job_type": "full", "trigger_method": "scheduled"}
-    job_id = worker.call("POST", "/_connector/_sync_job", asked, status=201)["id"]
+    request = {"id": C, "job_type": "full", "trigger_method": "scheduled"}
+    job_id = worker.call("POST", "/_connector/_sync_job", request, status=201)["id"]
     assert worker.read(JOBS, job_id).source["connector"]["filtering"] == draft
 
 
 DEFAULT_RULE_SENT = {key: value for key, value in DEFAULT_RULE.items() if not key.endswith("_at")}
 
 
-def test_a_running_job_is_canceled_through_the_api(worker, connector) -> None:
-    job_id, job = a_running_job(worker)
+def test_running_job_is_canceled_through_the_api(worker, connector) -> None:
+    job_id, job = new_running_job(worker)
     connector = worker.read(CONNECTORS, C).source
     path = f"/_connector/_sync_job/{job_id}"
     assert worker.call("PUT", f"{path}/_cancel") == {"result": "updated"}
     job |= {"status": "canceling", "cancelation_requested_at": RECENT}
-    assert worker.read(JOBS, job_id).source == job  # the worker's next look at it
+    assert worker.read(JOBS, job_id).source == job  # the worker reads it next
 
-    job |= worker.report(job_id, indexed=2)  # which may still be under way
+    job |= worker.report(job_id, indexed=2)  # a report that was already on its way
     assert worker.read(JOBS, job_id).source == job
     job |= worker.end(job_id, "canceled")
     assert worker.read(JOBS, job_id).source == job
@@ -349,12 +351,12 @@ def test_a_running_job_is_canceled_through_the_api(worker, connector) -> None:
     assert worker.read(JOBS, job_id).source == job
 
 
-def test_a_running_job_is_canceled_past_the_api(worker, connector) -> None:
-    """As the worker's command line does it."""
-    job_id, job = a_running_job(worker)
-    asked = {"last_seen": now(), "status": "canceling", "error": None}
-    worker.update(JOBS, job_id, asked)
-    job |= asked
+def test_running_job_is_canceled_by_a_direct_write(worker, connector) -> None:
+    """As the command line tool of the worker does."""
+    job_id, job = new_running_job(worker)
+    change = {"last_seen": now(), "status": "canceling", "error": None}
+    worker.update(JOBS, job_id, change)
+    job |= change
     assert shown(worker, job_id) == job
     assert listed(worker, "status=canceling") == [job_id]
     worker.call("PUT", f"/_connector/_sync_job/{job_id}/_cancel", status=400)
@@ -365,9 +367,9 @@ def test_a_running_job_is_canceled_past_the_api(worker, connector) -> None:
     assert worker.read(JOBS, job_id).source == job
 
 
-def test_a_waiting_job_is_canceled_at_once(worker, connector) -> None:
-    """From the worker's code, nobody would ever run one that is being canceled."""
-    job_id, job = a_job(worker)
+def test_waiting_job_is_canceled_at_once(worker, connector) -> None:
+    """Workers would never pick up a waiting job with the status `canceling`."""
+    job_id, job = new_job(worker)
     assert worker.call("PUT", f"/_connector/_sync_job/{job_id}/_cancel") == {"result": "updated"}
     ended = dict.fromkeys(("cancelation_requested_at", "canceled_at", "completed_at"), RECENT)
     assert worker.read(JOBS, job_id).source == job | ended | {"status": "canceled"}
@@ -378,13 +380,13 @@ def test_a_waiting_job_is_canceled_at_once(worker, connector) -> None:
     assert "from [canceled] to [in_progress]" in refused["error"]["reason"]
 
 
-def test_a_job_is_suspended_and_resumed_by_another_worker(workers, connector) -> None:
+def test_job_is_suspended_and_resumed_by_another_worker(workers, connector) -> None:
     first, second = workers
-    job_id, job = a_running_job(first, job_type="incremental")
+    job_id, job = new_running_job(first, job_type="incremental")
     job |= first.report(job_id, indexed=3)
     connector = first.read(CONNECTORS, C).source
 
-    # SIGTERM
+    # The first worker gets SIGTERM
     job |= first.end(job_id, "suspended")
     assert first.read(JOBS, job_id).source == job
     cursor = {"drive": {"page": 7}, "at": "2024-01-01T00:00:00+00:00"}
@@ -392,7 +394,7 @@ def test_a_job_is_suspended_and_resumed_by_another_worker(workers, connector) ->
     assert first.read(CONNECTORS, C).source == connector
     assert listed(first, "status=suspended,pending") == [job_id]
 
-    # The next start
+    # The second worker starts
     (waiting,) = second.waiting_jobs(C)
     assert (waiting.id, waiting.source) == (job_id, job)
     assert second.lock(C)
@@ -409,21 +411,21 @@ def test_a_job_is_suspended_and_resumed_by_another_worker(workers, connector) ->
     assert second.read(CONNECTORS, C).source == connector
 
 
-def test_a_claim_after_a_lost_answer_is_answered_again(worker, connector) -> None:
-    job_id, job = a_running_job(worker)
+def test_claim_sent_again_after_a_lost_response_is_a_noop(worker, connector) -> None:
+    job_id, job = new_running_job(worker)
     worker.claim(job_id, result="noop")
     assert worker.read(JOBS, job_id).source == job
 
 
-def test_an_idle_job_is_cleaned_up(worker, connector) -> None:
-    job_id, job = a_running_job(worker)
+def test_idle_job_is_set_to_error(worker, connector) -> None:
+    job_id, job = new_running_job(worker)
     assert worker.idle_jobs(C) == []  # a claim sets last_seen
     idle = {"last_seen": now(seconds=400)}
     worker.update(JOBS, job_id, idle)
     (found,) = worker.idle_jobs(C)
     assert (found.id, found.source) == (job_id, job | idle)
 
-    # A report brings it back
+    # After a report it is no longer idle
     job |= worker.report(job_id)
     assert worker.read(JOBS, job_id).source == job
     assert worker.idle_jobs(C) == []
@@ -438,7 +440,7 @@ def test_an_idle_job_is_cleaned_up(worker, connector) -> None:
     assert worker.read(CONNECTORS, C).source == connector
     assert shown(worker, job_id) == job
 
-    # Its worker was only slow
+    # Its worker was only slow and sends another report
     refused = worker.send(
         "PUT",
         f"/_connector/_sync_job/{job_id}/_stats",
@@ -448,8 +450,8 @@ def test_an_idle_job_is_cleaned_up(worker, connector) -> None:
     assert worker.read(JOBS, job_id).source == job
 
 
-def test_a_job_whose_connector_goes_is_an_orphan(worker, connector) -> None:
-    job_id, job = a_running_job(worker)
+def test_job_whose_connector_is_deleted_is_an_orphan(worker, connector) -> None:
+    job_id, job = new_running_job(worker)
     assert worker.call("GET", f"/_connector/{C}?include_deleted=true")["id"] == C
     gone = worker.call("DELETE", f"/_connector/{C}")
     assert gone == {"acknowledged": True}
@@ -468,8 +470,8 @@ def test_a_job_whose_connector_goes_is_an_orphan(worker, connector) -> None:
     assert worker.orphaned_jobs("another") == []
 
 
-def test_a_job_that_goes_is_gone_for_its_worker(worker, connector) -> None:
-    job_id, _ = a_running_job(worker)
+def test_deleted_job_is_not_found_by_its_worker(worker, connector) -> None:
+    job_id, _ = new_running_job(worker)
     assert worker.call("DELETE", f"/_connector/_sync_job/{job_id}") == {"acknowledged": True}
     assert worker.is_gone(JOBS, job_id)
     worker.call("PUT", f"/_connector/_sync_job/{job_id}/_claim", {"worker_hostname": "w"}, status=404)
@@ -477,17 +479,17 @@ def test_a_job_that_goes_is_gone_for_its_worker(worker, connector) -> None:
     assert (lost.status_code, lost.json()["error"]["type"]) == (404, "document_missing_exception")
 
 
-def test_an_access_control_job_has_an_index_of_its_own(worker, connector) -> None:
-    asked = {"id": C, "job_type": "access_control", "trigger_method": "on_demand"}
-    job_id = worker.call("POST", "/_connector/_sync_job", asked, status=201)["id"]
+def test_access_control_job_has_its_own_index(worker, connector) -> None:
+    request = {"id": C, "job_type": "access_control", "trigger_method": "on_demand"}
+    job_id = worker.call("POST", "/_connector/_sync_job", request, status=201)["id"]
     assert worker.waiting_jobs(C) == []
     (waiting,) = worker.waiting_jobs(C, access_control=True)
     assert waiting.id == job_id
     assert waiting.source["connector"]["index_name"] == f".search-acl-filter-{INDEX}"
 
 
-def test_a_job_that_the_worker_makes_past_the_api_is_a_job(worker, connector) -> None:
-    """Its mode for clusters without the API."""
+def test_job_created_by_a_direct_write_can_be_claimed(worker, connector) -> None:
+    """The worker does so on clusters without the API."""
     snapshot = {"id": C, "index_name": INDEX, "service_type": "dir", "configuration": {}, "filtering": {}}
     job = {
         "connector": snapshot,
@@ -506,8 +508,8 @@ def test_a_job_that_the_worker_makes_past_the_api_is_a_job(worker, connector) ->
     assert worker.read(JOBS, job_id).source == started(worker, job)
 
 
-def test_a_round_whose_document_changed_meanwhile_reads_it_again(worker, connector) -> None:
-    """Each write through the API between a look and its conditional update is a 409, and nothing of either is lost."""
+def test_conditional_update_is_repeated_after_a_change_through_the_api(worker, connector) -> None:
+    """A write through the API between a read and its conditional update causes a 409, and no change is lost."""
     stale = worker.read(CONNECTORS, C)
     assert worker.call("PUT", f"/_connector/{C}/_check_in") == {"result": "updated"}
     with pytest.raises(Conflict):
@@ -519,15 +521,15 @@ def test_a_round_whose_document_changed_meanwhile_reads_it_again(worker, connect
     connector["features"] = FEATURES
     assert worker.read(CONNECTORS, C).source == connector
 
-    # And the other way round: the API never minds what was written past it
+    # The other way round, direct writes never cause a conflict for the API
     worker.update(CONNECTORS, C, {"status": "connected", "error": None}, worker.read(CONNECTORS, C).condition)
     assert worker.call("PUT", f"/_connector/{C}/_name", {"name": "Other"}) == {"result": "updated"}
     connector |= {"status": "connected", "error": None, "name": "Other"}
     assert worker.read(CONNECTORS, C).source == connector
 
 
-def test_the_lock_is_tried_again_when_the_api_came_between(worker, connector) -> None:
-    """Thrice; then the worker waits for its next round, and nothing has been lost."""
+def test_lock_is_retried_after_a_change_through_the_api(worker, connector) -> None:
+    """The worker tries three times and then waits for its next round; no change is lost."""
     names = iter(["One", "Two"])
 
     def renamed_twice() -> None:
@@ -552,8 +554,8 @@ def test_the_lock_is_tried_again_when_the_api_came_between(worker, connector) ->
     assert worker.read(CONNECTORS, C).source == connector
 
 
-def test_the_worker_writes_the_fields_of_a_configuration_and_the_api_their_values(worker, connector) -> None:
-    """As for a new connector, whose kind only the worker knows."""
+def test_worker_writes_configuration_fields_and_the_api_their_values(worker, connector) -> None:
+    """As for a new connector: only the worker knows the fields of its service type."""
     made = {"index_name": "search-new", "is_native": False, "name": "New", "service_type": "dir"}
     assert worker.call("PUT", "/_connector/new", made, status=201) == {"id": "new", "result": "created"}
     found = worker.read(CONNECTORS, "new")
@@ -576,7 +578,7 @@ def test_the_worker_writes_the_fields_of_a_configuration_and_the_api_their_value
 
 
 def count_with_conditions(worker: Worker, alias: str, document_id: str) -> int:
-    """Count on a document for some seconds, until both has happened: a write and a conflict."""
+    """Increment a counter with conditional updates until there were writes and conflicts; returns the count."""
     count = conflicts = 0
     until = time.monotonic() + 3
     while time.monotonic() < until or not (count and conflicts):
@@ -590,9 +592,9 @@ def count_with_conditions(worker: Worker, alias: str, document_id: str) -> int:
     return count
 
 
-def test_both_kinds_of_writes_at_once_lose_nothing(gateway_url, worker, connector) -> None:
-    """One worker counts on both documents with conditions; meanwhile the API writes the same documents all the time."""
-    job_id, job = a_running_job(worker)
+def test_concurrent_direct_writes_and_requests_lose_nothing(gateway_url, worker, connector) -> None:
+    """One worker makes conditional updates of both documents while the API writes the same documents."""
+    job_id, job = new_running_job(worker)
     connector = worker.read(CONNECTORS, C).source
     done = Event()
     problems: list[BaseException] = []
@@ -634,11 +636,11 @@ def test_both_kinds_of_writes_at_once_lose_nothing(gateway_url, worker, connecto
     assert worker.read(JOBS, job_id).source == job | counters | {"counted": counted[JOBS]}
 
 
-def test_two_workers_after_one_job(workers, connector) -> None:
-    """Their lock is the connector: one of them gets it, claims and runs the job; the other one finds it taken."""
+def test_one_of_two_workers_gets_the_lock_and_runs_the_job(workers, connector) -> None:
+    """The connector is their lock: one worker gets it, claims and runs the job; the other one does not get it."""
     first = workers[0]
     for _ in range(5):
-        job_id, job = a_job(first)
+        job_id, job = new_job(first)
         (locks,) = rush(2, [job_id], lambda member, _: workers[member].lock(C))
         assert sorted(locks) == [False, True]
         winner = workers[locks.index(True)]
@@ -651,10 +653,10 @@ def test_two_workers_after_one_job(workers, connector) -> None:
         assert first.read(JOBS, job_id).source == job
 
 
-def test_a_worker_whose_look_at_the_jobs_is_old_wakes_no_finished_one(workers, connector) -> None:
-    """Its lock is free again, and it does not look at the job once more: the claim is what refuses."""
+def test_claim_of_a_job_that_another_worker_finished_is_refused(workers, connector) -> None:
+    """The lock is free again and the worker does not read the job again: only the claim can refuse."""
     first, second = workers
-    job_id, job = a_job(first)
+    job_id, job = new_job(first)
     (seen,) = second.waiting_jobs(C)
     assert first.lock(C)
     first.claim(job_id)
@@ -668,23 +670,23 @@ def test_a_worker_whose_look_at_the_jobs_is_old_wakes_no_finished_one(workers, c
     assert first.read(JOBS, job_id).source == job
 
 
-def test_two_claims_of_one_job(workers, connector) -> None:
-    """Without a lock the claim decides. The loser's worker then fails the job, which is its way with any 4xx of a claim."""
-    job_id, job = a_job(workers[0])
+def test_one_of_two_concurrent_claims_wins(workers, connector) -> None:
+    """Without a lock, the claim decides. The losing worker then fails the job, as it does on any 4xx of a claim."""
+    job_id, job = new_job(workers[0])
 
     def claim(member: int, job_id: str) -> tuple[int, Any]:
         worker = workers[member]
-        answer = worker.send(
+        response = worker.send(
             "PUT", f"/_connector/_sync_job/{job_id}/_claim", {"worker_hostname": worker.hostname}
         )
-        return answer.status_code, answer.json()
+        return response.status_code, response.json()
 
-    (answers,) = rush(2, [job_id], claim)
-    assert sorted(status for status, _ in answers) == [200, 409]
-    winner, loser = sorted(range(2), key=lambda member: answers[member][0])
+    (responses,) = rush(2, [job_id], claim)
+    assert sorted(status for status, _ in responses) == [200, 409]
+    winner, loser = sorted(range(2), key=lambda member: responses[member][0])
     job = started(workers[winner], job)
     assert workers[0].read(JOBS, job_id).source == job
-    error = answers[loser][1]["error"]
+    error = responses[loser][1]["error"]
     assert error["type"] == "status_exception"
     assert f"was claimed by [{workers[winner].hostname}] at [" in error["reason"]
 
@@ -695,8 +697,8 @@ def test_two_claims_of_one_job(workers, connector) -> None:
     workers[winner].call("PUT", f"/_connector/_sync_job/{job_id}/_stats", late, status=409)
 
 
-def test_indices_that_the_worker_makes_itself_can_be_used(worker, connector) -> None:
-    """It makes missing ones bare, without mapping and alias; the templates see to the rest."""
+def test_indices_that_the_worker_creates_can_be_used(worker, connector) -> None:
+    """The worker creates missing indices without mapping and alias, which the templates add."""
     for alias in (CONNECTORS, JOBS):
         worker.call("DELETE", f"/{alias}-v1")
         worker.call("HEAD", f"/{alias}-v1", status=404)
@@ -705,12 +707,12 @@ def test_indices_that_the_worker_makes_itself_can_be_used(worker, connector) -> 
         worker.refresh(alias)
     made = {"index_name": INDEX, "is_native": False, "name": "Mine", "service_type": "dir"}
     worker.call("PUT", "/_connector/c-with-dashes", made, status=201)
-    asked = {"id": "c-with-dashes", "job_type": "full", "trigger_method": "scheduled"}
-    job_id = worker.call("POST", "/_connector/_sync_job", asked, status=201)["id"]
+    request = {"id": "c-with-dashes", "job_type": "full", "trigger_method": "scheduled"}
+    job_id = worker.call("POST", "/_connector/_sync_job", request, status=201)["id"]
     assert [found.id for found in worker.waiting_jobs("c-with-dashes")] == [job_id]
 
 
-def test_an_error_can_be_read_as_the_worker_reads_it(worker, connector) -> None:
+def test_error_has_the_fields_that_the_worker_reads(worker, connector) -> None:
     refused = worker.call("POST", "/_connector/_sync_job", {"id": "none", "job_type": "full"}, status=404)
     assert refused["status"] == 404
     assert refused["error"]["reason"] == "Connector with id 'none' does not exist."
@@ -719,8 +721,8 @@ def test_an_error_can_be_read_as_the_worker_reads_it(worker, connector) -> None:
     ]
 
 
-def test_secrets_of_native_connectors(nginx, node_url) -> None:
-    """Only a service with a key has them, so this one is another service, behind another gateway."""
+def test_native_connector_can_store_and_delete_secrets(nginx, node_url) -> None:
+    """Secrets need a service with a key, so this test starts another service and gateway."""
     port = free_port()
     with (
         Service(node_url, SECRETS_KEYS=new_key()) as service,

@@ -1,6 +1,6 @@
-"""The public connector service as it is seen on the wire: its requests, and what it reads of the answers.
+"""The requests of the public connector service, and the parts of the responses that it reads.
 
-Elasticsearch and the Connector API are one address to it. The most of what it writes goes to the indices themselves.
+It has one address for Elasticsearch and the Connector API. Most of its writes go directly to the indices.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ CONNECTORS = ".elastic-connectors"
 JOBS = ".elastic-connectors-sync-jobs"
 JSON = "application/vnd.elasticsearch+json; compatible-with=8"
 LINES = "application/vnd.elasticsearch+x-ndjson; compatible-with=8"
-ANSWERED = JSON.replace("; ", ";")
+RESPONSE_TYPE = JSON.replace("; ", ";")
 
 Document = dict[str, Any]
 
 
 class Conflict(Exception):
-    """409: the document was changed since it was read."""
+    """A 409: the document has changed since it was read."""
 
 
 class Read:
-    """A document as it was read, with what a conditional write of it must name."""
+    """A document as it was read, with the condition for a conditional write."""
 
-    def __init__(self, answer: Mapping[str, Any]) -> None:
-        self.id: str = answer["_id"]
-        self.source: Document = answer["_source"]
-        self.seq_no: int = answer["_seq_no"]
-        self.condition = f"?if_seq_no={answer['_seq_no']}&if_primary_term={answer['_primary_term']}"
+    def __init__(self, response: Mapping[str, Any]) -> None:
+        self.id: str = response["_id"]
+        self.source: Document = response["_source"]
+        self.seq_no: int = response["_seq_no"]
+        self.condition = f"?if_seq_no={response['_seq_no']}&if_primary_term={response['_primary_term']}"
 
 
 class Worker:
-    """One worker process, which asserts status and headers of every answer."""
+    """One worker process. It asserts status and headers of every response."""
 
     def __init__(self, url: str, hostname: str = "worker-1") -> None:
         self.hostname = hostname
@@ -50,7 +50,7 @@ class Worker:
     def send(
         self, method: str, path: str, body: Any = None, *, lines: bytes | None = None
     ) -> requests.Response:
-        """One request with the headers of the worker's client. Without a body it says so, in its HTTP library's words."""
+        """Send a request with the headers of the worker's client, also those that it sends without a body."""
         headers = {
             "Accept": JSON,
             "Accept-Encoding": None,
@@ -66,46 +66,46 @@ class Worker:
             headers["Content-Type"], data = JSON, json.dumps(body).encode()
         elif method in ("POST", "PUT"):
             headers["Content-Type"] = "application/octet-stream"
-        answer = self._http.request(method, path, headers=headers, data=data)
-        assert answer.headers["X-Elastic-Product"] == "Elasticsearch"
-        assert "Content-Encoding" not in answer.headers
-        assert "Warning" not in answer.headers
-        return answer
+        response = self._http.request(method, path, headers=headers, data=data)
+        assert response.headers["X-Elastic-Product"] == "Elasticsearch"
+        assert "Content-Encoding" not in response.headers
+        assert "Warning" not in response.headers
+        return response
 
     def call(
         self, method: str, path: str, body: Any = None, *, status: int = 200, lines: bytes | None = None
     ) -> Any:
-        """One request whose answer must have this status, and the media type that was asked for; the JSON of it."""
-        answer = self.send(method, path, body, lines=lines)
-        assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
+        """Send a request whose response must have this status and the accepted media type; returns its JSON."""
+        response = self.send(method, path, body, lines=lines)
+        assert response.status_code == status, f"{method} {path}: {response.status_code} {response.text}"
         if method == "HEAD":
-            assert answer.content == b""
+            assert response.content == b""
             return None
-        assert answer.headers["Content-Type"] == ANSWERED
-        return answer.json()
+        assert response.headers["Content-Type"] == RESPONSE_TYPE
+        return response.json()
 
-    # What goes to Elasticsearch itself
+    # --- Direct requests to Elasticsearch ---
 
     def refresh(self, alias: str) -> None:
-        answer = self.call("POST", f"/{alias}/_refresh")
-        assert answer == {"_shards": {"total": 1, "successful": 1, "failed": 0}}
+        response = self.call("POST", f"/{alias}/_refresh")
+        assert response == {"_shards": {"total": 1, "successful": 1, "failed": 0}}
 
     def search(self, alias: str, query: Mapping[str, Any], sort: Sequence[Any] = ()) -> list[Read]:
-        """All that a query finds, after a refresh, as before each of the worker's searches."""
+        """All documents that a query finds, after a refresh as before each search of the worker."""
         self.refresh(alias)
-        asked = {"from": 0, "size": 100, "seq_no_primary_term": True, "query": query}
+        request = {"from": 0, "size": 100, "seq_no_primary_term": True, "query": query}
         if sort:
-            asked["sort"] = sort
-        answer = self.call("POST", f"/{alias}/_search?expand_wildcards=hidden", asked)
-        found = [Read(hit) for hit in answer["hits"]["hits"]]
-        assert answer["hits"]["total"] == {"value": len(found), "relation": "eq"}
+            request["sort"] = sort
+        response = self.call("POST", f"/{alias}/_search?expand_wildcards=hidden", request)
+        found = [Read(hit) for hit in response["hits"]["hits"]]
+        assert response["hits"]["total"] == {"value": len(found), "relation": "eq"}
         return found
 
     def read(self, alias: str, document_id: str) -> Read:
         self.refresh(alias)
-        answer = self.call("GET", f"/{alias}/_doc/{document_id}")
-        assert (answer["_index"], answer["_id"], answer["found"]) == (f"{alias}-v1", document_id, True)
-        return Read(answer)
+        response = self.call("GET", f"/{alias}/_doc/{document_id}")
+        assert (response["_index"], response["_id"], response["found"]) == (f"{alias}-v1", document_id, True)
+        return Read(response)
 
     def is_gone(self, alias: str, document_id: str) -> bool:
         self.refresh(alias)
@@ -113,18 +113,18 @@ class Worker:
 
     def update(self, alias: str, document_id: str, doc: Mapping[str, Any], condition: str = "") -> None:
         """Merge `doc` into a document. Raises `Conflict` on 409."""
-        answer = self.send("POST", f"/{alias}/_update/{document_id}{condition}", {"doc": doc})
-        assert answer.headers["Content-Type"] == ANSWERED
-        if answer.status_code == 409:
-            error = answer.json()["error"]
+        response = self.send("POST", f"/{alias}/_update/{document_id}{condition}", {"doc": doc})
+        assert response.headers["Content-Type"] == RESPONSE_TYPE
+        if response.status_code == 409:
+            error = response.json()["error"]
             assert error["type"] == "version_conflict_engine_exception"
             assert error["reason"].startswith(f"[{document_id}]: version conflict")
             raise Conflict
-        assert answer.status_code == 200, answer.text
-        told = answer.json()
-        assert (told["_index"], told["_id"], told["result"]) == (f"{alias}-v1", document_id, "updated")
+        assert response.status_code == 200, response.text
+        body = response.json()
+        assert (body["_index"], body["_id"], body["result"]) == (f"{alias}-v1", document_id, "updated")
 
-    # The steps that have a name
+    # --- Steps of the worker ---
 
     def supported_connectors(self, *ids: str) -> list[Read]:
         return self.search(
@@ -155,9 +155,9 @@ class Worker:
         return self.search(JOBS, {"bool": {"must_not": must_not, "filter": filter_}})
 
     def lock(self, connector_id: str, meanwhile: Callable[[], object] = lambda: None) -> bool:
-        """Take the connector for a sync: False when another worker has it. A conflict is met with another look, thrice.
+        """Lock the connector for a sync; False if another worker has it. After conflicts, it tries up to three times.
 
-        `meanwhile` happens between each look and the write.
+        `meanwhile` is called between each read and write.
         """
         for _ in range(3):
             connector = self.read(CONNECTORS, connector_id)
@@ -193,12 +193,12 @@ class Worker:
             "indexed_document_volume": volume,
             "deleted_document_count": deleted,
         }
-        answer = self.call("PUT", f"/_connector/_sync_job/{job_id}/_stats", {**counters, "metadata": {}})
-        assert answer == {"result": "updated"}
+        response = self.call("PUT", f"/_connector/_sync_job/{job_id}/_stats", {**counters, "metadata": {}})
+        assert response == {"result": "updated"}
         return counters
 
     def end(self, job_id: str, status: str, error: str | None = None, **more: Any) -> Document:
-        """Write the end of a job, past the API; what was written."""
+        """Write the end of a job directly into Elasticsearch; returns the written fields."""
         doc = {
             "last_seen": now(),
             "status": status,
@@ -216,7 +216,7 @@ class Worker:
         return doc
 
     def unlock(self, connector_id: str, status: str, error: str | None = None, **more: Any) -> Document:
-        """Write onto the connector how its sync ended; what was written."""
+        """Write the result of a sync directly into the connector; returns the written fields."""
         doc = {
             "last_synced": now(),
             "status": "error" if error else "connected",
@@ -233,12 +233,12 @@ class Worker:
 
 
 def now(**ago: float) -> str:
-    """An instant as the worker writes them."""
+    """A timestamp as the worker writes it."""
     return (datetime.now(UTC) - timedelta(**ago)).isoformat()
 
 
-class Instant:
-    """Equal to every instant of the service's within the last minute."""
+class RecentTimestamp:
+    """Equal to every timestamp of the service within the last minute."""
 
     def __eq__(self, other: object) -> bool:
         if not (isinstance(other, str) and other.endswith("Z")):
@@ -249,7 +249,7 @@ class Instant:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return "<an instant within the last minute>"
+        return "<a timestamp within the last minute>"
 
 
-RECENT = Instant()
+RECENT = RecentTimestamp()

@@ -1,4 +1,4 @@
-"""A crowd: threads that all do the same things at the same moments."""
+"""Threads that all make the same calls at the same time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 
 def rush(members: int, rounds: Sequence[T], act: Callable[[int, T], R]) -> list[list[R]]:
-    """For each of `rounds`, call `act(member, round)` in all threads at once; the results, by round and member."""
+    """For each of `rounds`, call `act(member, round)` in all threads at once; returns results by round and member."""
     start = Barrier(members)
 
     def member(number: int) -> list[R]:

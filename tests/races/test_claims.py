@@ -1,4 +1,4 @@
-"""One winner per claim, through several processes over HTTP; and the harness that shows it finds double winners."""
+"""Concurrent claims over HTTP through several processes have one winner; the harness can detect double winners."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ JOBS = 100
 
 
 def claim(http: Http, job: str, hostname: str) -> tuple[int, str]:
-    answer = http.put(f"/_connector/_sync_job/{job}/_claim", json={"worker_hostname": hostname})
-    body = answer.json()
-    return answer.status_code, body.get("result") or body["error"]["type"]
+    response = http.put(f"/_connector/_sync_job/{job}/_claim", json={"worker_hostname": hostname})
+    body = response.json()
+    return response.status_code, body.get("result") or body["error"]["type"]
 
 
 def documents(elasticsearch: Elasticsearch, ids: list[str]) -> list[dict]:
@@ -26,7 +26,9 @@ def documents(elasticsearch: Elasticsearch, ids: list[str]) -> list[dict]:
 
 
 @pytest.mark.parametrize("claimants", [2, 8, 32])
-def test_one_winner_whose_name_stands_on_the_job(clients, put_jobs, elasticsearch, claimants) -> None:
+def test_concurrent_claims_have_one_winner_whose_name_is_stored(
+    clients, put_jobs, elasticsearch, claimants
+) -> None:
     jobs = put_jobs(JOBS)
     rounds = rush(claimants, jobs, lambda member, job: claim(clients[member], job, f"worker-{member}"))
     for results, document in zip(rounds, documents(elasticsearch, jobs), strict=True):
@@ -36,13 +38,15 @@ def test_one_winner_whose_name_stands_on_the_job(clients, put_jobs, elasticsearc
         assert document["last_seen"] == document["started_at"]
 
 
-def test_claimants_of_one_name_hold_the_job_together_within_the_window(clients, put_jobs) -> None:
-    """They cannot be told from one worker that sends its claim again: one changes the job, the others are told it is theirs."""
+def test_claims_with_one_hostname_within_the_window_all_succeed(clients, put_jobs) -> None:
+    """They look like one worker that retries its claim: the first response is `updated`, the others are `noop`."""
     for results in rush(8, put_jobs(JOBS), lambda member, job: claim(clients[member], job, "worker")):
         assert Counter(results) == {(200, "updated"): 1, (200, "noop"): 7}
 
 
-def test_claimants_of_the_holders_name_after_the_default_window(clients, put_jobs, elasticsearch) -> None:
+def test_claims_with_the_holders_hostname_after_the_default_window_are_refused(
+    clients, put_jobs, elasticsearch
+) -> None:
     then = (datetime.now(UTC) - timedelta(seconds=61)).isoformat()
     jobs = put_jobs(JOBS, "in_progress", worker_hostname="worker", started_at=then, last_seen=then)
     before = documents(elasticsearch, jobs)
@@ -51,7 +55,7 @@ def test_claimants_of_the_holders_name_after_the_default_window(clients, put_job
     assert documents(elasticsearch, jobs) == before
 
 
-def test_claimants_of_one_name_without_a_window(node_url, services, put_jobs) -> None:
+def test_claims_with_one_hostname_without_a_window_have_one_winner(node_url, services, put_jobs) -> None:
     with Service(node_url, CLAIM_RESEND_WINDOW="0") as one, Service(node_url, CLAIM_RESEND_WINDOW="0") as two:
         clients = [Http(service.url) for service in (one, two) * 4]
         for results in rush(8, put_jobs(JOBS), lambda member, job: claim(clients[member], job, "worker")):
@@ -60,8 +64,8 @@ def test_claimants_of_one_name_without_a_window(node_url, services, put_jobs) ->
             client.close()
 
 
-def test_the_same_crowd_finds_double_winners_in_read_then_write(services, put_jobs, elasticsearch) -> None:
-    """What the original does: read the job, decide, write without a condition. The harness must see that fail."""
+def test_harness_detects_double_winners_of_read_then_write(services, put_jobs, elasticsearch) -> None:
+    """The original reads the job, decides and writes without a condition. The harness must detect the race in that."""
 
     def read_then_write(member: int, job: str) -> bool:
         if elasticsearch.get(index=SYNC_JOBS.alias, id=job)["_source"]["status"] != "pending":

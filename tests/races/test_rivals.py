@@ -1,4 +1,4 @@
-"""Different requests for one job at the same moment: whatever happens, it happens along the table."""
+"""Different requests for one job at the same time: only legal transitions happen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ACTS = {
     "claim": lambda job: ("_claim", {"worker_hostname": "worker"}),
     "error": lambda job: ("_error", {"error": "it broke"}),
 }
-# The orders in which the accepted requests can have happened, and where each leaves the job.
+# Possible sets of accepted requests, and the status that each leaves the job in.
 FROM_PENDING = {
     ("cancel",): "canceled",
     ("claim",): "in_progress",
@@ -29,7 +29,9 @@ FROM_IN_PROGRESS = {("error",): "error", ("cancel", "error"): "error", ("cancel"
 @pytest.mark.parametrize(
     ("start", "possible"), [("pending", FROM_PENDING), ("in_progress", FROM_IN_PROGRESS)]
 )
-def test_cancel_against_claim_against_error(clients, put_jobs, elasticsearch, start, possible) -> None:
+def test_concurrent_cancel_claim_and_error_make_only_legal_transitions(
+    clients, put_jobs, elasticsearch, start, possible
+) -> None:
     names = list(ACTS)
 
     def act(member: int, job: str) -> int:
@@ -47,18 +49,18 @@ def test_cancel_against_claim_against_error(clients, put_jobs, elasticsearch, st
         assert ("canceled_at" in document) == (document["status"] == "canceled")
         assert ("error" in document) == (document["status"] == "error")
         seen[accepted] += 1
-    # Otherwise nothing raced.
+    # Otherwise the requests never raced.
     assert len(seen) > 1
 
 
 @pytest.mark.parametrize("path", ["_check_in", "_stats"])
-def test_64_heartbeats_at_once_are_all_taken(clients, put_jobs, elasticsearch, path) -> None:
+def test_64_concurrent_heartbeats_are_all_accepted(clients, put_jobs, elasticsearch, path) -> None:
     counters = {"deleted_document_count": 0, "indexed_document_count": 1, "indexed_document_volume": 2}
     body = counters if path == "_stats" else None
 
     def beat(member: int, job: str) -> tuple[int, dict]:
-        answer = clients[member].put(f"/_connector/_sync_job/{job}/{path}", json=body)
-        return answer.status_code, answer.json()
+        response = clients[member].put(f"/_connector/_sync_job/{job}/{path}", json=body)
+        return response.status_code, response.json()
 
     jobs = put_jobs(3, "in_progress", metadata={"kept": [1, None]})
     before = elasticsearch.get(index=SYNC_JOBS.alias, id=jobs[0])["_source"]

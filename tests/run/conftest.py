@@ -9,7 +9,7 @@ from tests.make_run import Run, assert_gone, new_home
 
 @pytest.fixture
 def run() -> Iterator[Callable[..., Run]]:
-    """Starts supervisors, or the make that starts one; they share a home, and end with the test."""
+    """Starts supervisors, or make processes that start one; they share a home and are killed after the test."""
     with new_home() as home:
         runs: list[Run] = []
 

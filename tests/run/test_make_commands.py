@@ -1,4 +1,4 @@
-"""The commands that the README names beside `make run`, run as they stand there."""
+"""The other make commands of the README, run as documented."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.service import REPOSITORY, Service
 
 
 def make(*arguments: str, **environment: str) -> str:
-    """What the command prints on standard output; it must succeed."""
+    """Run a make command, which must succeed; returns its standard output."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(OUR_VARIABLES)}
     if major := os.environ.get("ELASTICSEARCH_MAJOR"):
         inherited["ELASTICSEARCH_MAJOR"] = major
@@ -36,8 +36,8 @@ def test_help_lists_every_command() -> None:
     assert listed == re.findall(r"^\.PHONY: (\S+)$", makefile, re.MULTILINE)
 
 
-def test_the_key_of_secrets_is_rotated_as_documented(node_url, elasticsearch) -> None:
-    # Others on this node are under keys that nobody has any more.
+def test_key_of_secrets_is_rotated_as_documented(node_url, elasticsearch) -> None:
+    # Other tests have left secrets on this node whose keys are gone.
     elasticsearch.indices.delete(index=SECRETS.name, ignore_unavailable=True)
     old, new = (make("secrets-key").removesuffix("\n") for _ in range(2))
     assert old != new
@@ -46,17 +46,17 @@ def test_the_key_of_secrets_is_rotated_as_documented(node_url, elasticsearch) ->
         service.wait_until_ready()
         assert service.http.put(path, json={"value": "v"}).status_code in (200, 201)
     with Service(node_url, SECRETS_KEYS=f"{new},{old}", WORKERS="1") as service:
-        said = make("secrets-rotate", SECRETS_KEYS=f"{new},{old}", ELASTICSEARCH_URL=node_url)
-        assert re.fullmatch(r"Secrets under the key \[\S+\]: \d+, 1 of them re-encrypted\.\n", said)
+        output = make("secrets-rotate", SECRETS_KEYS=f"{new},{old}", ELASTICSEARCH_URL=node_url)
+        assert re.fullmatch(r"Secrets under the key \[\S+\]: \d+, 1 of them re-encrypted\.\n", output)
     with Service(node_url, SECRETS_KEYS=new, WORKERS="1") as service:
         assert service.http.get(path).json()["value"] == "v"
         assert service.http.delete(path).status_code == 200
 
 
 @pytest.mark.timeout(300)
-def test_the_benchmark_prints_its_table(node_url) -> None:
-    said = make("bench", "ARGS=--seconds 0.3 --turns 1", TEST_ELASTICSEARCH_URL=node_url)
-    first, heads, *rows = said.splitlines()
+def test_benchmark_prints_its_table(node_url) -> None:
+    output = make("bench", "ARGS=--seconds 0.3 --turns 1", TEST_ELASTICSEARCH_URL=node_url)
+    first, heads, *rows = output.splitlines()
     assert first == "Claims a second, median of 1 turns of 0.3 s each"
     assert heads.split() == ["clients", "service", "direct", "original", "service/direct", "service/original"]
     cells = [[float(cell) for cell in row.split()] for row in rows]

@@ -1,4 +1,4 @@
-"""The life of `make run`: what it starts is there when it says so, and gone when it ends, however it ends."""
+"""`make run`: its processes are ready when it says so, and gone however it ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONNECTOR = {"name": "Kept", "index_name": "search-kept", "service_type": "mysql
 
 
 class First(NamedTuple):
-    """A run that has ended, all that it had started, its data, and the id of a job in it."""
+    """A run that has ended: its process, all processes it had started, its data, and the id of a job."""
 
     make: Run
     family: dict[int, str]
@@ -34,7 +34,7 @@ class First(NamedTuple):
 
 
 def half_a_request(port: int) -> http.client.HTTPConnection:
-    """A create whose body is half sent: the service has begun with it and waits for the rest."""
+    """A request whose body is half sent: the service has started to read it and waits for the rest."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.putrequest("PUT", "/_connector/under-way")
     connection.putheader("Content-Type", "application/json")
@@ -44,29 +44,29 @@ def half_a_request(port: int) -> http.client.HTTPConnection:
     return connection
 
 
-def test_ctrl_c_answers_the_request_under_way_and_then_ends_service_and_node(run):
+def test_ctrl_c_completes_the_running_request_and_then_ends_service_and_node(run):
     make = run(["make", "run"])
     make.wait_for(READY)
-    assert f"curl -X PUT http://127.0.0.1:{make.port}/_connector/my-connector" in make.said
+    assert f"curl -X PUT http://127.0.0.1:{make.port}/_connector/my-connector" in make.output
     family = make.family()
     assert any("gunicorn" in command for command in family.values())
     assert any("org.elasticsearch.bootstrap" in command for command in family.values())
     with closing(half_a_request(make.port)) as connection:
-        os.killpg(make.process.pid, signal.SIGINT)  # to the whole group, as a terminal does it
+        os.killpg(make.process.pid, signal.SIGINT)  # to the process group, as a terminal does
         make.wait_for("Stopping")
         time.sleep(1)
         connection.send(b'Mine"    }')
-        answer = connection.getresponse()
-        assert (answer.status, answer.read()) == (201, ANY)  # Elasticsearch was still there to store it
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (201, ANY)  # Elasticsearch was still there to store it
     make.end()
-    assert make.said.rstrip().splitlines()[-1].startswith(("Stopped.", "make: ***"))
-    assert "Stopped." in make.said
+    assert make.output.rstrip().splitlines()[-1].startswith(("Stopped.", "make: ***"))
+    assert "Stopped." in make.output
     assert_gone(family)
 
 
 @pytest.fixture(scope="module")
 def first() -> Iterator[First]:
-    """A `make run` that was given some documents, and ended with SIGTERM."""
+    """A `make run` with some documents that was ended with SIGTERM."""
     with new_home() as home:
         make = Run(["make", "run"], home, SECRETS_KEYS="")
         make.wait_for(READY)
@@ -83,27 +83,27 @@ def first() -> Iterator[First]:
 
 
 @pytest.mark.timeout(300)
-def test_sigterm_ends_everything(first):
-    # Its start takes longer than the pause between two signs of life.
+def test_sigterm_ends_all_processes(first):
+    # The start takes longer than the interval of the progress messages.
     assert re.search(
         r"Starting Elasticsearch \S+; its data stays in \S+\n(  starting, \d+ s\n)+Elasticsearch",
-        first.make.said,
+        first.make.output,
     )
-    assert "Stopped." in first.make.said
+    assert "Stopped." in first.make.output
     assert_gone(first.family)
 
 
 @pytest.mark.timeout(300)
-def test_its_own_elasticsearch_gets_a_key_for_secrets_that_is_kept(first, monkeypatch):
+def test_embedded_node_gets_a_key_for_secrets_that_is_kept(first, monkeypatch):
     [file] = first.home.rglob("secrets.key")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert first.make.said.count(f"Secrets are encrypted with the key in {file}\n") == 1
-    assert file.read_text() not in first.make.said
+    assert first.make.output.count(f"Secrets are encrypted with the key in {file}\n") == 1
+    assert file.read_text() not in first.make.output
     monkeypatch.setenv("SECRETS_KEYS", file.read_text())
     assert len(settings.load().secrets_keys) == 1
 
 
-def test_a_named_cluster_gets_no_key(run, node_url):
+def test_configured_cluster_gets_no_key(run, node_url):
     supervisor = run(SUPERVISOR, SECRETS_KEYS="", ELASTICSEARCH_URL=node_url)
     supervisor.wait_for(READY)
     http = Http(f"http://127.0.0.1:{supervisor.port}")
@@ -111,12 +111,12 @@ def test_a_named_cluster_gets_no_key(run, node_url):
     http.close()
     supervisor.process.terminate()
     supervisor.end()
-    assert "Secrets" not in supervisor.said
+    assert "Secrets" not in supervisor.output
     assert not list(supervisor.home.rglob("*.key"))
 
 
 @pytest.mark.timeout(300)  # two starts of a node
-def test_the_next_run_has_the_data_and_nothing_is_left_when_make_is_killed(first):
+def test_data_is_kept_for_the_next_run_and_killing_make_ends_all_processes(first):
     make = Run(["make", "run"], first.home)
     try:
         make.wait_for(READY)
@@ -133,7 +133,7 @@ def test_the_next_run_has_the_data_and_nothing_is_left_when_make_is_killed(first
     make.end()
 
 
-def test_nothing_is_left_when_the_supervisor_is_killed(run):
+def test_killing_the_supervisor_ends_all_processes(run):
     supervisor = run(SUPERVISOR)
     supervisor.wait_for(READY)
     family = supervisor.family()
@@ -145,7 +145,7 @@ def test_nothing_is_left_when_the_supervisor_is_killed(run):
     supervisor.end()
 
 
-def test_a_node_that_dies_ends_the_service(run):
+def test_death_of_the_node_ends_the_service(run):
     supervisor = run(SUPERVISOR)
     supervisor.wait_for(READY)
     family = supervisor.family()
@@ -154,32 +154,32 @@ def test_a_node_that_dies_ends_the_service(run):
     os.kill(node, signal.SIGKILL)
 
     assert supervisor.end() == 1
-    assert "The service stops, because the embedded Elasticsearch exited with status" in supervisor.said
+    assert "The service stops, because the embedded Elasticsearch exited with status" in supervisor.output
     assert_gone(family)
 
 
-def test_a_port_that_is_taken_is_told_before_anything_is_started(run):
+def test_used_port_is_reported_before_anything_is_started(run):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         supervisor = run(SUPERVISOR, PORT=str(taken.getsockname()[1]))
         assert supervisor.end() == 1
-    assert supervisor.said.startswith("Cannot listen at 127.0.0.1:")
-    assert len(supervisor.said.splitlines()) == 1
+    assert supervisor.output.startswith("Cannot listen at 127.0.0.1:")
+    assert len(supervisor.output.splitlines()) == 1
 
 
-def test_a_service_that_ends_by_itself_ends_all_with_its_status(run):
+def test_service_that_ends_by_itself_ends_the_run_with_its_status(run):
     supervisor = run(SUPERVISOR, ELASTICSEARCH_URL="http://127.0.0.1:9", GUNICORN_CMD_ARGS="--no-such-option")
     assert supervisor.end() == 2
-    assert "The service exited with status 2" in supervisor.said
+    assert "The service exited with status 2" in supervisor.output
 
 
-def test_a_setting_that_cannot_be_is_one_sentence(run):
+def test_invalid_setting_is_a_one_line_error(run):
     supervisor = run(SUPERVISOR, WORKERS="many")
     assert supervisor.end() == 1
-    assert "WORKERS" in supervisor.said
-    assert len(supervisor.said.splitlines()) == 1
+    assert "WORKERS" in supervisor.output
+    assert len(supervisor.output.splitlines()) == 1
 
 
-def test_a_named_cluster_is_the_only_one_tried(run):
+def test_configured_cluster_is_the_only_source(run):
     supervisor = run(SUPERVISOR, ELASTICSEARCH_URL="http://127.0.0.1:9")
     supervisor.wait_for("Not ready yet")
     assert not any("org.elasticsearch" in command for command in supervisor.family().values())
@@ -187,4 +187,4 @@ def test_a_named_cluster_is_the_only_one_tried(run):
     supervisor.process.terminate()
 
     assert supervisor.end() == 0
-    assert supervisor.said.endswith("Stopped.\n")
+    assert supervisor.output.endswith("Stopped.\n")

@@ -1,4 +1,4 @@
-"""One job in any state that a test wants."""
+"""Fixtures for one job in any state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.store.index_definitions import SYNC_JOBS
 from scripts.elasticsearch import client_major
 
 JOB = "job"
-# An instant that no difference in milliseconds can be taken of, where Elasticsearch stores it: 8.x does not.
+# A timestamp so early that differences in milliseconds overflow. Elasticsearch 8.x does not store it.
 ABSURDLY_EARLY = [-(2**63)] * (client_major() >= 9)
 
 

@@ -1,4 +1,4 @@
-"""`last_seen` never goes backwards and never beyond now, whoever wrote it and however."""
+"""`last_seen` never moves backwards and never past now, in whatever notation it is stored."""
 
 from __future__ import annotations
 
@@ -37,62 +37,62 @@ def stats(store, last_seen, counters=None, metadata=None, now=NOW) -> Outcome:
     )
 
 
-def written(moment: datetime) -> list:
-    """One instant in each form that programs write."""
-    milliseconds = int(moment.timestamp() * 1000)
+def notations(timestamp: datetime) -> list:
+    """One timestamp in each notation that programs write."""
+    milliseconds = int(timestamp.timestamp() * 1000)
     return [
-        clock.iso(moment),
-        moment.isoformat(),
-        moment.astimezone(tz=None).isoformat(),
-        moment.replace(tzinfo=None).isoformat(),
-        (moment + timedelta(hours=2)).replace(tzinfo=None).isoformat() + "+02:00",
+        clock.iso(timestamp),
+        timestamp.isoformat(),
+        timestamp.astimezone(tz=None).isoformat(),
+        timestamp.replace(tzinfo=None).isoformat(),
+        (timestamp + timedelta(hours=2)).replace(tzinfo=None).isoformat() + "+02:00",
         str(milliseconds),
         milliseconds,
     ]
 
 
 def form(value: object) -> str:
-    """The name of a case, the same in every run."""
+    """A test id that is the same in every run."""
     return type(value).__name__
 
 
-@pytest.mark.parametrize("stored_value", [*written(EARLIER), "2024-01-01", *ABSURDLY_EARLY, None], ids=form)
-def test_an_earlier_value_moves_forward(store, put_job, stored_job, stored_value) -> None:
+@pytest.mark.parametrize("stored_value", [*notations(EARLIER), "2024-01-01", *ABSURDLY_EARLY, None], ids=form)
+def test_earlier_last_seen_moves_forward(store, put_job, stored_job, stored_value) -> None:
     put_job({"status": "in_progress", "last_seen": stored_value})
     assert check_in(store).verdict is Verdict.UPDATED
     assert stored_job()["last_seen"] == clock.iso(NOW)
 
 
-@pytest.mark.parametrize("stored_value", written(NOW), ids=form)
-def test_a_newer_value_stays(store, put_job, stored_job, stored_value) -> None:
-    """Another heartbeat, sent after this one, came first: nothing is left to do, and nothing is written."""
+@pytest.mark.parametrize("stored_value", notations(NOW), ids=form)
+def test_newer_last_seen_stays(store, put_job, stored_job, stored_value) -> None:
+    """Another heartbeat, sent after this one, arrived first: nothing is written."""
     put_job({"status": "in_progress", "last_seen": stored_value})
     outcome = check_in(store, now=EARLIER)
     assert outcome.verdict is Verdict.DONE
     assert stored_job()["last_seen"] == stored_value
 
 
-@pytest.mark.parametrize("stored_value", [*written(FUTURE), 2**63 - 1, str(2**63 - 1)], ids=form)
-def test_a_future_value_is_overwritten(store, put_job, stored_job, stored_value) -> None:
+@pytest.mark.parametrize("stored_value", [*notations(FUTURE), 2**63 - 1, str(2**63 - 1)], ids=form)
+def test_future_last_seen_is_overwritten(store, put_job, stored_job, stored_value) -> None:
     put_job({"status": "in_progress", "last_seen": stored_value})
     check_in(store)
     assert stored_job()["last_seen"] == clock.iso(NOW)
 
 
 @pytest.mark.parametrize("unreadable", [["2024-01-01T00:00:00Z"], "2024-01-01T10", []], ids=str)
-def test_an_unreadable_value_is_overwritten(store, put_job, stored_job, unreadable) -> None:
+def test_unreadable_last_seen_is_overwritten(store, put_job, stored_job, unreadable) -> None:
     put_job({"status": "in_progress", "last_seen": unreadable})
     check_in(store)
     assert stored_job()["last_seen"] == clock.iso(NOW)
 
 
-def test_stats_take_the_instant_that_was_sent(store, put_job, stored_job) -> None:
+def test_stats_store_the_timestamp_that_was_sent(store, put_job, stored_job) -> None:
     put_job({"status": "in_progress", "last_seen": "2024-01-01T00:00:00+00:00"})
     stats(store, EARLIER)
     assert stored_job()["last_seen"] == clock.iso(EARLIER)
 
 
-def test_stats_never_store_a_future_instant(store, put_job, stored_job) -> None:
+def test_stats_never_store_a_future_timestamp(store, put_job, stored_job) -> None:
     put_job({"status": "in_progress"})
     stats(store, FUTURE)
     assert stored_job()["last_seen"] == clock.iso(NOW)
@@ -147,7 +147,7 @@ BIG = 18446744073709551621  # 5 in its last 64 bits
         (None, 0),
     ],
 )
-def test_a_value_of_another_type_or_beyond_64_bits_is_another_value(
+def test_metadata_value_of_another_type_or_beyond_64_bits_is_a_change(
     store, put_job, stored_job, old, new
 ) -> None:
     put_job(
@@ -160,10 +160,8 @@ def test_a_value_of_another_type_or_beyond_64_bits_is_another_value(
     assert stats(store, NOW, metadata={"a": {"b": new}, "list": [new]}).verdict is Verdict.UNCHANGED
 
 
-def test_only_stats_that_say_when_are_told_that_they_change_nothing(
-    store, put_job, stored_job, monkeypatch
-) -> None:
-    """A report without a time is a heartbeat, also where another one, of a service whose clock is ahead, came first."""
+def test_unchanged_stats_are_a_noop_only_with_last_seen(store, put_job, stored_job, monkeypatch) -> None:
+    """A report without `last_seen` is a heartbeat, even if one of a service whose clock is ahead arrived first."""
     before = {"status": "in_progress", "last_seen": clock.iso(NOW), "indexed_document_count": 3}
     put_job(before)
     monkeypatch.setattr(clock, "now", lambda: clock.iso(EARLIER))
@@ -175,7 +173,7 @@ def test_only_stats_that_say_when_are_told_that_they_change_nothing(
 
 
 @pytest.mark.parametrize("key", ["", "a..b", ".", " "])
-def test_keys_that_elasticsearch_refuses_change_nothing(store, put_job, stored_job, key) -> None:
+def test_metadata_keys_that_elasticsearch_refuses_change_nothing(store, put_job, stored_job, key) -> None:
     before = {"status": "in_progress", "connector": {"configuration": {"a": {"value": "secret"}}}}
     put_job(before)
     with pytest.raises(ApiError) as refused:
@@ -189,7 +187,7 @@ def test_keys_that_elasticsearch_refuses_change_nothing(store, put_job, stored_j
 @pytest.mark.parametrize(
     "document", [{}, {"metadata": None}, {"metadata": []}], ids=["absent", "null", "list"]
 )
-def test_metadata_that_is_no_object_becomes_one(store, put_job, stored_job, document) -> None:
+def test_stored_metadata_that_is_no_object_is_replaced_by_one(store, put_job, stored_job, document) -> None:
     put_job({"status": "in_progress"} | document)
     stats(store, None, metadata={"a": 1})
     assert stored_job()["metadata"] == {"a": 1}

@@ -1,4 +1,4 @@
-"""A transition that Elasticsearch carried out although its answer was lost is not carried out twice, nor refused."""
+"""A transition whose response was lost is neither carried out twice nor refused when it is retried."""
 
 from __future__ import annotations
 
@@ -43,19 +43,21 @@ HEARTBEATS = [
 
 
 def send(store, elasticsearch, script, params, *, is_retry) -> Outcome:
-    """As the store does, but with a say in whether the script is told that it may have run before."""
-    answer = elasticsearch.update(
+    """Send a script as the store does, with an explicit `is_retry`."""
+    response = elasticsearch.update(
         index=".elastic-connectors-sync-jobs",
         id=JOB,
         script={"source": script.source, "params": params | {"is_retry": is_retry}},
         source_includes=["verdict"],
         retry_on_conflict=RETRY_ON_CONFLICT,
     )
-    return script.outcome(answer["result"], answer["get"].get("_source"))
+    return script.outcome(response["result"], response["get"].get("_source"))
 
 
 @pytest.mark.parametrize(("script", "params", "start"), [*SENT, *HEARTBEATS])
-def test_the_own_effect_is_success(store, elasticsearch, put_job, stored_job, script, params, start) -> None:
+def test_retry_of_a_request_that_took_effect_succeeds(
+    store, elasticsearch, put_job, stored_job, script, params, start
+) -> None:
     put_job({"status": start})
     assert send(store, elasticsearch, script, params, is_retry=False).verdict is Verdict.UPDATED
     before = stored_job()
@@ -65,24 +67,26 @@ def test_the_own_effect_is_success(store, elasticsearch, put_job, stored_job, sc
 
 
 @pytest.mark.parametrize(("script", "params", "start"), SENT)
-def test_a_second_request_is_no_second_sending(
+def test_second_request_that_is_no_retry_is_refused(
     store, elasticsearch, put_job, stored_job, script, params, start
 ) -> None:
-    """Two requests may carry the same instant; only one that was really sent before may take the effect for its own."""
+    """Two requests may have the same timestamp; only a retry may take the effect of the first for its own."""
     put_job({"status": start})
     send(store, elasticsearch, script, params, is_retry=False)
     assert send(store, elasticsearch, script, params, is_retry=False).verdict is Verdict.REFUSED
 
 
 @pytest.mark.parametrize(("script", "params", "start"), SENT)
-def test_the_effect_of_another_is_no_success(store, elasticsearch, put_job, script, params, start) -> None:
+def test_retry_after_the_effect_of_another_request_is_refused(
+    store, elasticsearch, put_job, script, params, start
+) -> None:
     put_job({"status": start})
     send(store, elasticsearch, script, params | {"now": "2024-01-01T00:00:00Z"}, is_retry=False)
     assert send(store, elasticsearch, script, params, is_retry=True).verdict is Verdict.REFUSED
 
 
-def test_an_effect_that_was_built_upon_is_still_the_own(store, elasticsearch, put_job) -> None:
-    """Between the two sendings the worker wrote that the job is canceled, or somebody canceled the claimed job."""
+def test_retry_succeeds_after_a_later_change_of_the_job(store, elasticsearch, put_job) -> None:
+    """Between request and retry, the worker wrote `canceled`, or somebody canceled the claimed job."""
     put_job(
         {"status": "canceled", "cancelation_requested_at": NOW, "canceled_at": "2024-01-01T00:00:00+00:00"}
     )
@@ -91,7 +95,7 @@ def test_an_effect_that_was_built_upon_is_still_the_own(store, elasticsearch, pu
     assert send(store, elasticsearch, operations.CLAIM, CLAIM, is_retry=True).verdict is Verdict.DONE
 
 
-# What a job looks like right after worker-1 claimed it with a cursor, in the form of another program's instants.
+# A job right after worker-1 claimed it with a cursor, with timestamps as another program writes them.
 HELD = {
     "status": "in_progress",
     "worker_hostname": "worker-1",
@@ -115,7 +119,7 @@ def claim(store, **changes) -> str:
     return operations.claim(store, JOB, **(values | changes))
 
 
-def test_a_worker_may_send_its_claim_again(store, put_job, stored_job) -> None:
+def test_claim_sent_again_by_its_worker_is_a_noop(store, put_job, stored_job) -> None:
     document = hold(datetime.now(UTC) - timedelta(seconds=50))
     put_job(document)
     assert claim(store) == "noop"
@@ -141,31 +145,31 @@ def test_a_worker_may_send_its_claim_again(store, put_job, stored_job) -> None:
         "another worker",
         "another cursor",
         "no cursor",
-        "a cursor that is not held",
+        "cursor that is not stored",
         "no window",
         "too late",
         "after a heartbeat",
         "no name",
         "canceling",
-        "unreadable instant",
+        "unreadable timestamp",
         *map(str, ABSURD),
     ],
 )
-def test_a_claim_that_is_not_the_winners_is_refused(store, put_job, stored_job, document, changes) -> None:
+def test_claim_that_is_no_duplicate_is_refused(store, put_job, stored_job, document, changes) -> None:
     put_job({key: value for key, value in document.items() if value != "soon"})
     with pytest.raises(operations.ApiError) as refused:
         claim(store, **changes)
     assert refused.value.status == 409
 
 
-def test_the_refusal_says_nothing_of_a_start_that_is_not_known(store, put_job) -> None:
+def test_refused_claim_omits_an_unknown_start(store, put_job) -> None:
     put_job({"status": "in_progress", "worker_hostname": "worker-1"})
     with pytest.raises(operations.ApiError) as refused:
         claim(store)
     assert (refused.value.cause.reason or "").endswith(". Sync job [job] was claimed by [worker-1].")
 
 
-def test_the_refusal_names_the_holder(store, put_job) -> None:
+def test_refused_claim_names_the_holder(store, put_job) -> None:
     put_job(hold(datetime(2024, 1, 1, tzinfo=UTC)))
     with pytest.raises(operations.ApiError) as refused:
         claim(store, worker_hostname="worker-2")

@@ -1,4 +1,4 @@
-"""Every script against every state a job can be in, and against what is no state; expectations come from the table."""
+"""Every script against every status of a job and against invalid ones; the table of transitions says what is legal."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from app.sync_jobs import operations
 from app.sync_jobs.states import FINISHED, TRANSITIONS
 from tests.scripts.conftest import JOB
 
-# What other programs may leave in the field: nothing, null, no status, no text.
-NO_STATES: dict[str, dict[str, Any]] = {
+# Invalid values that other programs may leave in the field `status`.
+INVALID_STATUSES: dict[str, dict[str, Any]] = {
     "absent": {},
     "null": {"status": None},
     "unknown": {"status": "resting"},
@@ -44,7 +44,7 @@ def stats(store: Store) -> str:
     return operations.report_stats(store, JOB, {"indexed_document_count": 5}, None, {"new": 1})
 
 
-# What each transition leads to, and whence: read off the table.
+# For each operation: its target, the statuses from which it is legal, and the status code of a refusal.
 MOVES = [
     (cancel, "canceled", [s for s, to in TRANSITIONS.items() if "canceled" in to and s != "canceling"], 400),
     (cancel, "canceling", [s for s, to in TRANSITIONS.items() if "canceling" in to], 400),
@@ -60,7 +60,7 @@ REFUSED = [
 ]
 
 
-def test_the_cases_cover_every_transition_and_state() -> None:
+def test_cases_cover_every_operation_and_status() -> None:
     assert len(LEGAL) + len(REFUSED) == 3 * len(TRANSITIONS) == 21
 
 
@@ -87,9 +87,11 @@ def test_illegal_transition_changes_nothing(store, put_job, stored_job, act, sta
     assert stored_job() == before
 
 
-@pytest.mark.parametrize("document", NO_STATES.values(), ids=NO_STATES.keys())
+@pytest.mark.parametrize("document", INVALID_STATUSES.values(), ids=INVALID_STATUSES.keys())
 @pytest.mark.parametrize(("act", "status"), [(cancel, 400), (claim, 409), (fail, 400)])
-def test_what_is_no_state_is_refused(store, put_job, stored_job, act, status, document) -> None:
+def test_transition_from_an_invalid_status_is_refused(
+    store, put_job, stored_job, act, status, document
+) -> None:
     put_job(document)
     with pytest.raises(ApiError) as refused:
         act(store)
@@ -99,7 +101,7 @@ def test_what_is_no_state_is_refused(store, put_job, stored_job, act, status, do
 
 @pytest.mark.parametrize("act", [check_in, stats])
 @pytest.mark.parametrize("start", TRANSITIONS)
-def test_heartbeats_end_with_the_job(store, put_job, stored_job, act, start) -> None:
+def test_heartbeats_are_accepted_until_the_job_is_finished(store, put_job, stored_job, act, start) -> None:
     before = {"status": start, "last_seen": "2024-01-01T00:00:00+00:00"}
     put_job(before)
     if start in FINISHED:
@@ -163,8 +165,8 @@ def test_decision_47_heartbeats_of_every_job(store, put_job, stored_job, act, st
     }
 
 
-@pytest.mark.parametrize("document", NO_STATES.values(), ids=NO_STATES.keys())
-def test_decision_47_what_is_no_state_is_not_claimed(store, put_job, stored_job, document) -> None:
+@pytest.mark.parametrize("document", INVALID_STATUSES.values(), ids=INVALID_STATUSES.keys())
+def test_decision_47_job_with_an_invalid_status_is_not_claimed(store, put_job, stored_job, document) -> None:
     put_job(document)
     with pytest.raises(ApiError) as refused:
         claim_as_elasticsearch(store)
@@ -173,8 +175,10 @@ def test_decision_47_what_is_no_state_is_not_claimed(store, put_job, stored_job,
 
 
 @pytest.mark.parametrize("act", [check_in, stats])
-@pytest.mark.parametrize("document", NO_STATES.values(), ids=NO_STATES.keys())
-def test_heartbeats_of_what_is_no_state_are_taken(store, put_job, stored_job, act, document) -> None:
+@pytest.mark.parametrize("document", INVALID_STATUSES.values(), ids=INVALID_STATUSES.keys())
+def test_heartbeats_of_a_job_with_an_invalid_status_are_accepted(
+    store, put_job, stored_job, act, document
+) -> None:
     put_job(document)
     assert act(store) == "updated"
     assert stored_job()["last_seen"].endswith("Z")

@@ -1,4 +1,4 @@
-"""A service with a key for secrets, and the same secrets past it: under other keys, and as they are stored."""
+"""A service with a key for secrets, and access to the same secrets with other keys and as stored documents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.service import Http, Service
 
 @pytest.fixture
 def service(running_service: Service, elasticsearch: Elasticsearch) -> Service:
-    """The running service, ready, with no secrets."""
+    """The running service, ready, without secrets."""
     running_service.wait_until_ready()
     elasticsearch.indices.refresh(index=SECRETS.alias)
     elasticsearch.delete_by_query(index=SECRETS.alias, query={"match_all": {}}, refresh=True)
@@ -32,7 +32,7 @@ def http(service: Service) -> Http:
 
 @pytest.fixture(scope="session")
 def open_vault(node_url: str) -> Callable[..., Vault]:
-    """The vault as a process with those settings has it."""
+    """Open a vault with these keys."""
 
     def open_it(*keys: str) -> Vault:
         with pytest.MonkeyPatch.context() as environment:

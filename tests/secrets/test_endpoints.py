@@ -1,4 +1,4 @@
-"""The four endpoints over HTTP: statuses, bodies, and the words for what cannot be."""
+"""The four endpoints over HTTP: status codes, bodies and error messages."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LONG_ID = "é" * 256 + "x"  # 513 bytes
 TOO_LONG = f"Validation Failed: 1: id [{LONG_ID}] is too long, must be no longer than 512 bytes but was: 513;"
 
 
-def test_post_keeps_a_value_under_an_id_of_ours(http):
-    answer = http.post(SECRETS_PATH, json={"value": "hunter2"})
+def test_post_stores_a_value_under_a_generated_id(http):
+    response = http.post(SECRETS_PATH, json={"value": "hunter2"})
 
-    assert answer.status_code == 200
-    assert list(answer.json()) == ["id"]
-    secret_id = answer.json()["id"]
+    assert response.status_code == 200
+    assert list(response.json()) == ["id"]
+    secret_id = response.json()["id"]
     assert re.fullmatch(r"[A-Za-z0-9_-]{20}", secret_id)
     shown = http.get(f"{SECRETS_PATH}/{secret_id}")
     assert (shown.status_code, shown.json()) == (200, {"id": secret_id, "value": "hunter2"})
@@ -38,7 +38,7 @@ def test_put_creates_and_then_updates(http):
     assert http.get(path).json() == {"id": "mine", "value": "two"}
 
 
-def test_delete_forgets(http):
+def test_delete_removes_the_secret(http):
     path = f"{SECRETS_PATH}/mine"
     http.put(path, json={"value": "one"})
 
@@ -48,21 +48,23 @@ def test_delete_forgets(http):
     assert unplaced_error(http.delete(path)) == unplaced_error(http.get(path)) == no_secret("mine")
 
 
-def test_one_of_many_puts_at_once_creates(http):
+def test_one_of_many_concurrent_puts_creates(http):
     clients = [Http(http.url) for _ in range(8)]
 
     def put(member: int, round_: int) -> str:
-        answer = clients[member].put(f"{SECRETS_PATH}/{round_}", json={"value": str(member)})
-        return str(answer.json()["result"])
+        response = clients[member].put(f"{SECRETS_PATH}/{round_}", json={"value": str(member)})
+        return str(response.json()["result"])
 
     for results in rush(8, range(10), put):
         assert sorted(results) == ["created"] + ["updated"] * 7
 
 
 @pytest.mark.parametrize(
-    "value", ['ü€𝄞 \u0000\n"\\', " ", "x" * 1_000_000], ids=["signs", "blank", "a million characters"]
+    "value",
+    ['ü€𝄞 \u0000\n"\\', " ", "x" * 1_000_000],
+    ids=["special characters", "blank", "a million characters"],
 )
-def test_any_text_comes_back_as_it_was(http, value):
+def test_any_string_can_be_stored(http, value):
     assert http.put(f"{SECRETS_PATH}/a", json={"value": value}).status_code == 201
     assert http.get(f"{SECRETS_PATH}/a").json()["value"] == value
 
@@ -90,7 +92,7 @@ def test_ids_are_decoded_once(http, elasticsearch, sent, secret_id):
     assert http.delete(path).status_code == 200
 
 
-def test_an_id_of_over_512_bytes_is_not_written_but_looked_for(http):
+def test_id_of_more_than_512_bytes_is_refused_by_writes_and_not_found_by_get(http):
     path = f"{SECRETS_PATH}/{'%C3%A9' * 256}x"
     assert unplaced_error(http.put(path, json={"value": "v"})) == (
         400,
@@ -101,8 +103,8 @@ def test_an_id_of_over_512_bytes_is_not_written_but_looked_for(http):
     assert unplaced_error(http.get(path)) == no_secret(LONG_ID)
 
 
-def test_an_empty_id_is_refused_in_three_wordings():
-    """No path leads there under the production server, which drops slashes at the end."""
+def test_empty_id_is_refused_with_three_messages():
+    """Not reachable over HTTP, since the production server drops final slashes."""
     assert existing_secret_id("") == ["[id] of the connector secret cannot be null or empty."]
     assert deleted_secret_id("") == ["[id] of the connector secret cannot be null or empty."]
     assert written_secret_id("") == ['[id] cannot be [null] or [""]']
@@ -149,24 +151,24 @@ POST_PARSER, PUT_PARSER = "[post_secret_request]", "[connector_secret_put_reques
         ("PUT", b'{"value": "x", "id": 1}', (PARSE, f"{PUT_PARSER} unknown field [id]")),
     ],
 )
-def test_bodies_that_are_refused(http, elasticsearch, method, body, expected):
+def test_invalid_body_is_refused_and_nothing_stored(http, elasticsearch, method, body, expected):
     path = SECRETS_PATH if method == "POST" else f"{SECRETS_PATH}/x"
-    answer = http.request(method, path, data=body, headers={"Content-Type": "application/json"})
-    assert unplaced_error(answer) == (400, *expected)
+    response = http.request(method, path, data=body, headers={"Content-Type": "application/json"})
+    assert unplaced_error(response) == (400, *expected)
     elasticsearch.indices.refresh(index=SECRETS.alias)
     assert elasticsearch.count(index=SECRETS.alias)["count"] == 0
 
 
-def test_a_long_id_and_an_empty_value_are_told_together(http):
-    answer = http.put(f"{SECRETS_PATH}/{'x' * 513}", json={"value": ""})
-    assert unplaced_error(answer)[2].endswith('was: 513;2: [value] cannot be [null] or [""];')
+def test_long_id_and_empty_value_are_reported_together(http):
+    response = http.put(f"{SECRETS_PATH}/{'x' * 513}", json={"value": ""})
+    assert unplaced_error(response)[2].endswith('was: 513;2: [value] cannot be [null] or [""];')
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_reading_takes_no_body(http, method):
-    answer = http.request(method, f"{SECRETS_PATH}/a%20b", json={"value": "v"})
+def test_body_of_get_or_delete_is_refused(http, method):
+    response = http.request(method, f"{SECRETS_PATH}/a%20b", json={"value": "v"})
     expected = f"request [{method} {SECRETS_PATH}/a b] does not support having a body"
-    assert unplaced_error(answer) == (400, "illegal_argument_exception", expected)
+    assert unplaced_error(response) == (400, "illegal_argument_exception", expected)
 
 
 @pytest.mark.parametrize(
@@ -179,25 +181,25 @@ def test_reading_takes_no_body(http, method):
         ("POST", f"{SECRETS_PATH}/x"),
     ],
 )
-def test_other_methods_are_405_and_make_no_connector(http, elasticsearch, method, path):
-    answer = http.request(method, path, json={"name": "a connector"})
-    assert answer.status_code == 405
-    assert "Incorrect HTTP method for uri" in answer.json()["error"]
+def test_other_methods_are_405_and_create_no_connector(http, elasticsearch, method, path):
+    response = http.request(method, path, json={"name": "a connector"})
+    assert response.status_code == 405
+    assert "Incorrect HTTP method for uri" in response.json()["error"]
     assert not elasticsearch.exists(index=CONNECTORS.alias, id="_secret")
 
 
-def test_the_name_in_escapes_is_no_connector_either(http, elasticsearch):
+def test_escaped_path_of_secrets_creates_no_connector(http, elasticsearch):
     assert http.put("/_connector/%5Fsecret", json={"name": "a connector"}).status_code == 405
     assert not elasticsearch.exists(index=CONNECTORS.alias, id="_secret")
 
 
-def test_filter_path_and_unknown_parameters(http):
+def test_filter_path_applies_and_unknown_parameter_is_refused(http):
     http.put(f"{SECRETS_PATH}/a", json={"value": "v"})
     assert http.get(f"{SECRETS_PATH}/a?filter_path=id").json() == {"id": "a"}
     assert "unrecognized parameter: [value]" in unplaced_error(http.get(f"{SECRETS_PATH}/a?value=v"))[2]
 
 
-def test_a_missing_index_is_a_missing_secret_and_comes_back_with_the_next_write(http, elasticsearch):
+def test_missing_index_means_not_found_and_is_created_again_by_a_write(http, elasticsearch):
     for write in (
         lambda: http.put(f"{SECRETS_PATH}/a", json={"value": "v"}),
         lambda: http.post(SECRETS_PATH, json={"value": "v"}),

@@ -1,4 +1,4 @@
-"""Keys: how the settings take them, what the first and the others do, and where `make run` keeps its own."""
+"""Keys: the setting, the roles of the first key and the others, and the key file of `make run`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def load(monkeypatch, text: str) -> settings.Settings:
     return settings.load()
 
 
-def test_keys_are_read_in_order_and_shown_nowhere(monkeypatch):
+def test_keys_are_parsed_in_order_and_not_in_the_repr(monkeypatch):
     loaded = load(monkeypatch, f"{ONE}, {TWO}")
     assert [len(key) for key in loaded.secrets_keys] == [32, 32]
     assert loaded.secrets_keys == load(monkeypatch, f"{TWO},{ONE}").secrets_keys[::-1]
@@ -33,9 +33,9 @@ def test_keys_are_read_in_order_and_shown_nowhere(monkeypatch):
 @pytest.mark.parametrize(
     "wrong",
     ["no base64!", "é", "", new_key()[:-4], new_key() + new_key()],
-    ids=["no base64", "no ascii", "empty", "short", "two"],
+    ids=["no base64", "no ASCII", "empty", "short", "two"],
 )
-def test_a_wrong_key_is_named_by_its_number_alone(monkeypatch, wrong):
+def test_error_names_an_invalid_key_by_its_number_only(monkeypatch, wrong):
     with pytest.raises(settings.SettingsError) as raised:
         load(monkeypatch, f"{ONE},{wrong}")
     assert str(raised.value) == (
@@ -44,12 +44,12 @@ def test_a_wrong_key_is_named_by_its_number_alone(monkeypatch, wrong):
     )
 
 
-def test_a_key_named_twice_is_refused(monkeypatch):
+def test_duplicate_key_is_refused(monkeypatch):
     with pytest.raises(settings.SettingsError, match="names the same key twice: number 3 is"):
         load(monkeypatch, f"{ONE},{TWO},{ONE}")
 
 
-def test_a_service_with_a_wrong_key_ends_with_one_sentence(monkeypatch):
+def test_service_with_an_invalid_key_does_not_start_and_shows_no_key(monkeypatch):
     monkeypatch.setenv("SECRETS_KEYS", "the-wrong-key")
     ended = subprocess.run(
         [sys.executable, "-m", "gunicorn"], cwd=REPOSITORY, capture_output=True, text=True, timeout=60
@@ -63,7 +63,7 @@ def keyring(monkeypatch, *keys: str) -> Keyring:
     return Keyring(load(monkeypatch, ",".join(keys)).secrets_keys)
 
 
-def test_the_first_key_encrypts_and_all_decrypt(monkeypatch):
+def test_first_key_encrypts_and_all_keys_decrypt(monkeypatch):
     old, new = keyring(monkeypatch, ONE), keyring(monkeypatch, TWO, ONE)
     document = old.seal("a", "v")
     assert new.open("a", document) == "v"
@@ -72,14 +72,14 @@ def test_the_first_key_encrypts_and_all_decrypt(monkeypatch):
         old.open("a", new.seal("a", "v"))
 
 
-def test_a_key_s_id_says_nothing_of_the_key(monkeypatch):
+def test_id_of_a_key_is_not_part_of_the_key(monkeypatch):
     ring = keyring(monkeypatch, ONE)
     key = load(monkeypatch, ONE).secrets_keys[0]
     assert len(ring.first) == 16
     assert ring.first not in key.hex()
 
 
-def test_make_run_s_key_is_kept_for_its_owner_alone(tmp_path, monkeypatch):
+def test_key_file_of_make_run_is_readable_by_its_owner_only(tmp_path, monkeypatch):
     file = tmp_path / "secrets.key"
     key = kept_key(file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -88,15 +88,15 @@ def test_make_run_s_key_is_kept_for_its_owner_alone(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_processes_that_make_a_key_at_once_get_the_same(tmp_path):
+def test_processes_that_create_the_key_file_at_once_get_the_same_key(tmp_path):
     with ThreadPoolExecutor(16) as threads:
         keys = set(threads.map(lambda _: kept_key(tmp_path / "secrets.key"), range(64)))
     assert len(keys) == 1
 
 
-def test_the_command_prints_a_key_and_nothing_else(monkeypatch):
-    said = subprocess.check_output(
+def test_command_prints_only_a_key(monkeypatch):
+    output = subprocess.check_output(
         [sys.executable, "-m", "scripts.secrets", "key"], cwd=REPOSITORY, text=True
     )
-    assert said.endswith("\n")
-    assert len(load(monkeypatch, said.strip()).secrets_keys) == 1
+    assert output.endswith("\n")
+    assert len(load(monkeypatch, output.strip()).secrets_keys) == 1

@@ -1,4 +1,4 @@
-"""A value stands in the answer of its GET, and nowhere else: not in a log, not in an error, not in Elasticsearch."""
+"""A value is only in the response to its GET, never in a log, in an error or unencrypted in Elasticsearch."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ FAILING_BODIES = [
 
 
 def send_everywhere(http) -> list[requests.Response]:
-    """Every endpoint with the marker as a value, right and wrong; the answers that may not show it."""
-    answers = [
+    """Send the marker to every endpoint, in valid and invalid requests; returns responses that must not show it."""
+    responses = [
         http.post(SECRETS_PATH, json={"value": MARKER}),
         http.put(f"{SECRETS_PATH}/a", json={"value": MARKER}),
     ]
     for body in FAILING_BODIES:
         for method, path in (("POST", SECRETS_PATH), ("PUT", f"{SECRETS_PATH}/a")):
-            answers.append(http.request(method, path, data=body.encode(), headers=JSON))
-            answers.append(
+            responses.append(http.request(method, path, data=body.encode(), headers=JSON))
+            responses.append(
                 http.request(method, path, data=body.encode(), headers={"Content-Type": "text/plain"})
             )
     whole = {"json": {"value": MARKER}}
-    answers += [
+    responses += [
         http.get(f"{SECRETS_PATH}/a", **whole),
         http.delete(f"{SECRETS_PATH}/a", **whole),
         http.put(SECRETS_PATH, **whole),
@@ -46,30 +46,30 @@ def send_everywhere(http) -> list[requests.Response]:
         http.put(f"{SECRETS_PATH}/{'x' * 600}", **whole),
         http.post(f"{SECRETS_PATH}?refresh={MARKER}", **whole),
     ]
-    return answers
+    return responses
 
 
-def test_a_value_is_in_no_answer_but_its_own_and_in_no_log(service, elasticsearch):
+def test_value_is_in_no_other_response_and_in_no_log(service, elasticsearch):
     http = service.http
-    answers = send_everywhere(http)
+    responses = send_everywhere(http)
     shown = http.get(f"{SECRETS_PATH}/a")
-    assert shown.json()["value"] == MARKER  # it was there, and the marker is one that would be found
+    assert shown.json()["value"] == MARKER  # the value was stored, and a leaked marker would be found
     assert MARKER in shown.text
     elasticsearch.indices.put_settings(index=SECRETS.alias, settings={"index.blocks.write": True})
     try:
-        answers += [http.put(f"{SECRETS_PATH}/a", json={"value": MARKER}), http.delete(f"{SECRETS_PATH}/a")]
+        responses += [http.put(f"{SECRETS_PATH}/a", json={"value": MARKER}), http.delete(f"{SECRETS_PATH}/a")]
     finally:
         elasticsearch.indices.put_settings(index=SECRETS.alias, settings={"index.blocks.write": None})
-    assert answers[-1].status_code == 503
-    answers.append(http.get("/readyz"))
+    assert responses[-1].status_code == 503
+    responses.append(http.get("/readyz"))
 
-    assert_no_leak(answers, service.log())
+    assert_no_leak(responses, service.log())
     assert SECRETS_KEY not in service.log()
     assert SECRETS_PATH in service.log()
 
 
-def test_a_value_is_in_no_document(service, elasticsearch):
-    empty(elasticsearch)  # of what others have put into the other indices
+def test_value_is_in_no_document(service, elasticsearch):
+    empty(elasticsearch)  # remove documents of other tests from the other indices
     send_everywhere(service.http)
     indices = [SECRETS.alias, CONNECTORS.alias, SYNC_JOBS.alias]
     elasticsearch.indices.refresh(index=indices)
@@ -78,20 +78,20 @@ def test_a_value_is_in_no_document(service, elasticsearch):
     assert MARKER not in json.dumps([dict(hit) for hit in found])
 
 
-def test_neither_value_nor_ciphertext_is_in_the_error_of_a_value_that_stays_closed(
+def test_error_of_an_undecryptable_value_shows_neither_value_nor_ciphertext(
     service, elasticsearch, stored_secret
 ):
     service.http.put(f"{SECRETS_PATH}/a", json={"value": MARKER})
     document = stored_secret("a")
     elasticsearch.index(index=SECRETS.alias, id="b", document=document)
-    answer = service.http.get(f"{SECRETS_PATH}/b")
-    assert answer.status_code == 500
-    for text in (answer.text, service.log()):
+    response = service.http.get(f"{SECRETS_PATH}/b")
+    assert response.status_code == 500
+    for text in (response.text, service.log()):
         assert document["value"] not in text
         assert MARKER not in text
 
 
-def test_neither_values_nor_keys_are_in_representations_and_tracebacks():
+def test_representations_and_tracebacks_show_neither_values_nor_keys():
     key = bytes(range(32))
     ring = Keyring([key])
     document = ring.seal("a", MARKER)
@@ -102,11 +102,11 @@ def test_neither_values_nor_keys_are_in_representations_and_tracebacks():
         assert secret not in shown
 
 
-def test_a_syntax_error_still_says_where_and_what(service):
-    answer = service.http.post(SECRETS_PATH, data=b'{"value": bare}', headers=JSON)
-    error = answer.json()["error"]
-    assert (answer.status_code, error["type"]) == (400, "x_content_parse_exception")
+def test_syntax_error_has_its_position_and_cause(service):
+    response = service.http.post(SECRETS_PATH, data=b'{"value": bare}', headers=JSON)
+    error = response.json()["error"]
+    assert (response.status_code, error["type"]) == (400, "x_content_parse_exception")
     assert error["reason"].startswith("[1:16] Unrecognized token [not shown]: was expecting (JSON String, ")
     assert error["caused_by"]["reason"].startswith("Unrecognized token [not shown]: was expecting")
-    answer = service.http.post(SECRETS_PATH, data=b'{"value": 12345e999}', headers=JSON)
-    assert answer.json()["error"]["reason"] == "[1:20] Numeric value [not shown] out of range of double"
+    response = service.http.post(SECRETS_PATH, data=b'{"value": 12345e999}', headers=JSON)
+    assert response.json()["error"]["reason"] == "[1:20] Numeric value [not shown] out of range of double"

@@ -1,4 +1,4 @@
-"""A write that Elasticsearch carried out although its answer was lost: the result says what the request did."""
+"""After a write whose response from Elasticsearch was lost, the result still says what the request did."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ WRITES: list[Callable[[], Which]] = [
 
 @pytest.mark.parametrize("lost", WRITES, ids=["first", "second"])
 @pytest.mark.parametrize("before", [None, "old"], ids=["new", "replaced"])
-def test_the_result_of_a_put_whose_answer_was_lost(service, proxy, proxied, lost, before) -> None:
+def test_put_whose_response_was_lost_has_the_right_result(service, proxy, proxied, lost, before) -> None:
     path = f"{SECRETS_PATH}/mine"
     if before is not None:
         service.http.put(path, json={"value": before})
-    with proxy.losing(lost(), answers=True):
-        answer = proxied.http.put(path, json={"value": "new"})
+    with proxy.losing(lost(), responses=True):
+        response = proxied.http.put(path, json={"value": "new"})
     expected = (201, {"result": "created"}) if before is None else (200, {"result": "updated"})
-    assert (answer.status_code, answer.json()) == expected
+    assert (response.status_code, response.json()) == expected
     assert service.http.get(path).json()["value"] == "new"

@@ -1,4 +1,4 @@
-"""Everything under a new key: while the service writes, again and again, and with values that stay closed."""
+"""Key rotation: repeated, during writes of the service, and with values that cannot be decrypted."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ NEW = new_key()
 
 
 @pytest.fixture
-def old(service, open_vault):
+def old_vault(service, open_vault):
     return open_vault(SECRETS_KEY)
 
 
 @pytest.fixture
-def both(service, open_vault):
+def two_key_vault(service, open_vault):
     return open_vault(NEW, SECRETS_KEY)
 
 
-def test_all_secrets_page_by_page_and_nothing_the_second_time(old, both, open_vault):
+def test_all_secrets_are_reencrypted_once_page_by_page(old_vault, two_key_vault, open_vault):
     values = {f"secret-{number}": f"value {number}" for number in range(130)}
     for secret_id, value in values.items():
-        operations.put(old, secret_id, value)
-    already = operations.create(both, "under the new key")
+        operations.put(old_vault, secret_id, value)
+    already = operations.create(two_key_vault, "under the new key")
 
-    first, second = rotate(both), rotate(both)
+    first, second = rotate(two_key_vault), rotate(two_key_vault)
 
     assert (first.reencrypted, first.untouched, first.failed) == (130, 1, {})
     assert (second.reencrypted, second.untouched, second.failed) == (0, 131, {})
@@ -43,13 +43,13 @@ def test_all_secrets_page_by_page_and_nothing_the_second_time(old, both, open_va
     assert operations.get(new, already) == "under the new key"
 
 
-def test_no_index_is_no_secrets(both, elasticsearch):
+def test_rotation_without_an_index_does_nothing(two_key_vault, elasticsearch):
     elasticsearch.indices.delete(index=SECRETS.name)
-    assert rotate(both).untouched == 0
+    assert rotate(two_key_vault).untouched == 0
 
 
 def interrupt(monkeypatch, vault, act) -> None:
-    """`act` between the reading of a secret and its writing, once."""
+    """Call `act` once, between the read of a secret and its write."""
     transition = vault.documents.transition
     pending = [act]
 
@@ -61,46 +61,48 @@ def interrupt(monkeypatch, vault, act) -> None:
     monkeypatch.setattr(vault.documents, "transition", late)
 
 
-def test_a_put_in_between_wins(old, both, open_vault, monkeypatch):
-    operations.put(old, "a", "before")
-    interrupt(monkeypatch, both, lambda: operations.put(both, "a", "meanwhile"))
-    rotation = rotate(both)
+def test_concurrent_put_under_the_new_key_is_kept(old_vault, two_key_vault, open_vault, monkeypatch):
+    operations.put(old_vault, "a", "before")
+    interrupt(monkeypatch, two_key_vault, lambda: operations.put(two_key_vault, "a", "meanwhile"))
+    rotation = rotate(two_key_vault)
     assert (rotation.reencrypted, rotation.untouched) == (0, 1)
     assert operations.get(open_vault(NEW), "a") == "meanwhile"
 
 
-def test_a_put_in_between_under_the_old_key_wins_and_is_reencrypted(old, both, open_vault, monkeypatch):
-    operations.put(old, "a", "before")
-    interrupt(monkeypatch, both, lambda: operations.put(old, "a", "meanwhile"))
-    rotation = rotate(both)
+def test_concurrent_put_under_the_old_key_is_kept_and_reencrypted(
+    old_vault, two_key_vault, open_vault, monkeypatch
+):
+    operations.put(old_vault, "a", "before")
+    interrupt(monkeypatch, two_key_vault, lambda: operations.put(old_vault, "a", "meanwhile"))
+    rotation = rotate(two_key_vault)
     assert (rotation.reencrypted, rotation.untouched) == (1, 0)
     assert operations.get(open_vault(NEW), "a") == "meanwhile"
 
 
-def test_a_delete_in_between_wins(old, both, monkeypatch, elasticsearch):
-    operations.put(old, "a", "before")
-    interrupt(monkeypatch, both, lambda: operations.delete(both, "a"))
-    assert rotate(both).reencrypted == 0
+def test_concurrent_delete_is_kept(old_vault, two_key_vault, monkeypatch, elasticsearch):
+    operations.put(old_vault, "a", "before")
+    interrupt(monkeypatch, two_key_vault, lambda: operations.delete(two_key_vault, "a"))
+    assert rotate(two_key_vault).reencrypted == 0
     assert not elasticsearch.exists(index=SECRETS.alias, id="a")
 
 
-def test_an_index_deleted_in_between_is_no_failure(old, both, monkeypatch, elasticsearch):
-    operations.put(old, "a", "before")
-    interrupt(monkeypatch, both, lambda: elasticsearch.indices.delete(index=SECRETS.name))
-    assert rotate(both).reencrypted == 0
+def test_concurrent_deletion_of_the_index_is_no_error(old_vault, two_key_vault, monkeypatch, elasticsearch):
+    operations.put(old_vault, "a", "before")
+    interrupt(monkeypatch, two_key_vault, lambda: elasticsearch.indices.delete(index=SECRETS.name))
+    assert rotate(two_key_vault).reencrypted == 0
 
 
-def test_values_that_stay_closed_are_named_and_the_others_go_on(old, both, open_vault):
+def test_undecryptable_values_are_listed_and_the_others_reencrypted(old_vault, two_key_vault, open_vault):
     operations.put(open_vault(new_key()), "b-lost", "lost")
     for secret_id in ("a", "c"):
-        operations.put(old, secret_id, "v")
-    rotation = rotate(both)
+        operations.put(old_vault, secret_id, "v")
+    rotation = rotate(two_key_vault)
     assert rotation.reencrypted == 2
     assert list(rotation.failed) == ["b-lost"]
 
 
-def test_no_write_is_lost_beside_a_busy_service(old, both, service):
-    """Workers go on writing under the old key while everything is encrypted anew."""
+def test_no_concurrent_write_is_lost(old_vault, two_key_vault, service):
+    """Writes under the old key go on during the rotation."""
     stop = threading.Event()
     last: dict[str, str] = {}
 
@@ -108,7 +110,7 @@ def test_no_write_is_lost_beside_a_busy_service(old, both, service):
         number = 0
         while not stop.is_set():
             number += 1
-            operations.put(old, secret_id, f"{secret_id} {number}")
+            operations.put(old_vault, secret_id, f"{secret_id} {number}")
             last[secret_id] = f"{secret_id} {number}"
 
     writers = [threading.Thread(target=write, args=(f"s{number}",)) for number in range(4)]
@@ -116,16 +118,16 @@ def test_no_write_is_lost_beside_a_busy_service(old, both, service):
         writer.start()
     try:
         service.wait_for(lambda: len(last) == 4)
-        while not rotate(both).reencrypted:
+        while not rotate(two_key_vault).reencrypted:
             pass
         for _ in range(10):
-            rotate(both)
+            rotate(two_key_vault)
     finally:
         stop.set()
         for writer in writers:
             writer.join(30)
-    rotate(both)
-    assert {secret_id: operations.get(both, secret_id) for secret_id in last} == last
+    rotate(two_key_vault)
+    assert {secret_id: operations.get(two_key_vault, secret_id) for secret_id in last} == last
 
 
 def command(node_url: str, *keys: str) -> subprocess.CompletedProcess[str]:
@@ -140,19 +142,19 @@ def command(node_url: str, *keys: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_command_counts(old, both, node_url, http):
+def test_command_prints_counts(old_vault, two_key_vault, node_url, http):
     for secret_id in ("a", "b"):
-        operations.put(old, secret_id, "v")
+        operations.put(old_vault, secret_id, "v")
     done = command(node_url, NEW, SECRETS_KEY)
     again = command(node_url, NEW)
-    said = f"Secrets under the key [{both.keyring.first}]: 2, "
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{said}2 of them re-encrypted.\n", "")
-    assert (again.returncode, again.stdout) == (0, f"{said}0 of them re-encrypted.\n")
-    # The service has only the old key still.
+    prefix = f"Secrets under the key [{two_key_vault.keyring.first}]: 2, "
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{prefix}2 of them re-encrypted.\n", "")
+    assert (again.returncode, again.stdout) == (0, f"{prefix}0 of them re-encrypted.\n")
+    # The service still has the old key only.
     assert http.get("/_connector/_secret/a").status_code == 500
 
 
-def test_the_command_names_what_stays_closed_and_fails(both, node_url, open_vault):
+def test_command_names_undecryptable_secrets_and_fails(two_key_vault, node_url, open_vault):
     lost = open_vault(new_key())
     operations.put(lost, "a", "v")
     ended = command(node_url, NEW, SECRETS_KEY)
@@ -164,15 +166,15 @@ def test_the_command_names_what_stays_closed_and_fails(both, node_url, open_vaul
 
 
 @pytest.mark.parametrize(
-    ("keys", "url", "sentence"),
+    ("keys", "url", "message"),
     [
         ((), None, "this service has no key"),
         (("x",), None, "SECRETS_KEYS must be keys"),
         ((NEW,), "http://127.0.0.1:9", "Elasticsearch cannot be reached"),
     ],
 )
-def test_the_command_fails_with_a_sentence(node_url, keys, url, sentence):
+def test_command_fails_with_an_error_message(node_url, keys, url, message):
     ended = command(url or node_url, *keys)
     assert ended.returncode == 1
-    assert sentence in ended.stderr
+    assert message in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -1,4 +1,4 @@
-"""No key, no secrets; all the rest works."""
+"""Without a key, the endpoints of secrets respond with 501."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ REASON = "Secrets are stored encrypted, and this service has no key: its setting
 
 
 @pytest.mark.parametrize("endpoint", OF_SECRETS, ids=lambda endpoint: endpoint.action)
-def test_every_endpoint_is_501_and_says_which_setting(keyless, endpoint):
+def test_every_endpoint_is_501_and_names_the_setting(keyless, endpoint):
     assert unplaced_error(endpoint.of("a").send(keyless.http)) == (501, "status_exception", REASON)
 
 
-def test_what_is_wrong_with_a_request_is_told_first(keyless):
+def test_invalid_request_is_reported_before_the_missing_key(keyless):
     assert keyless.http.put(f"{SECRETS_PATH}/a", json={}).status_code == 400
 
 
-def test_a_missing_index_is_told_with_the_setting_that_asks_for_it():
+def test_error_for_a_missing_index_names_the_setting_that_needs_it():
     text = index_problems.absent(SECRETS).text
     assert text.startswith(
         "There is no index behind the alias [connector-secrets], which the setting SECRETS_KEYS asks for: "

@@ -1,4 +1,4 @@
-"""What becomes of credentials, the callers' and the service's own."""
+"""Credentials of callers and of the service itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONFIGURATION = {
 }
 
 
-def test_sensitive_values_are_masked_for_those_who_may_only_read(guarded, callers, admin) -> None:
+def test_sensitive_values_are_masked_for_callers_who_may_only_read(guarded, callers, admin) -> None:
     http, manager = guarded.http, callers.manager
     http.put(
         "/_connector/masked", headers=manager, json={"index_name": "search-masked", "service_type": "mysql"}
@@ -32,8 +32,8 @@ def test_sensitive_values_are_masked_for_those_who_may_only_read(guarded, caller
     }.items():
         path = path.removesuffix("?connector_name=")
         for caller, seen in {"manager": "the-secret", "admin": "the-secret", "monitor": "********"}.items():
-            answer = http.get(path, headers=getattr(callers, caller))
-            configuration = read(answer.json())["configuration"]
+            response = http.get(path, headers=getattr(callers, caller))
+            configuration = read(response.json())["configuration"]
             assert configuration["password"]["value"] == seen, (path, caller)
             assert configuration["host"]["value"] == "db.example"
             assert configuration["unset"]["value"] is None
@@ -42,37 +42,37 @@ def test_sensitive_values_are_masked_for_those_who_may_only_read(guarded, caller
     ] == ("the-secret")
 
 
-def test_no_credential_is_ever_logged_or_answered(guarded, callers) -> None:
-    """The log is whole: at its loudest, it tells of each of these requests."""
-    answers = []
+def test_credentials_are_neither_logged_nor_in_responses(guarded, callers) -> None:
+    """At log level debug, the log has a line for each of these requests."""
+    responses = []
     for number, caller in enumerate(vars(callers).values()):
         for path in ("/_connector/_sync_job", "/_connector/x/y/z", "/_connector/_secret/x"):
-            marked = {**caller, "X-Opaque-Id": f"mark-{number}"}
-            answers.append(guarded.http.get(path, headers=marked))
+            marked = {**caller, "X-Opaque-Id": f"caller-{number}"}
+            responses.append(guarded.http.get(path, headers=marked))
     log = guarded.log()
     for number in range(len(vars(callers))):
-        lines = [json.loads(line) for line in log.splitlines() if f'"mark-{number}"' in line]
+        lines = [json.loads(line) for line in log.splitlines() if f'"caller-{number}"' in line]
         assert sum(line["event"] == "request" for line in lines) == 3
-    told = log + "".join(f"{answer.text}{answer.headers}" for answer in answers)
+    output = log + "".join(f"{response.text}{response.headers}" for response in responses)
     secrets = {value.split()[-1] for headers in vars(callers).values() for value in headers.values() if value}
-    assert {secret for secret in secrets if secret != "Nonsense" and secret in told} == set()
-    assert "password-of-" not in told
+    assert {secret for secret in secrets if secret != "Nonsense" and secret in output} == set()
+    assert "password-of-" not in output
 
 
-def test_a_service_that_elasticsearch_refuses_is_503_and_never_401(secured, callers) -> None:
+def test_service_that_elasticsearch_refuses_is_503_and_never_401(secured, callers) -> None:
     credentials = {"ELASTICSEARCH_USERNAME": "run", "ELASTICSEARCH_PASSWORD": "not-the-password"}
     with Service(secured.url, WORKERS="1", **credentials) as service:
-        answer = service.http.get("/_connector/_sync_job", headers=callers.admin)
-        assert answer.status_code == 503
-        assert "credentials" in answer.json()["error"]["reason"]
-        assert "not-the-password" not in answer.text + service.log()
+        response = service.http.get("/_connector/_sync_job", headers=callers.admin)
+        assert response.status_code == 503
+        assert "credentials" in response.json()["error"]["reason"]
+        assert "not-the-password" not in response.text + service.log()
 
 
 KEYED = {"index_name": "search-keyed", "service_type": "mysql"}
 
 
-def test_an_api_key_of_the_services_own(set_up, start_service, callers, admin) -> None:
-    """One with the role that only runs; when it is taken away, that is no news to callers but an outage."""
+def test_service_can_use_an_api_key(set_up, start_service, callers, admin) -> None:
+    """An API key with the role `run` is enough; when it is invalidated, callers get 503."""
     made = admin.security.create_api_key(name="service", role_descriptors={"run": readme_roles()["run"]})
     with start_service("run", ELASTICSEARCH_API_KEY=made["encoded"]) as service:
         service.wait_until_ready()
@@ -92,8 +92,8 @@ def test_an_api_key_of_the_services_own(set_up, start_service, callers, admin) -
 
         admin.security.invalidate_api_key(ids=[made["id"]])
         for path in ("/_connector/_sync_job", "/_connector/keyed", "/readyz"):
-            answer = http.get(path)
-            assert answer.status_code == 503
-            assert "refuses the service's own credentials" in answer.json()["error"]["reason"]
+            response = http.get(path)
+            assert response.status_code == 503
+            assert "refuses the service's own credentials" in response.json()["error"]["reason"]
         assert made["encoded"] not in service.log()
         http.close()

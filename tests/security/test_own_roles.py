@@ -1,4 +1,4 @@
-"""The service with exactly the roles that the README names for it."""
+"""The service with exactly the roles that the README documents for it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ COUNTERS = {"deleted_document_count": 0, "indexed_document_count": 2, "indexed_d
 
 @pytest.fixture
 def http(guarded: Service, admin: Elasticsearch) -> Iterator[Http]:
-    """Requests of somebody who may do everything, to the service with the role that only runs. No documents."""
+    """An HTTP client with the superuser, for the service with the role `run`. There are no documents."""
     empty(admin)
     http = Http(guarded.url, basic("admin"))
     yield http
     http.close()
 
 
-def test_run_the_life_of_a_connector(http: Http) -> None:
-    test_life.test_the_life_of_a_connector(http)
+def test_role_run_is_enough_for_the_life_of_a_connector(http: Http) -> None:
+    test_life.test_life_of_a_connector(http)
 
 
-def test_run_the_life_of_a_job(http: Http) -> None:
+def test_role_run_is_enough_for_the_life_of_a_job(http: Http) -> None:
     assert http.get("/readyz").json() == {"status": "ready"}
     made = http.put("/_connector/c", json={"index_name": "search-c", "service_type": "mysql"})
     assert made.status_code == 201
@@ -55,35 +55,37 @@ def test_run_the_life_of_a_job(http: Http) -> None:
     assert http.get("/_connector/_sync_job").json()["count"] == 0
 
 
-def test_run_keeps_secrets(http: Http) -> None:
+def test_role_run_is_enough_for_secrets(http: Http) -> None:
     secret = http.post("/_connector/_secret", json={"value": "v"}).json()["id"]
     assert http.put(f"/_connector/_secret/{secret}", json={"value": "w"}).json() == {"result": "updated"}
     assert http.get(f"/_connector/_secret/{secret}").json() == {"id": secret, "value": "w"}
     assert http.delete(f"/_connector/_secret/{secret}").json() == {"deleted": True}
 
 
-def test_run_is_enough_when_the_pipeline_is_gone(
+def test_role_run_is_enough_when_the_pipeline_is_missing(
     start_service: Start, guarded: Service, admin: Elasticsearch
 ) -> None:
-    """It may not make the pipeline, nor look whether there is one; that keeps nobody from running jobs."""
+    """The role may neither create nor read the pipeline; jobs can run nevertheless."""
     admin.options(ignore_status=404).ingest.delete_pipeline(id=DEFAULT_PIPELINE)
     with start_service("run") as service:
         service.wait_until_ready()
         service.wait_for(lambda: "pipeline_not_managed" in service.log())
 
 
-def test_set_up_makes_everything(start_service: Start, guarded: Service, admin: Elasticsearch) -> None:
-    """From nothing: indices with their aliases, templates, and the pipeline where the cluster has what it needs."""
-    patient = admin.options(ignore_status=404)
+def test_role_setup_is_enough_to_create_everything(
+    start_service: Start, guarded: Service, admin: Elasticsearch
+) -> None:
+    """Indices with aliases, templates, and the pipeline if the cluster has its processors."""
+    ignoring_404 = admin.options(ignore_status=404)
     definitions = (*DEFINITIONS, SECRETS)
-    patient.indices.delete(index=[definition.name for definition in definitions])
+    ignoring_404.indices.delete(index=[definition.name for definition in definitions])
     templates = {definition.template for definition in definitions} - {None}
     components = {name for definition in definitions for name in definition.component_templates}
     for name in templates:
-        patient.indices.delete_index_template(name=name)
+        ignoring_404.indices.delete_index_template(name=name)
     for name in components:
-        patient.cluster.delete_component_template(name=name)
-    patient.ingest.delete_pipeline(id=DEFAULT_PIPELINE)
+        ignoring_404.cluster.delete_component_template(name=name)
+    ignoring_404.ingest.delete_pipeline(id=DEFAULT_PIPELINE)
     pipeline = has_processors(admin)
 
     with start_service("setup") as service:
@@ -96,5 +98,5 @@ def test_set_up_makes_everything(start_service: Start, guarded: Service, admin: 
         assert admin.indices.exists_alias(index=definition.name, name=definition.alias)
     assert all(admin.indices.exists_index_template(name=name) for name in templates)
     assert all(admin.cluster.exists_component_template(name=name) for name in components)
-    assert patient.ingest.get_pipeline(id=DEFAULT_PIPELINE).meta.status == (200 if pipeline else 404)
+    assert ignoring_404.ingest.get_pipeline(id=DEFAULT_PIPELINE).meta.status == (200 if pipeline else 404)
     assert Http(guarded.url).get("/readyz").status_code == 200

@@ -1,4 +1,4 @@
-"""What a caller may do is remembered for a moment, forgotten when in doubt, and taken from nobody but Elasticsearch."""
+"""Privileges of callers are cached for a short time, dropped when in doubt, and only ever come from Elasticsearch."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.secured import KNOWS_CONNECTOR_PRIVILEGES, Start, basic, password
 from tests.service import Http, Service
 
 JOBS = "/_connector/_sync_job"
-ASKED = to("_has_privileges")
-# A cluster without the connector privileges is asked twice: for them, and for what stands for them.
+PRIVILEGE_REQUEST = to("_has_privileges")
+# A cluster without the connector privileges is asked twice: for them, and for the index privileges that replace them.
 SECURITY_PATHS = 1 if KNOWS_CONNECTOR_PRIVILEGES else 2
 
 
@@ -34,15 +34,15 @@ def proxy(secured: EmbeddedNode) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture(scope="module")
-def remembering(start_service: Start, set_up: None, proxy: FaultProxy) -> Iterator[Service]:
-    """A single process that remembers for an hour."""
+def caching_service(start_service: Start, set_up: None, proxy: FaultProxy) -> Iterator[Service]:
+    """A service with one process that caches privileges for an hour."""
     with start_service("run", proxy.url, AUTHORIZATION_CACHE_SECONDS="3600") as service:
         service.wait_until_ready()
         yield service
 
 
 @pytest.fixture(scope="module")
-def forgetful(start_service: Start, set_up: None, proxy: FaultProxy) -> Iterator[Service]:
+def uncached_service(start_service: Start, set_up: None, proxy: FaultProxy) -> Iterator[Service]:
     with start_service("run", proxy.url, AUTHORIZATION_CACHE_SECONDS="0") as service:
         service.wait_until_ready()
         yield service
@@ -50,76 +50,78 @@ def forgetful(start_service: Start, set_up: None, proxy: FaultProxy) -> Iterator
 
 @pytest.fixture
 def key(admin) -> Iterator[tuple[str, dict[str, str]]]:
-    """A new API key that may do everything, and the headers of its holder."""
+    """A new API key with all privileges: its id and the request headers."""
     made = admin.security.create_api_key(name="short-lived")
     yield made["id"], {"Authorization": f"ApiKey {made['encoded']}"}
     admin.security.invalidate_api_key(ids=[made["id"]])
 
 
-def questions(proxy: FaultProxy, service: Service, headers: dict[str, str], status: int = 200) -> int:
-    """How often Elasticsearch is asked what the caller may do, for one request that ends so."""
-    with proxy.listening() as heard:
+def privilege_requests(
+    proxy: FaultProxy, service: Service, headers: dict[str, str], status: int = 200
+) -> int:
+    """How often Elasticsearch is asked for privileges during one request, which must end with this status."""
+    with proxy.recording() as recorded:
         assert service.http.get(JOBS, headers=headers).status_code == status
-    return sum(map(ASKED, heard))
+    return sum(map(PRIVILEGE_REQUEST, recorded))
 
 
-def test_good_news_is_remembered(proxy, remembering, key, admin) -> None:
+def test_granted_privileges_are_cached(proxy, caching_service, key, admin) -> None:
     key_id, headers = key
-    assert questions(proxy, remembering, headers) == SECURITY_PATHS
+    assert privilege_requests(proxy, caching_service, headers) == SECURITY_PATHS
     admin.security.invalidate_api_key(ids=[key_id])
-    assert [questions(proxy, remembering, headers) for _ in range(3)] == [0, 0, 0]
+    assert [privilege_requests(proxy, caching_service, headers) for _ in range(3)] == [0, 0, 0]
 
 
-def test_with_0_nothing_is_remembered(proxy, forgetful, key, admin) -> None:
+def test_cache_of_0_seconds_caches_nothing(proxy, uncached_service, key, admin) -> None:
     key_id, headers = key
-    assert [questions(proxy, forgetful, headers) for _ in range(3)] == [SECURITY_PATHS] * 3
+    assert [privilege_requests(proxy, uncached_service, headers) for _ in range(3)] == [SECURITY_PATHS] * 3
     admin.security.invalidate_api_key(ids=[key_id])
-    assert questions(proxy, forgetful, headers, 401) == 1
+    assert privilege_requests(proxy, uncached_service, headers, 401) == 1
 
 
-def test_bad_news_is_never_remembered(remembering, admin) -> None:
+def test_refusals_are_never_cached(caching_service, admin) -> None:
     headers = {**basic("admin"), "es-security-runas-user": "nobody-yet"}
-    assert remembering.http.get(JOBS, headers=headers).status_code in (401, 403)
+    assert caching_service.http.get(JOBS, headers=headers).status_code in (401, 403)
     admin.security.put_user(username="nobody-yet", password=password("nobody-yet"), roles=["superuser"])
-    assert remembering.http.get(JOBS, headers=headers).status_code == 200
+    assert caching_service.http.get(JOBS, headers=headers).status_code == 200
     admin.security.put_user(username="nobody-yet", password=password("nobody-yet"), roles=[])
 
 
-@pytest.mark.parametrize("trouble", ["one answer lost", "no answer", "a proxy's 502"])
-def test_an_interruption_that_only_document_work_meets_ends_what_is_remembered(
-    proxy, remembering, key, admin, trouble
+@pytest.mark.parametrize("trouble", ["one response lost", "no response", "a proxy's 502"])
+def test_interruption_noticed_by_document_requests_clears_the_cache(
+    proxy, caching_service, key, admin, trouble
 ) -> None:
     key_id, headers = key
-    assert remembering.http.get(JOBS, headers=headers).status_code == 200
+    assert caching_service.http.get(JOBS, headers=headers).status_code == 200
     work = to("/.elastic-connectors")
-    if trouble == "one answer lost":
-        with proxy.losing(nth(1, work), answers=True):
-            assert questions(proxy, remembering, headers) == 0
-    elif trouble == "no answer":
+    if trouble == "one response lost":
+        with proxy.losing(nth(1, work), responses=True):
+            assert privilege_requests(proxy, caching_service, headers) == 0
+    elif trouble == "no response":
         with proxy.losing(work):
-            assert questions(proxy, remembering, headers, 503) == 0
+            assert privilege_requests(proxy, caching_service, headers, 503) == 0
     else:
-        with proxy.answering(work, 502, "<html>Bad Gateway</html>"):
-            assert questions(proxy, remembering, headers, 503) == 0
+        with proxy.responding(work, 502, "<html>Bad Gateway</html>"):
+            assert privilege_requests(proxy, caching_service, headers, 503) == 0
     admin.security.invalidate_api_key(ids=[key_id])
-    assert questions(proxy, remembering, headers, 401) == 1
+    assert privilege_requests(proxy, caching_service, headers, 401) == 1
 
 
-def test_the_callers_credentials_are_sent_as_they_are_and_never_the_services(
-    proxy, forgetful, callers
+def test_credentials_of_callers_are_sent_unchanged_and_never_those_of_the_service(
+    proxy, uncached_service, callers
 ) -> None:
     own = basic("run")["Authorization"]
     for caller in vars(callers).values():
-        with proxy.listening() as heard:
-            forgetful.http.get(JOBS, headers=caller)
-        for request in filter(to("/_security/"), heard):
+        with proxy.recording() as recorded:
+            uncached_service.http.get(JOBS, headers=caller)
+        for request in filter(to("/_security/"), recorded):
             assert request.headers.get("authorization") == caller.get("Authorization")
-        assert {r.headers["authorization"] for r in heard if not to("/_security/")(r)} <= {own}
+        assert {r.headers["authorization"] for r in recorded if not to("/_security/")(r)} <= {own}
 
 
-# --- What is no clear answer ---
+# --- Unclear responses ---
 
-NOTHING_TOLD = '{"username":"admin","has_all_requested":true,"cluster":{},"index":{},"application":{}}'
+NO_PRIVILEGES = '{"username":"admin","has_all_requested":true,"cluster":{},"index":{},"application":{}}'
 UNCLEAR = [
     (500, '{"error":{"type":"exception","reason":"?"},"status":500}'),
     (404, '{"error":"no handler found for uri [/_security/user/_has_privileges] and method [POST]"}'),
@@ -140,49 +142,52 @@ UNCLEAR = [
 
 
 @pytest.mark.parametrize(("status", "body"), UNCLEAR, ids=[f"{row[0]} {row[1][:24]}" for row in UNCLEAR])
-def test_what_is_no_clear_answer_closes_the_door(proxy, forgetful, callers, status, body) -> None:
-    with proxy.answering(ASKED, status, body), proxy.listening() as heard:
-        answer = forgetful.http.put("/_connector/unclear", headers=callers.admin, json={})
-    assert (answer.status_code, answer.json()["error"]["type"]) == (503, "status_exception")
-    asked = [
-        each for each in heard if "x-opaque-id" in each.headers
-    ]  # others are of a service that has just started
-    assert asked
-    assert all(map(ASKED, asked)), "nothing may be done, nor asked otherwise"
+def test_unclear_response_about_privileges_is_503(proxy, uncached_service, callers, status, body) -> None:
+    with proxy.responding(PRIVILEGE_REQUEST, status, body), proxy.recording() as recorded:
+        response = uncached_service.http.put("/_connector/unclear", headers=callers.admin, json={})
+    assert (response.status_code, response.json()["error"]["type"]) == (503, "status_exception")
+    sent = [
+        each for each in recorded if "x-opaque-id" in each.headers
+    ]  # the others are sent by a service that has just started
+    assert sent
+    assert all(map(PRIVILEGE_REQUEST, sent)), "no other request may be sent"
 
 
 @pytest.mark.parametrize(
-    "held", [NOTHING_TOLD, NOTHING_TOLD.replace('"cluster":{}', '"cluster":{"manage_connector":1}')]
+    "held", [NO_PRIVILEGES, NO_PRIVILEGES.replace('"cluster":{}', '"cluster":{"manage_connector":1}')]
 )
-def test_what_is_not_said_to_be_granted_is_not(proxy, forgetful, callers, held) -> None:
-    with proxy.answering(ASKED, 200, held):
-        assert forgetful.http.put("/_connector/unclear", headers=callers.admin, json={}).status_code == 403
+def test_privilege_that_is_not_granted_explicitly_is_missing(proxy, uncached_service, callers, held) -> None:
+    with proxy.responding(PRIVILEGE_REQUEST, 200, held):
+        assert (
+            uncached_service.http.put("/_connector/unclear", headers=callers.admin, json={}).status_code
+            == 403
+        )
 
 
 @pytest.mark.parametrize(
     ("status", "body"),
     [(500, "{}"), (200, "<html>"), (200, "[]"), (403, "{}"), (404, '{"error":"no handler"}')],
 )
-def test_a_refusal_whose_subject_is_not_told_is_503(proxy, forgetful, callers, status, body) -> None:
-    with proxy.answering(to("_authenticate"), status, body):
-        answer = forgetful.http.get(JOBS, headers=callers.nothing)
-    assert answer.status_code == 503
+def test_refusal_without_a_known_subject_is_503(proxy, uncached_service, callers, status, body) -> None:
+    with proxy.responding(to("_authenticate"), status, body):
+        response = uncached_service.http.get(JOBS, headers=callers.nothing)
+    assert response.status_code == 503
     with proxy.losing(to("_authenticate")):
-        assert forgetful.http.get(JOBS, headers=callers.nothing).status_code == 503
+        assert uncached_service.http.get(JOBS, headers=callers.nothing).status_code == 503
 
 
-def test_a_refusal_whose_credentials_end_meanwhile_is_401_for_our_address(
-    proxy, forgetful, callers, secured
+def test_refusal_whose_credentials_expired_meanwhile_is_401(
+    proxy, uncached_service, callers, secured
 ) -> None:
     gone = Http(secured.url).get("/_security/_authenticate").text
-    with proxy.answering(to("_authenticate"), 401, gone):
-        answer = forgetful.http.get(f"{JOBS}?size=1", headers=callers.nothing)
-    assert answer.status_code == 401
+    with proxy.responding(to("_authenticate"), 401, gone):
+        response = uncached_service.http.get(f"{JOBS}?size=1", headers=callers.nothing)
+    assert response.status_code == 401
     reason = f"missing authentication credentials for REST request [{JOBS}?size=1]"
-    assert answer.json()["error"]["reason"] == reason
+    assert response.json()["error"]["reason"] == reason
 
 
-# The second one would be an instruction to urllib3, were it sent on as a text.
+# urllib3 would treat the second one specially if it were sent as a string.
 ODD = ["Basic \x01\x7f", "@@@SKIP_HEADER@@@", "a\x85b", "x" * 12000]
 
 
@@ -195,64 +200,66 @@ ODD = ["Basic \x01\x7f", "@@@SKIP_HEADER@@@", "a\x85b", "x" * 12000]
     ],
     ids=lambda value: ascii(value)[:24],
 )
-def test_no_header_of_a_caller_does_any_harm(forgetful, secured, callers, name, value) -> None:
-    def answered(url: str, path: str) -> tuple[int, str]:
+def test_unusual_headers_of_a_caller_are_handled_as_by_elasticsearch(
+    uncached_service, secured, callers, name, value
+) -> None:
+    def outcome(url: str, path: str) -> tuple[int, str]:
         connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
-        # Bytes, since as a text one of them would be an instruction to other libraries.
+        # Bytes, since HTTP libraries treat one of these strings specially.
         connection.request("GET", path, headers=callers.admin | {name: value.encode("latin-1")})
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
+        response = connection.getresponse()
+        body = json.loads(response.read())
         connection.close()
-        return answer.status, body["error"]["type"] if "error" in body else ""
+        return response.status, body["error"]["type"] if "error" in body else ""
 
-    assert answered(forgetful.url, JOBS) == answered(secured.url, "/_security/_authenticate")
+    assert outcome(uncached_service.url, JOBS) == outcome(secured.url, "/_security/_authenticate")
 
 
-# --- The bound and the age, in this process ---
+# --- Size and age of the cache, in this process ---
 
 
 @pytest.fixture
-def ask(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch):
-    """How often Elasticsearch was asked for what a user may do, in a process that remembers for so many seconds."""
+def cache_of(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch):
+    """Create a cache for so many seconds; the result counts the requests for the privileges of a user."""
     monkeypatch.setenv("ELASTICSEARCH_URL", proxy.url)
 
-    def remembering_for(seconds: float):
+    def cache_for(seconds: float):
         monkeypatch.setenv("AUTHORIZATION_CACHE_SECONDS", str(seconds))
-        memory: Security = Store(settings.load()).security
+        cache: Security = Store(settings.load()).security
 
-        def asked(user: str) -> int:
-            with proxy.listening() as heard:
-                caller = memory.caller(Credentials(basic(user)["Authorization"], None), frozenset())
+        def requests_for(user: str) -> int:
+            with proxy.recording() as recorded:
+                caller = cache.caller(Credentials(basic(user)["Authorization"], None), frozenset())
             manages = user in ("admin", "manager")
             assert caller.granted.issuperset(CONNECTOR_PRIVILEGES) == manages
-            assert len(memory._known) <= security._CALLERS
-            return len(heard) // SECURITY_PATHS
+            assert len(cache._known) <= security._CALLERS
+            return len(recorded) // SECURITY_PATHS
 
-        return asked
+        return requests_for
 
-    return remembering_for
+    return cache_for
 
 
-def test_good_news_is_remembered_no_longer_than_the_setting(ask) -> None:
-    lasting, asked = ask(3600), ask(1)
-    assert [lasting("admin"), lasting("admin")] == [1, 0]
-    assert asked("admin") == 1
+def test_privileges_are_cached_no_longer_than_the_setting(cache_of) -> None:
+    long_lived, short_lived = cache_of(3600), cache_of(1)
+    assert [long_lived("admin"), long_lived("admin")] == [1, 0]
+    assert short_lived("admin") == 1
     time.sleep(1.01)
-    assert asked("admin") == 1
+    assert short_lived("admin") == 1
 
 
-def test_what_is_remembered_is_bounded(ask, monkeypatch) -> None:
+def test_size_of_the_cache_is_bounded(cache_of, monkeypatch) -> None:
     monkeypatch.setattr(security, "_CALLERS", 2)
-    asked = ask(3600)
-    assert [asked(user) for user in ("admin", "monitor", "admin", "manager")] == [1, 1, 0, 1]
-    assert [asked(user) for user in ("admin", "monitor", "manager", "admin")] == [0, 1, 1, 1]
+    requests_for = cache_of(3600)
+    assert [requests_for(user) for user in ("admin", "monitor", "admin", "manager")] == [1, 1, 0, 1]
+    assert [requests_for(user) for user in ("admin", "monitor", "manager", "admin")] == [0, 1, 1, 1]
 
 
-# --- Without security ---
+# --- Clusters without security ---
 
 
-def test_that_there_is_no_security_is_asked_again(node_url, monkeypatch) -> None:
-    """After an interruption that only document work met, and some time later at any rate."""
+def test_cluster_without_security_is_asked_again(node_url, monkeypatch) -> None:
+    """After an interruption that only requests for documents noticed, and in any case after some time."""
     monkeypatch.setattr(security, "_NO_SECURITY", 3600.0)
     with FaultProxy(node_url) as proxy:
         monkeypatch.setenv("ELASTICSEARCH_URL", proxy.url)
@@ -260,42 +267,42 @@ def test_that_there_is_no_security_is_asked_again(node_url, monkeypatch) -> None
         store = Store(settings.load())
         store.indices.ensure()
 
-        def asked() -> int:
-            with proxy.listening() as heard:
+        def requests() -> int:
+            with proxy.recording() as recorded:
                 caller = store.security.caller(Credentials(None, None), frozenset())
             assert caller is security.UNRESTRICTED
-            return len(heard)
+            return len(recorded)
 
-        assert [asked(), asked()] == [1, 0]
+        assert [requests(), requests()] == [1, 0]
         with proxy.losing(nth(1, to("_doc/"))):
             assert store.connectors.get("none") is None
-        assert [asked(), asked()] == [1, 0]
+        assert [requests(), requests()] == [1, 0]
         with proxy.losing(to("_doc/")), pytest.raises(ApiError):
             store.connectors.get("none")
-        assert [asked(), asked()] == [1, 0]
+        assert [requests(), requests()] == [1, 0]
         monkeypatch.setattr(security, "_NO_SECURITY", 0.5)
         with proxy.losing(to("_doc/")), pytest.raises(ApiError):
             store.connectors.get("none")
-        assert asked() == 1
+        assert requests() == 1
         time.sleep(0.51)
-        assert asked() == 1
+        assert requests() == 1
 
 
 def first_but_503(service: Service, headers: dict[str, str]) -> int:
-    """The first answer of a node that no longer starts."""
+    """The status of the first response that is not 503, when the node has started."""
     statuses: list[int] = []
 
-    def answered() -> bool:
+    def is_no_503() -> bool:
         statuses.append(service.http.get(JOBS, headers=headers).status_code)
         return statuses[-1] != 503
 
-    service.wait_for(answered)
+    service.wait_for(is_no_503)
     return statuses[-1]
 
 
 @pytest.mark.timeout(240)
-def test_a_cluster_that_becomes_secured_closes_the_door() -> None:
-    """Nobody restarts the services: what counts is what the node says after the interruption, noticed or not."""
+def test_cluster_that_becomes_secured_is_noticed() -> None:
+    """The services are not restarted: after the interruption they ask the node again, whether they noticed it or not."""
     users = {"run": (password("run"), ["superuser"])}
     settings = {
         "ELASTICSEARCH_USERNAME": "run",
@@ -306,17 +313,17 @@ def test_a_cluster_that_becomes_secured_closes_the_door() -> None:
     }
     with (
         EmbeddedNode(major=client_major()) as node,
-        Service(node.url, **settings) as noticing,
-        Service(node.url, **settings) as unsuspecting,
+        Service(node.url, **settings) as busy,
+        Service(node.url, **settings) as idle,
     ):
-        for service in (noticing, unsuspecting):
+        for service in (busy, idle):
             service.wait_until_ready()
             assert service.http.get(JOBS).status_code == 200
         node.stop()
-        answer = noticing.http.get(JOBS)
-        assert (answer.status_code, answer.json()["error"]["type"]) == (503, "status_exception")
+        response = busy.http.get(JOBS)
+        assert (response.status_code, response.json()["error"]["type"]) == (503, "status_exception")
         node._security = SecuredNode(users=users)
         node.start()
-        for service in (unsuspecting, noticing):
+        for service in (idle, busy):
             assert first_but_503(service, {}) == 401
             assert first_but_503(service, basic("run")) == 200

@@ -1,4 +1,4 @@
-"""Every endpoint against every kind of caller, on a cluster that decides."""
+"""Every endpoint with every kind of caller, on a secured cluster."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.endpoints import ALL, MANAGE, READ, SECRET_READ, SECRET_WRITE, Endpoi
 from tests.secured import KNOWS_CONNECTOR_PRIVILEGES, WEAK_SERVICE
 from tests.service import Http
 
-# Requests that have nothing wrong with them but, perhaps, who sends them: 403 comes after validation.
+# Valid requests, since 403 comes after validation.
 ENDPOINTS = [endpoint.of("any") for endpoint in ALL]
 ALLOWED = {
     "nothing": set(),
@@ -24,28 +24,28 @@ ALLOWED = {
     "mighty_bearer": {READ, MANAGE, SECRET_READ, SECRET_WRITE},
     "weak_bearer": {READ} if KNOWS_CONNECTOR_PRIVILEGES else set(),
 }
-STRANGERS = [
+UNAUTHENTICATED = [
     "none", "empty", "wrong", "unknown", "nonsense", "two", "not_ascii", "invalidated_key", "wrong_bearer"
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("caller", ALLOWED)
-def test_what_a_caller_may(guarded, callers, caller) -> None:
+def test_caller_may_use_exactly_the_endpoints_of_its_privileges(guarded, callers, caller) -> None:
     wrong = []
     for endpoint in ENDPOINTS:
-        answer = endpoint.send(guarded.http, headers=getattr(callers, caller))
+        response = endpoint.send(guarded.http, headers=getattr(callers, caller))
         if endpoint.needs in ALLOWED[caller]:
-            as_it_should_be = answer.status_code < 500 and answer.status_code not in (401, 403)
+            as_it_should_be = response.status_code < 500 and response.status_code not in (401, 403)
         else:
             action = f"action [cluster:admin/xpack/connector/{endpoint.action}] is unauthorized"
-            as_it_should_be = answer.status_code == 403 and action in answer.text
+            as_it_should_be = response.status_code == 403 and action in response.text
         if not as_it_should_be:
-            wrong.append((endpoint, answer.status_code, answer.text))
+            wrong.append((endpoint, response.status_code, response.text))
     assert not wrong
 
 
-@pytest.mark.parametrize("caller", STRANGERS)
-def test_strangers_are_turned_away_first_of_all(guarded, callers, caller) -> None:
+@pytest.mark.parametrize("caller", UNAUTHENTICATED)
+def test_unauthenticated_caller_is_refused_before_any_other_check(guarded, callers, caller) -> None:
     requests = [
         *ENDPOINTS,
         Endpoint("", "PATCH", "/_connector/x"),
@@ -55,19 +55,19 @@ def test_strangers_are_turned_away_first_of_all(guarded, callers, caller) -> Non
         Endpoint("", "HEAD", "/_connector"),
     ]
     for endpoint in requests:
-        answer = endpoint.send(guarded.http, headers=getattr(callers, caller))
-        assert answer.status_code == 401, (endpoint, answer.text)
-        assert "Basic realm=" in answer.headers["WWW-Authenticate"]
-        assert answer.headers["X-Elastic-Product"] == "Elasticsearch"
+        response = endpoint.send(guarded.http, headers=getattr(callers, caller))
+        assert response.status_code == 401, (endpoint, response.text)
+        assert "Basic realm=" in response.headers["WWW-Authenticate"]
+        assert response.headers["X-Elastic-Product"] == "Elasticsearch"
 
 
-def test_a_media_type_that_is_not_read_is_no_news_to_a_stranger(guarded) -> None:
-    answer = guarded.http.post("/_connector", data="a: 1", headers={"Content-Type": "application/yaml"})
-    assert answer.status_code == 401
+def test_unauthenticated_caller_is_refused_before_the_check_of_the_media_type(guarded) -> None:
+    response = guarded.http.post("/_connector", data="a: 1", headers={"Content-Type": "application/yaml"})
+    assert response.status_code == 401
 
 
-def test_the_words_of_401_are_elasticsearchs_for_our_address(guarded, secured, callers) -> None:
-    for caller in STRANGERS:
+def test_401_is_that_of_elasticsearch_with_the_path_of_the_service(guarded, secured, callers) -> None:
+    for caller in UNAUTHENTICATED:
         headers = getattr(callers, caller)
         theirs = Http(secured.url).get("/_connector/x/y%2Fz?q=1", headers=headers)
         ours = guarded.http.get("/_connector/x/y%2Fz?q=1", headers=headers)
@@ -81,12 +81,12 @@ def test_validation_comes_before_403(guarded, callers) -> None:
     unknown_parameter = guarded.http.get("/_connector/_sync_job?unknown=1", headers=headers)
     no_id = guarded.http.put("/_connector/_sync_job//_claim", headers=headers, json={"worker_hostname": "w"})
     bad_index = guarded.http.get("/_connector?index_name=_a", headers=headers)
-    answers = (bad_body, unknown_parameter, no_id, bad_index)
-    assert [answer.status_code for answer in answers] == [400] * 4
+    responses = (bad_body, unknown_parameter, no_id, bad_index)
+    assert [response.status_code for response in responses] == [400] * 4
 
 
 def granted_by(kind: str) -> str:
-    """What grants it, in the words of a cluster that knows the connector privileges, or of one that does not."""
+    """The end of the 403 message, for a cluster with or without the connector privileges."""
     if KNOWS_CONNECTOR_PRIVILEGES:
         monitor = "monitor_connector," if kind == READ else ""
         return f", this action is granted by the cluster privileges [{monitor}manage_connector,manage,all]"
@@ -109,27 +109,27 @@ REFUSED = [
 @pytest.mark.parametrize(
     ("call", "caller", "more", "who", "kind"), REFUSED, ids=[f"{row[1]}{len(row[2])}" for row in REFUSED]
 )
-def test_the_words_of_403(guarded, callers, call, caller, more, who, kind) -> None:
+def test_403_is_that_of_elasticsearch(guarded, callers, call, caller, more, who, kind) -> None:
     method, path = call.split()
-    answer = guarded.http.request(method, path, headers=getattr(callers, caller) | more)
+    response = guarded.http.request(method, path, headers=getattr(callers, caller) | more)
     action = {LIST: "sync_job/list", CANCEL: "sync_job/cancel"}[call]
-    assert (answer.status_code, answer.json()["error"]["type"]) == (403, "security_exception")
-    assert re.sub(r"key id \[[^]]+\]", "key id [ID]", answer.json()["error"]["reason"]) == (
+    assert (response.status_code, response.json()["error"]["type"]) == (403, "security_exception")
+    assert re.sub(r"key id \[[^]]+\]", "key id [ID]", response.json()["error"]["reason"]) == (
         f"action [cluster:admin/xpack/connector/{action}] is unauthorized {who}{granted_by(kind)}"
     )
 
 
-def test_the_words_of_403_for_secrets_name_the_privilege_on_any_cluster(guarded, callers) -> None:
-    answer = guarded.http.get("/_connector/_secret/x", headers=callers.manager)
-    assert answer.json()["error"]["reason"] == (
+def test_403_for_secrets_names_the_privilege_on_any_cluster(guarded, callers) -> None:
+    response = guarded.http.get("/_connector/_secret/x", headers=callers.manager)
+    assert response.json()["error"]["reason"] == (
         "action [cluster:admin/xpack/connector/secret/get] is unauthorized for user [manager] with effective roles "
         "[manager], this action is granted by the cluster privileges [read_connector_secrets,manage,all]"
     )
 
 
-def test_who_may_not_act_as_another_is_told_so(guarded, callers) -> None:
-    answer = guarded.http.get("/_connector/_sync_job", headers=callers.manager | AS_NOTHING)
-    assert (answer.status_code, answer.json()["error"]["reason"]) == (
+def test_caller_who_may_not_run_as_another_user_is_refused(guarded, callers) -> None:
+    response = guarded.http.get("/_connector/_sync_job", headers=callers.manager | AS_NOTHING)
+    assert (response.status_code, response.json()["error"]["reason"]) == (
         403,
         (
             "action [cluster:admin/xpack/connector/sync_job/list] is unauthorized for user [manager] with effective "
@@ -138,12 +138,12 @@ def test_who_may_not_act_as_another_is_told_so(guarded, callers) -> None:
     )
 
 
-def test_acting_as_another_user_takes_that_users_privileges(guarded, callers) -> None:
+def test_run_as_uses_the_privileges_of_the_other_user(guarded, callers) -> None:
     as_monitor = {**callers.admin, "es-security-runas-user": "monitor"}
     assert guarded.http.get("/_connector/_sync_job", headers=as_monitor).status_code == 200
     assert guarded.http.put("/_connector/made", headers=as_monitor).status_code == 403
 
 
-def test_probes_need_no_credentials_and_tell_nothing(guarded) -> None:
+def test_probes_need_no_credentials(guarded) -> None:
     assert guarded.http.get("/healthz").json() == {"status": "ok"}
     assert guarded.http.get("/readyz").json() == {"status": "ready"}

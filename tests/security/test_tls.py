@@ -1,4 +1,4 @@
-"""The service's own way to a cluster behind TLS: an authority, a fingerprint, a client certificate."""
+"""Connections of the service to a cluster with TLS: authority, fingerprint, client certificate."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.secured import basic, password
 
 
 class TlsFront:
-    """TLS in front of a plain address, as a cluster's own would be; `client` is the only client that it lets in."""
+    """A TLS proxy in front of a plain address. If `client` is set, it accepts only this client certificate."""
 
     def __init__(self, target: str, server: Certificate, client: Certificate | None = None) -> None:
         host, _, port = target.removeprefix("http://").rpartition(":")
@@ -94,7 +94,7 @@ def mutual(node_url: str, certificates: dict[str, Certificate]) -> Iterator[TlsF
 
 
 def is_ready(url: str, **variables: str) -> bool:
-    """Whether a process with these settings can use the cluster behind that address."""
+    """Whether a store with these settings can use the cluster at that URL."""
     with pytest.MonkeyPatch.context() as environment:
         for name, value in (variables | {"ELASTICSEARCH_URL": url, "ELASTICSEARCH_TIMEOUT": "5"}).items():
             environment.setenv(name, value)
@@ -103,21 +103,21 @@ def is_ready(url: str, **variables: str) -> bool:
     return not problems
 
 
-def test_an_authority(front, certificates) -> None:
+def test_certificate_authority_is_verified(front, certificates) -> None:
     assert is_ready(front.url, ELASTICSEARCH_CA_CERTS=str(certificates["server"].file))
     assert not is_ready(front.url, ELASTICSEARCH_CA_CERTS=str(certificates["other"].file))
 
 
-def test_a_fingerprint(front, certificates) -> None:
+def test_fingerprint_is_verified(front, certificates) -> None:
     assert is_ready(front.url, ELASTICSEARCH_CERT_FINGERPRINT=certificates["server"].fingerprint)
     assert not is_ready(front.url, ELASTICSEARCH_CERT_FINGERPRINT=certificates["other"].fingerprint)
 
 
-def test_nothing_said_about_certificates_trusts_no_stranger(front) -> None:
+def test_unknown_authority_is_refused_by_default(front) -> None:
     assert not is_ready(front.url)
 
 
-def test_a_client_certificate(mutual, certificates) -> None:
+def test_client_certificate_is_sent(mutual, certificates) -> None:
     authority = {"ELASTICSEARCH_CA_CERTS": str(certificates["server"].file)}
 
     def own(name: str) -> dict[str, str]:
@@ -133,7 +133,7 @@ def test_a_client_certificate(mutual, certificates) -> None:
 
 
 class CertifiedNode(EmbeddedNode):
-    """A node behind TLS that takes a client certificate for the credentials of a user who may do everything."""
+    """A node with TLS that accepts a client certificate as the credentials of a superuser."""
 
     def __init__(self, certificates: dict[str, Certificate]) -> None:
         self._certificates = certificates
@@ -149,7 +149,7 @@ class CertifiedNode(EmbeddedNode):
             "xpack.security.transport.ssl.enabled": False,
             "xpack.security.authc.realms.file.files.order": 0,
             "xpack.security.authc.realms.pki.certificates.order": 1,
-            "xpack.license.self_generated.type": "trial",  # which has such realms
+            "xpack.license.self_generated.type": "trial",  # which includes PKI realms
         }
         users = {"admin": (password("admin"), ["superuser"])}
         super().__init__(major=client_major(), security=Security(users=users, settings=own))
@@ -171,7 +171,7 @@ class CertifiedNode(EmbeddedNode):
 
 
 @pytest.mark.timeout(240)  # a node of its own
-def test_nobody_is_taken_for_the_service_on_account_of_its_certificate(certificates, monkeypatch) -> None:
+def test_client_certificate_of_the_service_grants_nothing_to_callers(certificates, monkeypatch) -> None:
     server, client = certificates["server"], certificates["client"]
     monkeypatch.setenv("SSL_CERT_FILE", str(server.file))
     with CertifiedNode(certificates) as node:
@@ -180,7 +180,7 @@ def test_nobody_is_taken_for_the_service_on_account_of_its_certificate(certifica
         monkeypatch.setenv("ELASTICSEARCH_CLIENT_CERT", str(client.file))
         monkeypatch.setenv("ELASTICSEARCH_CLIENT_KEY", str(client.key_file))
         store = Store(settings.load())
-        # The certificate is all that the service has; the node knows nobody by it before its own indices are there.
+        # The certificate is the only credential of the service. The node accepts it only once its own indices exist.
         deadline = time.monotonic() + 60
         while problems := store.indices.readiness():
             assert time.monotonic() < deadline, problems

@@ -1,4 +1,4 @@
-"""The probes, on a real node."""
+"""The probes, with a real node."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ def _client(elasticsearch: Elasticsearch) -> FlaskClient:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_healthz_does_not_ask_elasticsearch(method: str) -> None:
-    answer = _client(Elasticsearch(AWAY)).open("/healthz", method=method)
+def test_healthz_does_not_use_elasticsearch(method: str) -> None:
+    response = _client(Elasticsearch(AWAY)).open("/healthz", method=method)
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     if method == "GET":
-        assert answer.json == {"status": "ok"}
+        assert response.json == {"status": "ok"}
 
 
-def test_readyz_brings_back_an_index_that_was_deleted(elasticsearch: Elasticsearch) -> None:
+def test_readyz_creates_a_deleted_index_again(elasticsearch: Elasticsearch) -> None:
     Indices(elasticsearch).ensure()
     elasticsearch.indices.delete(index=SYNC_JOBS.name)
 
-    answer = _client(elasticsearch).get("/readyz")
+    response = _client(elasticsearch).get("/readyz")
 
-    assert answer.status_code == 200
-    assert answer.json == {"status": "ready"}
+    assert response.status_code == 200
+    assert response.json == {"status": "ready"}
     assert elasticsearch.indices.exists_alias(name=SYNC_JOBS.alias)
 
 
-def test_readyz_names_the_problem_and_its_cure(elasticsearch: Elasticsearch) -> None:
+def test_readyz_names_the_problem_and_says_how_to_fix_it(elasticsearch: Elasticsearch) -> None:
     Indices(elasticsearch).ensure()
     elasticsearch.indices.close(index=SYNC_JOBS.name)
     try:

@@ -1,4 +1,4 @@
-"""Bringing up the indices on a real node: what is made, what is left alone, what is reported."""
+"""Setting up the indices on a real node: what is created, kept and reported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RULE = {
     "updated_at": "2025-01-01T00:00:00Z",
     "value": ".*",
 }
-HALF = {
+FILTERING_STATE = {
     "advanced_snippet": {
         "created_at": RULE["created_at"],
         "updated_at": RULE["updated_at"],
@@ -50,7 +50,7 @@ WHEN = "2025-01-02T03:04:05.123456789Z"
 SYNC_JOB = {
     "connector": {
         "configuration": CONFIGURATION,
-        "filtering": HALF,
+        "filtering": FILTERING_STATE,
         "id": "c1",
         "index_name": "search-x",
         "language": "de",
@@ -89,7 +89,7 @@ CONNECTOR = {
         "native_connector_api_keys": {"enabled": True},
         "sync_rules": {"advanced": {"enabled": True}, "basic": {"enabled": True}},
     },
-    "filtering": [{"active": HALF, "domain": "DEFAULT", "draft": HALF}],
+    "filtering": [{"active": FILTERING_STATE, "domain": "DEFAULT", "draft": FILTERING_STATE}],
     "index_name": "search-x",
     "is_native": False,
     "language": None,
@@ -112,7 +112,7 @@ CONNECTOR = {
 
 @pytest.fixture(scope="module")
 def borrowed(elasticsearch: Elasticsearch) -> Iterator[Elasticsearch]:
-    """The node that all tests share; after these tests it has the indices as they should be."""
+    """The node that all tests share; after these tests, its indices are set up again."""
     yield elasticsearch
     _wipe(elasticsearch)
     Indices(elasticsearch).ensure()
@@ -148,12 +148,12 @@ def _wipe(client: Elasticsearch) -> None:
 
 
 def _block_changes(client: Elasticsearch, block: bool | None) -> None:
-    """Let the node refuse every change with 403, as it refuses users who lack the privilege."""
+    """Make the node refuse every change with 403, as for users without the privilege."""
     client.cluster.put_settings(persistent={"cluster.blocks.read_only": block})
 
 
 def _make(client: Elasticsearch, index: str, **body: Any) -> None:
-    """Make an index as other programs do; Elasticsearch warns of a dot in front of a name that is not hidden."""
+    """Create an index as other programs do, without the warning about the dot at the start of its name."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ElasticsearchWarning)
         client.indices.create(index=index, **body)
@@ -171,7 +171,7 @@ def _mapping(client: Elasticsearch, index: str) -> dict[str, Any]:
     return mapping
 
 
-def test_an_empty_node_gets_indices_that_can_be_used(cluster: Elasticsearch, indices: Indices) -> None:
+def test_empty_node_gets_usable_indices(cluster: Elasticsearch, indices: Indices) -> None:
     indices.ensure()
 
     assert indices.check() == []
@@ -186,8 +186,8 @@ def test_an_empty_node_gets_indices_that_can_be_used(cluster: Elasticsearch, ind
     assert _mapping(cluster, SYNC_JOBS.name)["properties"]["indexed_document_count"] == {"type": "long"}
 
 
-def test_no_lifecycle_ever_rolls_the_indices_over(cluster: Elasticsearch, indices: Indices) -> None:
-    """A job is updated by its id: after a rollover that would write a second copy."""
+def test_indices_have_no_lifecycle(cluster: Elasticsearch, indices: Indices) -> None:
+    """Jobs are updated by id: after a rollover, an update would write a second copy."""
     indices.ensure()
 
     for definition in (CONNECTORS, SYNC_JOBS):
@@ -204,7 +204,7 @@ def test_no_lifecycle_ever_rolls_the_indices_over(cluster: Elasticsearch, indice
             assert "lifecycle" not in str(component)
 
 
-def test_the_second_time_nothing_is_written(cluster: Elasticsearch, indices: Indices) -> None:
+def test_second_setup_writes_nothing(cluster: Elasticsearch, indices: Indices) -> None:
     indices.ensure()
     before = _state_version(cluster)
 
@@ -214,7 +214,7 @@ def test_the_second_time_nothing_is_written(cluster: Elasticsearch, indices: Ind
 
 
 @BOTH
-def test_a_bare_put_of_the_index_gets_alias_and_mapping_from_the_template(
+def test_index_created_without_options_gets_alias_and_mapping_from_the_template(
     cluster: Elasticsearch, indices: Indices, definition: IndexDefinition
 ) -> None:
     indices.ensure()
@@ -228,7 +228,7 @@ def test_a_bare_put_of_the_index_gets_alias_and_mapping_from_the_template(
 
 
 @BOTH
-def test_templates_that_exist_are_left_alone(
+def test_existing_templates_are_kept(
     cluster: Elasticsearch, indices: Indices, definition: IndexDefinition
 ) -> None:
     cluster.cluster.put_component_template(
@@ -253,9 +253,7 @@ def test_templates_that_exist_are_left_alone(
     assert indices.check() == []
 
 
-def test_somebody_elses_template_for_the_same_name_is_no_obstacle(
-    cluster: Elasticsearch, indices: Indices
-) -> None:
+def test_foreign_template_for_the_same_index_is_no_problem(cluster: Elasticsearch, indices: Indices) -> None:
     cluster.indices.put_index_template(name=EXTRA, index_patterns=[SYNC_JOBS.name], priority=100)
     try:
         indices.ensure()
@@ -265,7 +263,7 @@ def test_somebody_elses_template_for_the_same_name_is_no_obstacle(
 
 
 @BOTH
-def test_a_bare_index_is_completed(
+def test_index_without_mapping_and_alias_is_completed(
     cluster: Elasticsearch, indices: Indices, definition: IndexDefinition
 ) -> None:
     indices.ensure()
@@ -281,7 +279,7 @@ def test_a_bare_index_is_completed(
     assert _mapping(cluster, definition.name) == whole
 
 
-def test_an_existing_index_is_only_added_to(cluster: Elasticsearch, indices: Indices) -> None:
+def test_existing_index_only_gets_additions(cluster: Elasticsearch, indices: Indices) -> None:
     _make(
         cluster,
         SYNC_JOBS.name,
@@ -323,14 +321,12 @@ def test_an_existing_index_is_only_added_to(cluster: Elasticsearch, indices: Ind
     assert fields["connector"]["dynamic"] == "true"
     assert fields["connector"]["properties"]["pipeline"] == {"type": "ip"}
     assert fields["connector"]["properties"]["index_name"] == {"type": "keyword"}
-    settled = _state_version(cluster)
+    version = _state_version(cluster)
     indices.ensure()
-    assert _state_version(cluster) == settled
+    assert _state_version(cluster) == version
 
 
-def test_the_index_behind_the_alias_counts_whatever_its_name(
-    cluster: Elasticsearch, indices: Indices
-) -> None:
+def test_index_behind_the_alias_may_have_any_name(cluster: Elasticsearch, indices: Indices) -> None:
     _make(cluster, EXTRA, aliases={SYNC_JOBS.alias: {}})
 
     indices.ensure()
@@ -351,7 +347,7 @@ def test_documents_with_every_field_are_stored_whole(cluster: Elasticsearch, ind
         assert found["hits"]["total"]["value"] == 1
 
 
-def test_an_error_too_long_for_an_index_made_elsewhere_is_stored_after_ensure(
+def test_long_error_can_be_stored_in_a_foreign_index_after_setup(
     cluster: Elasticsearch, indices: Indices
 ) -> None:
     _make(cluster, SYNC_JOBS.name, mappings={"properties": {"error": {"type": "keyword"}}})
@@ -362,7 +358,7 @@ def test_an_error_too_long_for_an_index_made_elsewhere_is_stored_after_ensure(
     assert len(cluster.get(index=SYNC_JOBS.alias, id="1")["_source"]["error"]) == 40_000
 
 
-def test_processes_that_start_at_once_make_one_index_each(cluster: Elasticsearch) -> None:
+def test_processes_that_start_at_once_create_one_index_each(cluster: Elasticsearch) -> None:
     url = next(iter(cluster.transport.node_pool.all())).base_url
     program = (
         "import sys; from elasticsearch import Elasticsearch; from app.store.indices import Indices\n"
@@ -391,8 +387,8 @@ def test_processes_that_start_at_once_make_one_index_each(cluster: Elasticsearch
             process.stdin.write("go\n")
             process.stdin.flush()
         for process in processes:
-            told, _ = process.communicate(timeout=60)
-            assert process.returncode == 0, told
+            output, _ = process.communicate(timeout=60)
+            assert process.returncode == 0, output
 
     assert Indices(cluster).check() == []
     for definition in (CONNECTORS, SYNC_JOBS):
@@ -401,12 +397,12 @@ def test_processes_that_start_at_once_make_one_index_each(cluster: Elasticsearch
             _mapping(cluster, definition.name)["properties"].keys()
             == definition.mappings["properties"].keys()
         )
-    settled = _state_version(cluster)
+    version = _state_version(cluster)
     Indices(cluster).ensure()
-    assert _state_version(cluster) == settled
+    assert _state_version(cluster) == version
 
 
-def test_a_refusal_is_no_error_while_the_indices_can_be_used(
+def test_refused_setup_is_no_error_while_the_indices_are_usable(
     cluster: Elasticsearch, indices: Indices
 ) -> None:
     indices.ensure()
@@ -418,7 +414,7 @@ def test_a_refusal_is_no_error_while_the_indices_can_be_used(
     assert not cluster.indices.exists_index_template(name=SYNC_JOBS.template)
 
 
-def test_a_refusal_is_raised_when_an_index_is_missing(cluster: Elasticsearch, indices: Indices) -> None:
+def test_refused_setup_is_an_error_when_an_index_is_missing(cluster: Elasticsearch, indices: Indices) -> None:
     _block_changes(cluster, True)
 
     with pytest.raises(AuthorizationException, match="read-only"):
@@ -428,7 +424,7 @@ def test_a_refusal_is_raised_when_an_index_is_missing(cluster: Elasticsearch, in
 
 
 @BOTH
-def test_a_missing_index_is_reported_and_comes_back(
+def test_missing_index_is_reported_and_created_again(
     cluster: Elasticsearch, indices: Indices, definition: IndexDefinition
 ) -> None:
     indices.ensure()
@@ -442,7 +438,7 @@ def test_a_missing_index_is_reported_and_comes_back(
     assert indices.check() == []
 
 
-def test_a_missing_alias_is_reported_and_comes_back(cluster: Elasticsearch, indices: Indices) -> None:
+def test_missing_alias_is_reported_and_created_again(cluster: Elasticsearch, indices: Indices) -> None:
     indices.ensure()
     cluster.indices.delete_alias(index=SYNC_JOBS.name, name=SYNC_JOBS.alias)
 
@@ -452,7 +448,7 @@ def test_a_missing_alias_is_reported_and_comes_back(cluster: Elasticsearch, indi
     assert indices.readiness() == []
 
 
-def test_missing_fields_come_back(cluster: Elasticsearch, indices: Indices) -> None:
+def test_missing_fields_are_added_again(cluster: Elasticsearch, indices: Indices) -> None:
     indices.ensure()
     cluster.indices.delete(index=SYNC_JOBS.name)
     cluster.indices.delete_index_template(name=SYNC_JOBS.template)
@@ -466,7 +462,7 @@ def test_missing_fields_come_back(cluster: Elasticsearch, indices: Indices) -> N
     assert indices.readiness() == []
 
 
-def test_an_index_that_bears_the_alias_name_is_reported(cluster: Elasticsearch, indices: Indices) -> None:
+def test_index_with_the_name_of_the_alias_is_reported(cluster: Elasticsearch, indices: Indices) -> None:
     _make(cluster, SYNC_JOBS.alias, settings={"hidden": True})
 
     indices.ensure()
@@ -478,7 +474,7 @@ def test_an_index_that_bears_the_alias_name_is_reported(cluster: Elasticsearch, 
 
 
 @pytest.mark.parametrize("write_index", [None, True])
-def test_an_alias_on_two_indices_is_reported(
+def test_alias_on_two_indices_is_reported(
     cluster: Elasticsearch, indices: Indices, write_index: bool | None
 ) -> None:
     indices.ensure()
@@ -490,7 +486,7 @@ def test_an_alias_on_two_indices_is_reported(
     assert "take the alias off the others" in problem
 
 
-def test_fields_that_cannot_be_queried_are_reported_and_left_alone(
+def test_fields_that_cannot_be_queried_are_reported_and_kept(
     cluster: Elasticsearch, indices: Indices
 ) -> None:
     _make(cluster, SYNC_JOBS.name, aliases={SYNC_JOBS.alias: {}})
@@ -524,7 +520,7 @@ def test_fields_that_cannot_be_queried_are_reported_and_left_alone(
     assert cluster.count(index=SYNC_JOBS.alias)["count"] == 1
 
 
-def test_a_nested_connector_is_reported(cluster: Elasticsearch, indices: Indices) -> None:
+def test_nested_connector_is_reported(cluster: Elasticsearch, indices: Indices) -> None:
     nested = {"type": "nested", "properties": {"id": {"type": "keyword"}}}
     _make(cluster, SYNC_JOBS.name, mappings={"properties": {"connector": nested}})
 
@@ -535,7 +531,7 @@ def test_a_nested_connector_is_reported(cluster: Elasticsearch, indices: Indices
     assert "of type [nested], but must be [object]" in problem
 
 
-def test_a_field_that_cannot_be_sorted_by_is_reported(cluster: Elasticsearch, indices: Indices) -> None:
+def test_field_that_cannot_be_sorted_by_is_reported(cluster: Elasticsearch, indices: Indices) -> None:
     _make(
         cluster,
         SYNC_JOBS.name,
@@ -549,7 +545,7 @@ def test_a_field_that_cannot_be_sorted_by_is_reported(cluster: Elasticsearch, in
     assert "not searchable and sortable" in problem
 
 
-def test_a_closed_index_is_reported(cluster: Elasticsearch, indices: Indices) -> None:
+def test_closed_index_is_reported(cluster: Elasticsearch, indices: Indices) -> None:
     indices.ensure()
     cluster.indices.close(index=SYNC_JOBS.name)
 
@@ -557,7 +553,7 @@ def test_a_closed_index_is_reported(cluster: Elasticsearch, indices: Indices) ->
     assert "is closed: open it" in problem
 
 
-def test_types_that_serve_as_well_are_fine(cluster: Elasticsearch, indices: Indices) -> None:
+def test_compatible_field_types_are_accepted(cluster: Elasticsearch, indices: Indices) -> None:
     _make(cluster, SYNC_JOBS.name, mappings={"properties": {"created_at": {"type": "date_nanos"}}})
 
     indices.ensure()
@@ -565,7 +561,7 @@ def test_types_that_serve_as_well_are_fine(cluster: Elasticsearch, indices: Indi
     assert indices.check() == []
 
 
-def test_an_elasticsearch_that_is_away_is_a_problem_and_no_exception() -> None:
+def test_unreachable_elasticsearch_is_a_problem_and_no_exception() -> None:
     [problem] = Indices(Elasticsearch("http://127.0.0.1:9", max_retries=0)).readiness()
 
     assert "Elasticsearch cannot be reached" in problem

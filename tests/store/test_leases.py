@@ -1,4 +1,4 @@
-"""Leases: one holder at a time, whoever asks, and takeovers that wait for Elasticsearch's clock."""
+"""Leases: one holder at a time, and takeover after expiry by Elasticsearch's clock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def exists(elasticsearch, key: str = KEY) -> bool:
 
 
 def test_key_has_one_holder_at_a_time(store) -> None:
-    """Fails where `acquire_lease.painless` lets everybody have the lease."""
+    """Fails if `acquire_lease.painless` grants the lease to everybody."""
     inside, most, turns, lock = 0, 0, 0, Lock()
 
     def take_turns(_member: int) -> None:
@@ -35,7 +35,7 @@ def test_key_has_one_holder_at_a_time(store) -> None:
                 with lock:
                     inside, turns = inside + 1, turns + 1
                     most = max(most, inside)
-                time.sleep(0.01)  # long enough for others to come in, if they can
+                time.sleep(0.01)  # long enough for others to enter, if the lease does not stop them
                 with lock:
                     inside -= 1
 
@@ -44,7 +44,7 @@ def test_key_has_one_holder_at_a_time(store) -> None:
     assert (turns, most) == (40, 1)
 
 
-def test_keys_do_not_wait_for_each_other(store, monkeypatch) -> None:
+def test_leases_of_different_keys_are_independent(store, monkeypatch) -> None:
     monkeypatch.setattr(leases, "WAIT_TIMEOUT_SECONDS", 0)
     with store.leases.hold(KEY), store.leases.hold("another"):
         pass
@@ -67,7 +67,7 @@ def test_released_lease_leaves_no_document(store, elasticsearch) -> None:
     ],
     ids=["400", "404", "409", "503", "defect"],
 )
-def test_lease_is_released_only_where_nothing_can_have_been_written(
+def test_lease_is_released_only_if_nothing_can_have_been_written(
     store, elasticsearch, error, released
 ) -> None:
     with pytest.raises(type(error)), store.leases.hold(KEY):
@@ -76,7 +76,7 @@ def test_lease_is_released_only_where_nothing_can_have_been_written(
 
 
 def put_lease(elasticsearch, seconds: float) -> None:
-    """A lease that somebody left behind, which expires so many seconds from now by Elasticsearch's clock."""
+    """Store an abandoned lease that expires in so many seconds by Elasticsearch's clock."""
     elasticsearch.update(
         index=LEASES.alias,
         id=KEY,
@@ -90,7 +90,7 @@ def put_lease(elasticsearch, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("left", [60, 0, -1.5], ids=["live", "expired", "within the margin"])
-def test_lease_of_another_is_waited_for(store, elasticsearch, monkeypatch, left) -> None:
+def test_lease_of_another_holder_is_waited_for(store, elasticsearch, monkeypatch, left) -> None:
     monkeypatch.setattr(leases, "WAIT_TIMEOUT_SECONDS", 0)
     monkeypatch.setattr(leases, "MARGIN_SECONDS", 600)
     put_lease(elasticsearch, left)
@@ -106,7 +106,7 @@ def test_expired_lease_is_taken_over(store, elasticsearch) -> None:
         assert document == {"holder": lease.holder, "expires_at": lease.expires_at}
 
 
-def test_release_leaves_the_next_holders_lease_alone(store, elasticsearch) -> None:
+def test_release_keeps_the_lease_of_the_next_holder(store, elasticsearch) -> None:
     with store.leases.hold(KEY):
         put_lease(elasticsearch, 60)
     assert exists(elasticsearch)

@@ -1,4 +1,4 @@
-"""Bringing up the indices on a secured node, as users who may do more or less."""
+"""Setting up the indices on a secured node, with users of different privileges."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def as_user(secured: EmbeddedNode, admin: Elasticsearch) -> Iterator[As]:
     for definition in (CONNECTORS, SYNC_JOBS):
         admin.options(ignore_status=404).indices.delete_index_template(name=definition.template)
     yield connect
-    Indices(admin).ensure()  # others count on them
+    Indices(admin).ensure()  # other tests need them
     for client in clients:
         client.close()
 
 
 @pytest.mark.parametrize("user", ["setup", "index_manager"])
-def test_who_may_manage_makes_the_indices(as_user: As, user: str) -> None:
+def test_user_with_manage_creates_the_indices(as_user: As, user: str) -> None:
     indices = Indices(as_user(user))
 
     indices.ensure()
@@ -45,7 +45,7 @@ def test_who_may_manage_makes_the_indices(as_user: As, user: str) -> None:
 
 
 @pytest.mark.parametrize("user", ["run", "reader"])
-def test_who_may_not_manage_uses_indices_that_are_there(as_user: As, user: str) -> None:
+def test_user_without_manage_uses_existing_indices(as_user: As, user: str) -> None:
     Indices(as_user("setup")).ensure()
 
     Indices(as_user(user)).ensure()
@@ -54,7 +54,7 @@ def test_who_may_not_manage_uses_indices_that_are_there(as_user: As, user: str) 
 
 
 @pytest.mark.parametrize("user", ["run", "reader"])
-def test_who_may_not_manage_is_told_what_is_missing(as_user: As, user: str) -> None:
+def test_missing_index_and_privilege_are_reported_without_manage(as_user: As, user: str) -> None:
     indices = Indices(as_user(user))
 
     with pytest.raises(AuthorizationException, match="security_exception"):
@@ -66,16 +66,16 @@ def test_who_may_not_manage_is_told_what_is_missing(as_user: As, user: str) -> N
         assert f"if its Elasticsearch user has the privilege [manage] on [{definition.alias}*]" in problem
 
 
-def test_who_may_not_manage_is_told_of_an_index_that_cannot_be_used(as_user: As) -> None:
+def test_unusable_index_is_reported_without_manage(as_user: As) -> None:
     Indices(as_user("setup")).ensure()
     as_user("admin").indices.delete_alias(index=SYNC_JOBS.name, name=SYNC_JOBS.alias)
 
     assert len(Indices(as_user("run")).readiness()) == 1
 
 
-def test_who_may_not_read_learns_nothing(as_user: As) -> None:
+def test_refused_credentials_are_reported_without_read(as_user: As) -> None:
     Indices(as_user("setup")).ensure()
 
-    [problem] = Indices(as_user("stranger")).readiness()
+    [problem] = Indices(as_user("without_indices")).readiness()
 
     assert "refuses the service's own credentials" in problem

@@ -1,4 +1,4 @@
-"""What the service asks of Elasticsearch, seen by a proxy between them: how often, how many at once, and after losses."""
+"""Requests of the service to Elasticsearch, recorded by a proxy: how many, how many at once, and retries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.service import Http, Service
 JOBS = "/_connector/_sync_job"
 COUNTERS = {"deleted_document_count": 1, "indexed_document_count": 2, "indexed_document_volume": 3}
 THREADS = 16
-# The status before, the end of the path, the body, and the status after.
+# Status before, end of the path, body, and status after.
 TRANSITIONS: dict[str, tuple[str, str, Any, str]] = {
     "claim": ("pending", "_claim", {"worker_hostname": "w", "sync_cursor": {"a": 1}}, "in_progress"),
     "cancel": ("in_progress", "_cancel", None, "canceling"),
@@ -25,14 +25,19 @@ TRANSITIONS: dict[str, tuple[str, str, Any, str]] = {
     "error": ("in_progress", "_error", {"error": "it broke"}, "error"),
     "check in": ("in_progress", "_check_in", None, "in_progress"),
     "stats": ("in_progress", "_stats", COUNTERS | {"metadata": {"a": 1}}, "in_progress"),
-    "stats of a time": ("pending", "_stats", COUNTERS | {"last_seen": "2024-01-01T00:00:00Z"}, "pending"),
+    "stats with last_seen": (
+        "pending",
+        "_stats",
+        COUNTERS | {"last_seen": "2024-01-01T00:00:00Z"},
+        "pending",
+    ),
 }
 EACH = pytest.mark.parametrize(("start", "path", "body", "end"), TRANSITIONS.values(), ids=TRANSITIONS.keys())
 
 
 @pytest.fixture(scope="module")
 def proxied(proxy: FaultProxy) -> Iterator[Service]:
-    """A service that asks for callers' privileges once, and remembers."""
+    """A service that asks for the privileges of callers once and caches them."""
     settings = {"WORKERS": "1", "THREADS": str(THREADS), "AUTHORIZATION_CACHE_SECONDS": "600"}
     with Service(proxy.url, **settings) as service:
         service.wait_until_ready()
@@ -45,34 +50,36 @@ def http(proxied: Service, elasticsearch: Elasticsearch) -> Http:
     empty(elasticsearch)
     connector = {"index_name": "search-x", "service_type": "mysql"}
     elasticsearch.index(index=CONNECTORS.alias, id="c1", document=connector)
-    assert proxied.http.get("/_connector/c1").status_code == 200  # now the caller's privileges are known
+    assert (
+        proxied.http.get("/_connector/c1").status_code == 200
+    )  # now the privileges of the caller are cached
     return proxied.http
 
 
 def put(http: Http, path: str, body: Any) -> tuple[int, Any]:
-    answer = http.put(f"{JOBS}/j1/{path}", **({"json": body} if body else {}))
-    return answer.status_code, answer.json()
+    response = http.put(f"{JOBS}/j1/{path}", **({"json": body} if body else {}))
+    return response.status_code, response.json()
 
 
-def of_the_request(heard: list[Request]) -> list[Request]:
-    """All but the question whether there is still no security, and what a service that has just started does by itself."""
-    return [each for each in heard if "x-opaque-id" in each.headers and not to("/_security/")(each)]
+def of_the_request(recorded: list[Request]) -> list[Request]:
+    """Without requests about security, and without those that a service sends by itself after its start."""
+    return [each for each in recorded if "x-opaque-id" in each.headers and not to("/_security/")(each)]
 
 
 @EACH
-def test_a_transition_is_one_request_and_nothing_is_read_before(
+def test_transition_is_one_request_without_a_read(
     http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, start: str, path: str, body: Any, end: str
 ) -> None:
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": start})
-    with proxy.listening() as heard:
+    with proxy.recording() as recorded:
         assert put(http, path, body) == (200, {"result": "updated"})
-    [request] = of_the_request(heard)
+    [request] = of_the_request(recorded)
     assert (request.method, request.path.partition("?")[0]) == ("POST", f"/{SYNC_JOBS.alias}/_update/j1")
 
 
-@pytest.mark.parametrize("answers", [True, False], ids=["its answer", "the request"])
+@pytest.mark.parametrize("responses", [True, False], ids=["lost response", "lost request"])
 @EACH
-def test_decision_3_a_transition_that_got_lost_is_done_once(
+def test_decision_3_lost_transition_is_carried_out_once(
     http: Http,
     elasticsearch: Elasticsearch,
     proxy: FaultProxy,
@@ -80,49 +87,49 @@ def test_decision_3_a_transition_that_got_lost_is_done_once(
     path: str,
     body: Any,
     end: str,
-    answers: bool,
+    responses: bool,
 ) -> None:
     before = elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": start})["_version"]
-    with proxy.listening() as heard, proxy.losing(nth(1, to("_update/")), answers=answers):
+    with proxy.recording() as recorded, proxy.losing(nth(1, to("_update/")), responses=responses):
         assert put(http, path, body) == (200, {"result": "updated"})
-    assert len(of_the_request(heard)) == 2
+    assert len(of_the_request(recorded)) == 2
     found = elasticsearch.get(index=SYNC_JOBS.alias, id="j1")
     assert (found["_version"], found["_source"]["status"]) == (before + 1, end)
 
 
-@pytest.mark.parametrize("answers", [True, False], ids=["its answer", "the request"])
-def test_decision_20_a_create_that_got_lost_makes_one_job(
-    http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, answers: bool
+@pytest.mark.parametrize("responses", [True, False], ids=["lost response", "lost request"])
+def test_decision_20_lost_create_makes_one_job(
+    http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, responses: bool
 ) -> None:
-    with proxy.listening() as heard, proxy.losing(nth(1, to("/_create/")), answers=answers):
-        answer = http.post(JOBS, json={"id": "c1"})
-    assert (answer.status_code, list(answer.json())) == (201, ["id"])
-    assert len([request for request in heard if "/_create/" in request.path]) == 2
+    with proxy.recording() as recorded, proxy.losing(nth(1, to("/_create/")), responses=responses):
+        response = http.post(JOBS, json={"id": "c1"})
+    assert (response.status_code, list(response.json())) == (201, ["id"])
+    assert len([request for request in recorded if "/_create/" in request.path]) == 2
     listed = http.get(JOBS).json()
-    assert (listed["count"], listed["results"][0]["id"]) == (1, answer.json()["id"])
-    assert elasticsearch.get(index=SYNC_JOBS.alias, id=answer.json()["id"])["_version"] == 1
+    assert (listed["count"], listed["results"][0]["id"]) == (1, response.json()["id"])
+    assert elasticsearch.get(index=SYNC_JOBS.alias, id=response.json()["id"])["_version"] == 1
 
 
-@pytest.mark.parametrize("answers", [True, False], ids=["its answer", "the request"])
-def test_decision_3_a_delete_that_got_lost_is_acknowledged(
-    http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, answers: bool
+@pytest.mark.parametrize("responses", [True, False], ids=["lost response", "lost request"])
+def test_decision_3_lost_delete_is_acknowledged(
+    http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, responses: bool
 ) -> None:
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": "pending"})
-    with proxy.losing(nth(1, to("/_doc/j1")), answers=answers):
-        answer = http.delete(f"{JOBS}/j1")
-    assert (answer.status_code, answer.json()) == (200, {"acknowledged": True})
+    with proxy.losing(nth(1, to("/_doc/j1")), responses=responses):
+        response = http.delete(f"{JOBS}/j1")
+    assert (response.status_code, response.json()) == (200, {"acknowledged": True})
     assert http.delete(f"{JOBS}/j1").status_code == 404
 
 
-def test_as_many_requests_reach_elasticsearch_at_once_as_there_are_threads(
+def test_elasticsearch_gets_as_many_concurrent_requests_as_there_are_threads(
     http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy
 ) -> None:
-    """Each waits for the others before it is passed on: with one connection less, none would be answered."""
+    """The proxy holds each request until all have arrived: with one connection less, none would get a response."""
     for number in range(THREADS):
         elasticsearch.index(index=SYNC_JOBS.alias, id=f"j{number}", document={"status": "in_progress"})
     clients = [Http(http.url) for _ in range(THREADS)]
     with proxy.gathering(THREADS, to("_update/"), seconds=8), ThreadPoolExecutor(THREADS) as threads:
-        answers = threads.map(lambda n: clients[n].put(f"{JOBS}/j{n}/_check_in").status_code, range(THREADS))
-        assert list(answers) == [200] * THREADS
+        statuses = threads.map(lambda n: clients[n].put(f"{JOBS}/j{n}/_check_in").status_code, range(THREADS))
+        assert list(statuses) == [200] * THREADS
     for client in clients:
         client.close()

@@ -1,4 +1,4 @@
-"""Scripts in Elasticsearch: compiled once whatever the values are, never without a verdict, and never unlucky with a 409."""
+"""Scripts in Elasticsearch: compiled once for all values, never without a verdict, no 409 for version conflicts."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def compilations(client: Elasticsearch) -> int:
     return sum(node["script"]["compilations"] for node in nodes)
 
 
-def everything(http: Http, value: int) -> None:
-    """Each endpoint that has a script, with values that no call before had."""
+def call_every_endpoint(http: Http, value: int) -> None:
+    """Call each endpoint that has a script, with values that are new in each call."""
     text, cursor = f"value-{value}", {f"key-{value}": [value, {"a": value / 7}]}
     rule = {
         "id": text,
@@ -60,9 +60,9 @@ def everything(http: Http, value: int) -> None:
         ("GET", f"{JOBS}?connector_id={text}", None),
     ]
     for method, path, body in calls:
-        answer = http.request(method, path, **({"json": body} if body else {}))
-        assert answer.status_code < 300, (path, answer.text)
-    [job] = answer.json()["results"]
+        response = http.request(method, path, **({"json": body} if body else {}))
+        assert response.status_code < 300, (path, response.text)
+    [job] = response.json()["results"]
     counters = dict.fromkeys(
         ["deleted_document_count", "indexed_document_count", "indexed_document_volume"], value
     )
@@ -73,24 +73,24 @@ def everything(http: Http, value: int) -> None:
         ("_cancel", None),
         ("_error", {"error": text}),
     ):
-        answer = http.put(f"{JOBS}/{job['id']}/{path}", **({"json": sent} if sent else {}))
-        assert answer.status_code == 200, (path, answer.text)
+        response = http.put(f"{JOBS}/{job['id']}/{path}", **({"json": sent} if sent else {}))
+        assert response.status_code == 200, (path, response.text)
     assert http.delete(f"{JOBS}/{job['id']}").status_code == 200
     assert http.delete(f"{connector}?delete_sync_jobs=true").status_code == 200
 
 
-def test_values_travel_beside_the_source(http: Http, elasticsearch: Elasticsearch) -> None:
-    everything(http, 0)
+def test_values_are_parameters_and_cause_no_compilation(http: Http, elasticsearch: Elasticsearch) -> None:
+    call_every_endpoint(http, 0)
     before = compilations(elasticsearch)
     for value in range(1, 6):
-        everything(http, value)
+        call_every_endpoint(http, value)
     assert compilations(elasticsearch) == before
 
 
 @pytest.mark.parametrize(
     "source", ["ctx.op = 'none'", "ctx.op = 'noop'", "ctx.op = 'udpate'; ctx._source.a = 2"]
 )
-def test_a_script_that_leaves_the_document_alone_must_say_why(
+def test_script_that_leaves_the_document_unchanged_without_a_verdict_is_an_error(
     store: Store, elasticsearch: Elasticsearch, source: str
 ) -> None:
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"a": 1})
@@ -122,11 +122,13 @@ def test_verdict_that_the_operation_does_not_expect_is_an_internal_error(
     assert elasticsearch.get(index=SYNC_JOBS.alias, id="j1")["_source"] == {"status": "completed"}
 
 
-@pytest.mark.parametrize("source", ["Integer.parseInt(ctx._source.a)", "int x = ;"], ids=["fails", "is none"])
-def test_a_script_that_fails_is_no_fault_of_the_callers(
+@pytest.mark.parametrize(
+    "source", ["Integer.parseInt(ctx._source.a)", "int x = ;"], ids=["fails", "does not compile"]
+)
+def test_script_that_fails_is_503(
     store: Store, elasticsearch: Elasticsearch, capsys: pytest.CaptureFixture[str], source: str
 ) -> None:
-    """Workers fail their job on a 4xx. Neither the answer nor the log quotes the document."""
+    """Not a 4xx, on which workers fail their job. Neither the response nor the log quotes the document."""
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"a": "hunter2"})
     with pytest.raises(ApiError) as raised:
         store.sync_jobs.transition("j1", Script("bad", source), {})
@@ -138,10 +140,10 @@ def test_a_script_that_fails_is_no_fault_of_the_callers(
     assert elasticsearch.get(index=SYNC_JOBS.alias, id="j1")["_source"] == {"a": "hunter2"}
 
 
-def test_decision_4_whoever_stays_unlucky_is_told_to_come_again(
+def test_decision_4_request_with_lasting_conflicts_is_503(
     store: Store, elasticsearch: Elasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without patience, while others write one document all the time: 503, never 409."""
+    """With a timeout of 0 while others write the same document all the time: 503, never 409."""
     monkeypatch.setattr(retries, "CONFLICT_TIMEOUT_SECONDS", 0.0)
     monkeypatch.setattr(documents, "RETRY_ON_CONFLICT", 0)
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": "in_progress"})

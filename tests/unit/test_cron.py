@@ -1,4 +1,4 @@
-"""Schedules that Elasticsearch takes, those it doesn't with its words for them, and a second opinion on both."""
+"""Cron expressions that Elasticsearch accepts or refuses, with its messages; both compared with another checker."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ GOOD = [
     "0 0 0 * * ? 2020-2030/2",
     "0 0 0 * * ? *",
 ]
-# Good to Elasticsearch, though not to everybody.
+# Accepted by Elasticsearch, but not by every cron library.
 ODD = [
     "\t0 \t 0 0 ? * mon  ",
     "0 0 0 L-30W * ?",
@@ -103,7 +103,7 @@ BAD = [
     ),
     ("0 0 0 * * ? 2020-2010", YEARS),
     ("0 0 0 * * ? 2200/2", YEARS),
-    # Where Elasticsearch quotes exceptions of Java's libraries, one plain text will do.
+    # Where Elasticsearch quotes exceptions of Java's libraries, the message here is simpler.
     ("*/x 0 0 * * ?", "invalid value [*/X]"),
     ("*/-5 0 0 * * ?", "invalid value [*/-5]"),
     ("*/٣ 0 0 * * ?", "invalid value [*/٣]"),
@@ -118,7 +118,7 @@ BAD = [
 ]
 
 
-NINES = "9" * 5000  # more digits than Python turns into a number
+NINES = "9" * 5000  # more digits than Python converts to an integer
 LONG = [
     (f"{NINES} 0 0 * * ?", f"invalid value [{NINES}]"),
     (f"*/{NINES} 0 0 * * ?", f"invalid value [*/{NINES}]"),
@@ -132,12 +132,12 @@ LONG = [
 
 
 @pytest.mark.parametrize("expression", GOOD + ODD)
-def test_good(expression) -> None:
+def test_valid_expression_is_accepted(expression) -> None:
     assert violation(expression) is None
 
 
 @pytest.mark.parametrize(("expression", "text"), BAD)
-def test_bad(expression, text) -> None:
+def test_invalid_expression_is_refused_with_the_message_of_elasticsearch(expression, text) -> None:
     assert (
         violation(expression)
         == f"illegal cron expression format [java.lang.IllegalArgumentException: {text}]"
@@ -145,38 +145,44 @@ def test_bad(expression, text) -> None:
 
 
 @pytest.mark.parametrize(("expression", "text"), LONG, ids=lambda text: text[:12])
-def test_what_is_very_long_is_refused(expression, text) -> None:
-    test_bad(expression, text)
+def test_very_long_expression_is_refused(expression, text) -> None:
+    test_invalid_expression_is_refused_with_the_message_of_elasticsearch(expression, text)
 
 
-def test_the_longest_list() -> None:
+def test_longest_list_is_accepted() -> None:
     assert violation("1," * 32_000 + "1 0 0 * * ?") is None
 
 
 @pytest.mark.parametrize("blank", ["\u00a0", "\u2003", "\x7f"])
-def test_only_blanks_and_tabs_separate(blank) -> None:
+def test_only_spaces_and_tabs_separate_fields(blank) -> None:
     assert "Unexpected character" in violation(f"{blank}1 0 0 * * ?")
 
 
-def test_steps_of_years_end_in_fifty_years() -> None:
+def test_year_with_a_step_may_start_up_to_fifty_years_ahead() -> None:
     last = datetime.now(UTC).year + 50
     assert violation(f"0 0 0 * * ? {last}/2") is None
     assert violation(f"0 0 0 * * ? {last + 1}/2") is not None
 
 
 @given(st.text(alphabet="0123456789*,-/?LW#JANMOFRI \t", max_size=40))
-def test_any_text_has_an_answer(text) -> None:
+def test_any_text_is_accepted_or_refused(text) -> None:
     found = violation(text)
     assert found is None or found.startswith(
         "illegal cron expression format [java.lang.IllegalArgumentException: "
     )
 
 
-# What the other library takes for good although Elasticsearch does not.
-LAXER = {"*/٣ 0 0 * * ?", "0 0 0 ? * 0L", "0 0 0 ? * 1#1,2#2", "0 0 0 ? * 6#6", "0 0 0 * * ? 2020-2010"}
+# Accepted by the other checker although Elasticsearch refuses them.
+ONLY_OTHER_ACCEPTS = {
+    "*/٣ 0 0 * * ?",
+    "0 0 0 ? * 0L",
+    "0 0 0 ? * 1#1,2#2",
+    "0 0 0 ? * 6#6",
+    "0 0 0 * * ? 2020-2010",
+}
 
 
-def second_opinion(expression: str) -> bool:
+def accepted_by_other_checker(expression: str) -> bool:
     try:
         return QuartzCronChecker.validate_cron_string(expression)
     except ValueError:
@@ -184,10 +190,10 @@ def second_opinion(expression: str) -> bool:
 
 
 @pytest.mark.parametrize("expression", GOOD)
-def test_a_second_opinion_on_the_good(expression) -> None:
-    assert second_opinion(expression)
+def test_other_checker_accepts_valid_expressions(expression) -> None:
+    assert accepted_by_other_checker(expression)
 
 
-@pytest.mark.parametrize("expression", [each for each, _ in BAD if each not in LAXER])
-def test_a_second_opinion_on_the_bad(expression) -> None:
-    assert not second_opinion(expression)
+@pytest.mark.parametrize("expression", [each for each, _ in BAD if each not in ONLY_OTHER_ACCEPTS])
+def test_other_checker_refuses_invalid_expressions(expression) -> None:
+    assert not accepted_by_other_checker(expression)

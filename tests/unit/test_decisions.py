@@ -1,4 +1,4 @@
-"""Decisions that tests cite stand in docs/decisions.md."""
+"""Decisions that tests cite exist in docs/decisions.md."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import zipfile
 from scripts.elasticsearch.distribution import _run_maven, extract
 
 
-def test_only_the_home_is_extracted_and_anyone_can_read_it(tmp_path):
+def test_only_the_home_is_extracted_and_everybody_can_read_it(tmp_path):
     archive = tmp_path / "product.zip"
     with zipfile.ZipFile(archive, "w") as packed:
         for name in (
@@ -43,8 +43,8 @@ def test_only_the_home_is_extracted_and_anyone_can_read_it(tmp_path):
     assert (home / "plugins").is_dir()
 
 
-def test_a_download_shows_how_far_it_is(capfd, tmp_path):
-    """Maven draws its progress on one line; it is shown every few seconds, and only errors are worth keeping."""
+def test_download_shows_its_progress(capfd, tmp_path):
+    """Maven draws its progress on one line; it is shown every few seconds, and only errors are kept."""
     maven = """
 import sys, time
 print("[INFO] Downloading", flush=True)

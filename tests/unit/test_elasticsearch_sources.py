@@ -8,19 +8,19 @@ from scripts.elasticsearch.source import version_of
 
 
 class Fails:
-    def __init__(self, why):
-        self.why = why
+    def __init__(self, text):
+        self.text = text
 
     def __call__(self, *_, **__):
         return self
 
     def start(self):
-        raise Unavailable(self.why)
+        raise Unavailable(self.text)
 
 
 class Works(Fails):
     def start(self):
-        return Cluster("http://works", self.why)
+        return Cluster("http://works", self.text)
 
 
 @pytest.fixture(autouse=True)
@@ -29,14 +29,14 @@ def nothing_named(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_tests_take_a_container_before_an_embedded_node(monkeypatch, capfd):
+def test_tests_prefer_a_container_to_an_embedded_node(monkeypatch, capfd):
     monkeypatch.setattr(elasticsearch, "TestContainer", Works("9.4.3"))
     monkeypatch.setattr(elasticsearch, "EmbeddedNode", Fails("never asked"))
     assert for_tests().version == "9.4.3"
     assert capfd.readouterr().err == ""
 
 
-def test_a_source_that_fails_gives_way_with_one_line(monkeypatch, capfd):
+def test_failing_source_is_skipped_with_a_one_line_message(monkeypatch, capfd):
     monkeypatch.setattr(elasticsearch, "TestContainer", Fails("Docker does not answer"))
     monkeypatch.setattr(elasticsearch, "EmbeddedNode", Works("9.4.3"))
     monkeypatch.setenv("TEST_ELASTICSEARCH_URL", "http://name:secret@127.0.0.1:9")
@@ -48,23 +48,23 @@ def test_a_source_that_fails_gives_way_with_one_line(monkeypatch, capfd):
     assert second == "Elasticsearch: no container: Docker does not answer"
 
 
-def test_without_any_source_one_message_names_them_all(monkeypatch):
+def test_error_without_any_source_names_all_of_them(monkeypatch):
     monkeypatch.setattr(elasticsearch, "TestContainer", Fails("Docker does not answer"))
     monkeypatch.setattr(elasticsearch, "EmbeddedNode", Fails("no Java was found"))
-    with pytest.raises(Unavailable) as told:
+    with pytest.raises(Unavailable) as raised:
         for_tests()
-    assert str(told.value) == (
+    assert str(raised.value) == (
         "No Elasticsearch is available. container: Docker does not answer. embedded node: no Java was found."
     )
 
 
-def test_tests_never_touch_the_cluster_of_a_run(monkeypatch):
+def test_tests_never_use_the_cluster_of_a_run(monkeypatch):
     monkeypatch.setenv("ELASTICSEARCH_URL", "http://somebodys")
     monkeypatch.setattr(elasticsearch, "TestContainer", Works("9.4.3"))
     assert for_tests().url == "http://works"
 
 
-def test_a_run_takes_the_named_cluster_and_asks_nothing(monkeypatch):
+def test_run_uses_the_configured_cluster_without_checking_it(monkeypatch):
     monkeypatch.setenv("ELASTICSEARCH_URL", "http://somebodys")
     monkeypatch.setattr(elasticsearch, "EmbeddedNode", Fails("never asked"))
     monkeypatch.setattr(elasticsearch, "KeptContainer", Fails("never asked"))
@@ -72,6 +72,6 @@ def test_a_run_takes_the_named_cluster_and_asks_nothing(monkeypatch):
         assert source.url == "http://somebodys"
 
 
-def test_something_that_is_no_elasticsearch_is_told():
+def test_address_without_elasticsearch_is_an_error():
     with pytest.raises(Unavailable, match=r"^http://127\.0\.0\.1:9/x does not answer"):
         version_of("http://name:secret@127.0.0.1:9/x")

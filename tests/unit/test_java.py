@@ -21,7 +21,7 @@ from scripts.elasticsearch.java import Java, find, major_of, parse_major
         ("Error: could not find libjava.so\n", None),
     ],
 )
-def test_the_major_is_read_from_a_release_file_and_from_what_java_prints(text, major):
+def test_major_is_parsed_from_a_release_file_and_from_the_output_of_java(text, major):
     assert parse_major(text) == major
 
 
@@ -33,10 +33,10 @@ def test_the_major_is_read_from_a_release_file_and_from_what_java_prints(text, m
         ([17], None, "8.14.1", 17),
         ([11, 24], 8, "8.14.1", 24),
         ([25, 17], 8, "8.14.1", 17),
-        ([22, 21], None, "9.4.3", 22),  # the first that fits: what somebody named goes before what is found
+        ([22, 21], None, "9.4.3", 22),  # the first that fits: a Java that somebody configured comes first
     ],
 )
-def test_the_newest_elasticsearch_that_a_java_runs_is_chosen(majors, wanted, version, java):
+def test_newest_elasticsearch_that_a_java_can_run_is_chosen(majors, wanted, version, java):
     distribution, chosen = choose([Java(Path("/jvm"), major) for major in majors], wanted)
     assert (distribution.version, chosen.major) == (version, java)
 
@@ -51,12 +51,12 @@ def test_the_newest_elasticsearch_that_a_java_runs_is_chosen(majors, wanted, ver
         ([25], 7, "no embedded Elasticsearch 7 is known"),
     ],
 )
-def test_a_choice_that_cannot_be_made_says_what_is_needed(majors, wanted, reason):
+def test_error_of_an_impossible_choice_says_what_is_needed(majors, wanted, reason):
     with pytest.raises(Unavailable, match=reason):
         choose([Java(Path("/jvm"), major) for major in majors], wanted)
 
 
-def test_a_java_without_a_release_file_is_asked(tmp_path):
+def test_java_without_a_release_file_is_run_for_its_version(tmp_path):
     java = tmp_path / "bin" / "java"
     java.parent.mkdir()
     java.write_text("#!/bin/sh\necho 'openjdk version \"23.0.1\"' >&2\n")
@@ -64,12 +64,12 @@ def test_a_java_without_a_release_file_is_asked(tmp_path):
     assert major_of(tmp_path) == 23
 
 
-def test_a_folder_without_java_is_not_one(tmp_path, monkeypatch):
+def test_folder_without_java_is_not_found(tmp_path, monkeypatch):
     monkeypatch.setenv("ES_JAVA_HOME", str(tmp_path))
     assert tmp_path not in [java.home for java in find()]
 
 
-def test_the_clients_major_can_be_named_and_only_an_existing_one(monkeypatch):
+def test_major_of_the_client_can_be_set_to_a_known_one_only(monkeypatch):
     monkeypatch.setenv("ELASTICSEARCH_MAJOR", "8")
     assert client_major() == 8
     monkeypatch.setenv("ELASTICSEARCH_MAJOR", "7")
@@ -77,7 +77,7 @@ def test_the_clients_major_can_be_named_and_only_an_existing_one(monkeypatch):
         client_major()
 
 
-def test_somebodys_own_cluster_gets_the_newest_client(monkeypatch):
+def test_configured_cluster_gets_the_newest_client(monkeypatch):
     monkeypatch.delenv("ELASTICSEARCH_MAJOR", raising=False)
     monkeypatch.setenv("ELASTICSEARCH_URL", "http://127.0.0.1:9")
     assert client_major() == 9

@@ -1,4 +1,4 @@
-"""The manifest of docs/kubernetes.md names what there is."""
+"""The manifest in docs/kubernetes.md matches the service."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POD = DEPLOYMENT["template"]["spec"]
 [CONTAINER] = POD["containers"]
 
 
-def test_every_variable_is_a_setting_that_can_be(monkeypatch, tmp_path) -> None:
+def test_every_variable_is_a_valid_setting(monkeypatch, tmp_path) -> None:
     known = {setting.name.upper() for setting in fields(settings.Settings)}
     named = [variable["name"] for variable in CONTAINER["env"]]
     assert set(named) <= known
@@ -33,27 +33,27 @@ def test_every_variable_is_a_setting_that_can_be(monkeypatch, tmp_path) -> None:
     for variable in CONTAINER["env"]:
         if "value" in variable:
             value = variable["value"]
-            assert isinstance(value, str)  # Kubernetes takes no numbers
+            assert isinstance(value, str)  # Kubernetes accepts no numbers here
             monkeypatch.setenv(variable["name"], value.replace("/ca/ca.crt", str(authority)))
     assert settings.load().port == CONTAINER["ports"][0]["containerPort"]
 
 
 @pytest.mark.parametrize("probe", ["startupProbe", "livenessProbe", "readinessProbe"])
-def test_every_probe_asks_what_is_answered(probe) -> None:
+def test_every_probe_uses_an_existing_endpoint_and_port(probe) -> None:
     app = Flask(__name__, static_folder=None)
     app.register_blueprint(health.blueprint)
-    asked = CONTAINER[probe]["httpGet"]
-    assert asked["path"] in {rule.rule for rule in app.url_map.iter_rules()}
-    assert asked["path"] == ("/readyz" if probe == "readinessProbe" else "/healthz")
-    assert asked["port"] in [port["name"] for port in CONTAINER["ports"]]
+    http_get = CONTAINER[probe]["httpGet"]
+    assert http_get["path"] in {rule.rule for rule in app.url_map.iter_rules()}
+    assert http_get["path"] == ("/readyz" if probe == "readinessProbe" else "/healthz")
+    assert http_get["port"] in [port["name"] for port in CONTAINER["ports"]]
 
 
-def test_a_probe_waits_longer_than_the_service_does(monkeypatch) -> None:
+def test_probe_timeout_is_longer_than_the_timeout_of_the_service(monkeypatch) -> None:
     monkeypatch.delenv("ELASTICSEARCH_TIMEOUT", raising=False)
     assert CONTAINER["readinessProbe"]["timeoutSeconds"] > settings.load().elasticsearch_timeout
 
 
-def test_two_replicas_with_resources_one_of_which_always_serves() -> None:
+def test_two_replicas_have_resources_and_one_is_always_available() -> None:
     assert DEPLOYMENT["replicas"] == 2
     assert DEPLOYMENT["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     assert MANIFEST["PodDisruptionBudget"]["spec"]["minAvailable"] == 1
@@ -62,14 +62,14 @@ def test_two_replicas_with_resources_one_of_which_always_serves() -> None:
     assert "memory" in resources["limits"]
 
 
-def test_a_pod_may_take_as_long_to_end_as_its_requests() -> None:
+def test_termination_grace_period_covers_running_requests() -> None:
     configuration = (REPOSITORY / "gunicorn.conf.py").read_text("utf-8")
     graceful = int(re.findall(r"^graceful_timeout = (\d+)", configuration, re.MULTILINE)[0])
     pause = int(CONTAINER["lifecycle"]["preStop"]["exec"]["command"][1])
     assert POD["terminationGracePeriodSeconds"] > graceful + pause
 
 
-def test_names_fit_together() -> None:
+def test_names_and_labels_match() -> None:
     labels = DEPLOYMENT["template"]["metadata"]["labels"]
     selectors: list[dict[str, Any]] = [
         DEPLOYMENT["selector"]["matchLabels"],
@@ -84,7 +84,7 @@ def test_names_fit_together() -> None:
     assert port["targetPort"] in [each["name"] for each in CONTAINER["ports"]]
 
 
-def test_every_secret_is_made_by_the_commands_above_it() -> None:
+def test_every_secret_is_created_by_the_documented_commands() -> None:
     made = {
         name: set(re.findall(r"--from-(?:literal|file)=([\w.-]+)", options))
         for name, options in re.findall(r"kubectl create secret generic (\S+) (.*)", DOCUMENT)

@@ -1,4 +1,4 @@
-"""Log lines tell what happened, and never what was in the variables when it did."""
+"""Log lines say what happened and never contain the values of variables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def restored() -> Iterator[None]:
     ("fmt", "terminal", "as_json"),
     [("auto", False, True), ("auto", True, False), ("json", True, True), ("console", False, False)],
 )
-def test_lines_are_json_unless_a_terminal_shows_them(capsys, monkeypatch, fmt, terminal, as_json) -> None:
+def test_log_lines_are_json_unless_written_to_a_terminal(capsys, monkeypatch, fmt, terminal, as_json) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
     logs.configure("info", fmt)
     structlog.get_logger("ours").info("happened", number=1)
@@ -41,10 +41,10 @@ def test_lines_are_json_unless_a_terminal_shows_them(capsys, monkeypatch, fmt, t
 
 
 @pytest.mark.parametrize("fmt", ["json", "console"])
-def test_an_unexpected_exception_shows_no_variables(capsys, fmt) -> None:
+def test_log_of_an_unexpected_exception_has_no_variables(capsys, fmt) -> None:
     logs.configure("info", fmt)
 
-    secret = "-".join(["the", "secret"])  # so that no line of source shows it
+    secret = "-".join(["the", "secret"])  # so that it is in no source line
 
     def fail(value: str) -> None:
         raise RuntimeError("it broke")

@@ -1,4 +1,4 @@
-"""What is added to a mapping that exists, without a node."""
+"""Which additions an existing mapping needs; no node is used."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def with_field(name: str, field: dict[str, Any]) -> dict[str, Any]:
     return WANTED | {"properties": WANTED["properties"] | {name: field}}
 
 
-def test_nothing_is_missing_in_a_mapping_that_is_ours() -> None:
+def test_complete_mapping_needs_no_changes() -> None:
     assert missing(WANTED, WANTED) == {}
 
 
-def test_everything_is_missing_in_an_empty_mapping() -> None:
+def test_empty_mapping_needs_everything() -> None:
     assert missing({}, WANTED) == {
         "dynamic": False,
         "meta": WANTED["_meta"],
@@ -37,11 +37,11 @@ def test_everything_is_missing_in_an_empty_mapping() -> None:
 
 
 @pytest.mark.parametrize("dynamic", ["true", "false", "strict", "runtime"])
-def test_dynamic_is_left_as_it_was_said(dynamic: str) -> None:
+def test_existing_value_of_dynamic_is_kept(dynamic: str) -> None:
     assert "dynamic" not in missing({"dynamic": dynamic}, WANTED)
 
 
-def test_fields_are_added_at_every_depth() -> None:
+def test_missing_fields_are_added_at_every_depth() -> None:
     existing = with_field("inner", {"properties": {"a": {"type": "keyword"}, "b": {"properties": {}}}})
 
     assert missing(existing, WANTED) == {
@@ -60,21 +60,21 @@ def test_fields_are_added_at_every_depth() -> None:
         ("inner", {"type": "object", "enabled": False}),
     ],
 )
-def test_a_field_of_another_type_is_left_alone(name: str, field: dict[str, Any]) -> None:
+def test_field_of_another_type_is_kept(name: str, field: dict[str, Any]) -> None:
     assert missing(with_field(name, field), WANTED) == {}
 
 
 @pytest.mark.parametrize(
     "options", [{}, {"ignore_above": 256}, {"index": False, "fields": {"x": {"type": "text"}}}]
 )
-def test_ignore_above_is_set_and_the_fields_own_options_stay(options: dict[str, Any]) -> None:
+def test_ignore_above_is_set_and_other_options_of_the_field_are_kept(options: dict[str, Any]) -> None:
     changes = missing(with_field("error", {"type": "keyword", **options}), WANTED)
 
     assert changes == {"properties": {"error": {"type": "keyword", **options, "ignore_above": 10}}}
 
 
 @pytest.mark.parametrize("ours", [{}, {META_KEY: {"version": 1}}, {META_KEY: "broken"}])
-def test_meta_is_merged_and_foreign_keys_stay(ours: dict[str, Any]) -> None:
+def test_meta_is_merged_and_foreign_keys_are_kept(ours: dict[str, Any]) -> None:
     existing = WANTED | {"_meta": {"version": 9, "pipeline": {"name": "theirs"}, **ours}}
 
     assert missing(existing, WANTED) == {
@@ -82,7 +82,7 @@ def test_meta_is_merged_and_foreign_keys_stay(ours: dict[str, Any]) -> None:
     }
 
 
-def test_a_newer_version_of_ours_is_not_taken_back() -> None:
+def test_newer_version_in_meta_is_kept() -> None:
     newer = WANTED | {"_meta": WANTED["_meta"] | {META_KEY: {"version": 3}}}
 
     assert missing(newer, WANTED) == {}
@@ -95,6 +95,6 @@ def test_every_queried_field_has_a_type(definition: IndexDefinition) -> None:
     assert types <= {"keyword", "date", "boolean", "long"}
 
 
-def test_the_settings_that_the_templates_share_are_the_same() -> None:
+def test_settings_that_the_templates_share_are_equal() -> None:
     assert CONNECTORS.settings_component == SYNC_JOBS.settings_component
     assert CONNECTORS.settings == SYNC_JOBS.settings

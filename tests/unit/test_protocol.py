@@ -1,4 +1,4 @@
-"""What the protocol says of shapes is what the endpoints accept."""
+"""The keys in app/protocol.py are the ones that the endpoints accept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.connectors.schemas.filtering import FilteringState
 from app.connectors.schemas.syncing import Pipeline
 
 
-def test_snapshots_have_the_keys_that_connectors_accept() -> None:
+def test_snapshot_keys_are_those_that_connectors_accept() -> None:
     assert sorted(ConfigurationItem().fields) == sorted(protocol.CONFIGURATION_ITEM_KEYS)
     assert sorted(Pipeline().fields) == sorted(protocol.PIPELINE_KEYS)
     assert sorted(FilteringState().fields) == sorted(protocol.FILTERING_KEYS)

@@ -1,4 +1,4 @@
-"""What the README shows is what the code says."""
+"""The README matches the code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text("utf-8")
 
 
-def test_the_chart_is_drawn_from_the_table() -> None:
+def test_state_chart_matches_the_table_of_transitions() -> None:
     assert f"```mermaid\n{mermaid()}\n```" in README
 
 
@@ -27,7 +27,7 @@ def test_every_setting_is_listed() -> None:
         assert f"`{setting.name.upper()}`" in README, setting.name
 
 
-def test_the_first_requests_are_those_that_make_run_prints() -> None:
+def test_first_requests_are_those_that_make_run_prints() -> None:
     printed = run._FIRST_REQUESTS.format(url="http://127.0.0.1:9280").strip().splitlines()[2:]
     shown = (
         README.partition("`make run` prints a first request to try:\n\n")[2].partition("\n\n")[0].splitlines()
@@ -35,14 +35,14 @@ def test_the_first_requests_are_those_that_make_run_prints() -> None:
     assert [line.strip() for line in printed] == [line.strip() for line in shown]
 
 
-def test_nothing_is_left_to_fill_in() -> None:
-    """Words in capitals with a line between them are names of settings, and stand in backquotes or in code."""
+def test_no_placeholder_is_left() -> None:
+    """Words in capitals with underscores are placeholders, unless they are in backquotes or code."""
     text = re.sub(r"```.*?```|`[^`]*`|^    .*?$", "", README, flags=re.DOTALL | re.MULTILINE)
     assert re.findall(r"\b[A-Z]+_[A-Z_]+\b|\bTODO\b|\bTBD\b|\bFIXME\b|\?\?\?", text) == []
 
 
 def versions() -> dict[str, list[str]]:
-    """The table under that heading: versions of 9.x and 8.x by what they are versions of."""
+    """The table "Tested with": versions for 9.x and 8.x by product."""
     section = re.findall(r"^## Tested with\n(.*?)(?=^## |\Z)", README, re.DOTALL | re.MULTILINE)[0]
     rows = [line.strip()[1:-1].split("|") for line in section.splitlines() if line.startswith("|")]
     (_, *heads), _, *cells = [[cell.strip(" `") for cell in row] for row in rows]
@@ -50,7 +50,7 @@ def versions() -> dict[str, list[str]]:
     return {name: rest for name, *rest in cells}
 
 
-def test_what_it_was_tested_with_are_the_versions_of_the_tests() -> None:
+def test_tested_versions_are_those_of_the_tests() -> None:
     table = versions()
     requirements = [(REPOSITORY / "requirements" / f"dev-{major}.txt").read_text() for major in (9, 8)]
     lock = json.loads((REPOSITORY / "tests/clients/javascript/package-lock.json").read_text())["packages"]
@@ -63,7 +63,7 @@ def test_what_it_was_tested_with_are_the_versions_of_the_tests() -> None:
     ]
 
 
-def test_what_it_was_tested_with_can_be() -> None:
+def test_tested_versions_meet_the_requirements() -> None:
     table = versions()
     for distribution, java in zip(NEWEST_FIRST, table["Java"], strict=True):
         assert distribution.runs_on(Java(Path(), int(java)))

@@ -1,4 +1,4 @@
-"""Painless scripts as they are sent: with the functions that they call, and nothing else."""
+"""Painless scripts are sent with the functions that they call, and nothing else."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def defined(source: str) -> list[str]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parts[-3]}-{file.stem}")
 def test_script_is_sent_with_the_functions_that_it_calls(file: Path) -> None:
-    """Each once, also those that only another function calls; none that nobody calls."""
+    """Each function once, including those that only another function calls, and no unused ones."""
     source = loaded(file).source
     functions = defined(source)
     assert len(functions) == len(set(functions))
@@ -44,7 +44,7 @@ def test_function_is_named_as_its_file() -> None:
         assert defined(file.read_text("utf-8")) == [file.stem]
 
 
-def test_functions_that_functions_call_are_found() -> None:
+def test_functions_called_by_functions_are_included() -> None:
     assert set(defined(load("app.sync_jobs", "check_in").source)) == {
         "text",
         "heartbeat",
@@ -54,7 +54,7 @@ def test_functions_that_functions_call_are_found() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parts[-3]}-{file.stem}")
-def test_every_verdict_is_a_known_one(file: Path) -> None:
+def test_every_verdict_of_a_script_is_known(file: Path) -> None:
     calls = re.findall(r"verdict\(ctx, (.*)$", loaded(file).source, re.MULTILINE)
     names = {name for call in calls for name in re.findall(r"(?:^|\? |: )'(\w+)'", call.partition(", [")[0])}
     assert names <= {verdict.value for verdict in Verdict}
@@ -66,7 +66,7 @@ def test_unknown_verdict_is_an_error() -> None:
         script.outcome("noop", {"verdict": {"name": "refuzed", "details": {}}})
 
 
-def test_verdict_that_nobody_expects_is_an_error() -> None:
+def test_unexpected_verdict_is_an_error() -> None:
     outcome = Outcome("claim", Verdict.HELD)
     with pytest.raises(UnexpectedVerdict, match=r"nobody expects the verdict \[held\] of script \[claim\]"):
         outcome.respond({Verdict.UPDATED: "updated", Verdict.DONE: "updated"})

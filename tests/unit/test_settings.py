@@ -1,4 +1,4 @@
-"""A setting that cannot be ends the start with a sentence that names it, and shows no secret."""
+"""An invalid setting stops the start with an error message that names it and contains no secret."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def test_without_any_the_service_listens_on_loopback() -> None:
+def test_default_address_is_loopback() -> None:
     loaded = settings.load()
     assert (loaded.host, loaded.port) == ("127.0.0.1", 9280)
     assert loaded.elasticsearch_url == ("http://127.0.0.1:9200",)
 
 
-def test_several_addresses_of_one_cluster(monkeypatch) -> None:
+def test_url_may_list_several_addresses(monkeypatch) -> None:
     monkeypatch.setenv("ELASTICSEARCH_URL", "http://one:9200, https://two:9200/ ,http://[::1]:9200")
     assert settings.load().elasticsearch_url == ("http://one:9200", "https://two:9200", "http://[::1]:9200")
 
@@ -56,7 +56,7 @@ def test_several_addresses_of_one_cluster(monkeypatch) -> None:
         ("SECRETS_KEYS", "the-secret"),
     ],
 )
-def test_what_cannot_be_is_named(monkeypatch, variable, value) -> None:
+def test_invalid_setting_is_named_in_the_error(monkeypatch, variable, value) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(settings.SettingsError) as refused:
         settings.load()
@@ -84,7 +84,7 @@ def test_refresh_is_what_compatibility_says_unless_set(
     assert settings.load().refreshing == refreshing
 
 
-def test_user_and_api_key_exclude_each_other(monkeypatch) -> None:
+def test_user_and_api_key_cannot_be_combined(monkeypatch) -> None:
     monkeypatch.setenv("ELASTICSEARCH_USERNAME", "user")
     monkeypatch.setenv("ELASTICSEARCH_PASSWORD", "the-secret")
     monkeypatch.setenv("ELASTICSEARCH_API_KEY", "the-secret")
@@ -92,7 +92,7 @@ def test_user_and_api_key_exclude_each_other(monkeypatch) -> None:
         settings.load()
 
 
-def test_secrets_do_not_show(monkeypatch) -> None:
+def test_repr_of_the_settings_has_no_secrets(monkeypatch) -> None:
     monkeypatch.setenv("ELASTICSEARCH_API_KEY", "the-secret")
     monkeypatch.setenv("SECRETS_KEYS", KEY)
     shown = repr(settings.load())

@@ -1,4 +1,4 @@
-"""A small application with the manners of `app.wire`, and one endpoint for each thing that an endpoint can take."""
+"""A small application that uses `app.wire`, with one endpoint for each kind of input."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Named(RequestBody):
     name = fields.String()
 
 
-def _short(thing_id: str) -> list[str]:
+def _validate_id(thing_id: str) -> list[str]:
     return [] if thing_id else ["id missing"]
 
 
 class NoSecurity:
-    """Everybody may do everything."""
+    """Every caller may do everything."""
 
     def caller(self, credentials: Credentials, needed: frozenset[str]) -> Caller:
         return UNRESTRICTED
@@ -92,12 +92,12 @@ def _add_things(app: Flask) -> None:
         return json_response({"id": thing_id, "body": body})
 
     @app.put("/things/<segment:thing_id>/_name")
-    @endpoint(action="get", body=Named, validate_path=_short)
+    @endpoint(action="get", body=Named, validate_path=_validate_id)
     def rename(thing_id: str, body: dict[str, Any]) -> Response:
         return json_response({"id": thing_id, "body": body})
 
     @app.put("/things/<segment:thing_id>/_check")
-    @endpoint(action="get", validate_path=_short)
+    @endpoint(action="get", validate_path=_validate_id)
     def check(thing_id: str) -> Response:
         return json_response({"id": thing_id})
 
@@ -125,7 +125,7 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def send(client: FlaskClient) -> Callable[..., TestResponse]:
-    """Send a request whose target reaches the application as it is written."""
+    """Send a request whose target reaches the application unchanged."""
 
     def send(method: str, target: str, **options: Any) -> TestResponse:
         environ = {"RAW_URI": target, "REQUEST_URI": target, **options.pop("environ_overrides", {})}

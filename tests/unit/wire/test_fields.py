@@ -49,7 +49,7 @@ def read(name: str, literal: str) -> Any:
 
 
 def reasons(name: str, literal: str) -> list[str | None]:
-    """The chain of reasons, the outermost first."""
+    """The reasons of the chain of causes, outermost first."""
     with pytest.raises(ApiError) as caught:
         Body.parse(f'{{"{name}":{literal}}}'.encode())
     assert caught.value.status == 400
@@ -95,7 +95,7 @@ def reasons(name: str, literal: str) -> list[str | None]:
         ("texts", '["x",1,true]', ["x", "1", "true"]),
     ],
 )
-def test_accepted(name: str, literal: str, value: Any) -> None:
+def test_valid_value_is_accepted(name: str, literal: str, value: Any) -> None:
     assert read(name, literal) == value
 
 
@@ -123,7 +123,7 @@ def test_accepted(name: str, literal: str, value: Any) -> None:
         ("texts", "1", "VALUE_NUMBER"),
     ],
 )
-def test_wrong_tokens(name: str, literal: str, token: str) -> None:
+def test_value_of_a_wrong_type_is_refused(name: str, literal: str, token: str) -> None:
     assert reasons(name, literal) == [
         f"[1:{len(name) + 5}] [body] {name} doesn't support values of type: {token}"
     ]
@@ -147,11 +147,11 @@ def test_wrong_tokens(name: str, literal: str, token: str) -> None:
         ("at_or_object", "{}", ["unexpected token [START_OBJECT] for [at_or_object]"]),
     ],
 )
-def test_refused_values(name: str, literal: str, inner: list[str]) -> None:
+def test_invalid_value_is_refused(name: str, literal: str, inner: list[str]) -> None:
     assert reasons(name, literal) == [f"[1:{len(name) + 5}] [body] failed to parse field [{name}]", *inner]
 
 
-# Locations as Elasticsearch gives them: each link points where its reader stood.
+# Positions as Elasticsearch reports them: each cause names the position that its parser had reached.
 @pytest.mark.parametrize(
     ("name", "literal", "chain"),
     [
@@ -180,7 +180,7 @@ def test_refused_values(name: str, literal: str, inner: list[str]) -> None:
         ("texts", '["a",["b"]]', ["[1:15] [body] failed to parse field [texts]", "expected value but got [START_ARRAY]"]),
     ],
 )  # fmt: skip
-def test_places(name: str, literal: str, chain: list[str]) -> None:
+def test_errors_have_the_positions_of_elasticsearch(name: str, literal: str, chain: list[str]) -> None:
     assert reasons(name, literal) == chain
 
 
@@ -204,7 +204,7 @@ def test_places(name: str, literal: str, chain: list[str]) -> None:
         ("-1.5", "1969-12-31T23:59:59.998500Z"),
     ],
 )
-def test_timestamps(text: str, iso: str) -> None:
+def test_timestamp_is_converted_to_iso(text: str, iso: str) -> None:
     assert iso_timestamp(text) == iso
 
 
@@ -212,7 +212,7 @@ def test_timestamps(text: str, iso: str) -> None:
     "text",
     ["2024-01-02 03:04:05", "2024-01-02T03:04:05z", "2024-01-02T24:00Z", "2024-01-02T23:59:60Z", "2024-1-2", "10000-01-01", "-0001-12-31", "-0001", "0000", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "253402300800000", "-62135596800001", "9223372036854775807", "2024-01-02T03:04:05.", "2024-01-02T03:04:05.1234567891Z", "2024-01-02T03:04:05+18:01", "2024-01-02Z", " 2024", "2024-01-02T03:04:05+1", "2024-01-02T03:04:05EST", "2024-01-02T03:04:05../../etc/passwd", "1e3", "+1", ".5", "now", "9223372036854775808", "1700000000000.1234567", "٢٠٢٤-01-01", "2024-01-02T03:04:05" + "x" * 5000, "2024-W01"],
 )  # fmt: skip
-def test_no_timestamps(text: str) -> None:
+def test_invalid_timestamp_is_refused(text: str) -> None:
     with pytest.raises(InvalidTimestamp) as caught:
         iso_timestamp(text)
     form = "strict_date_optional_time||epoch_millis"
@@ -220,13 +220,13 @@ def test_no_timestamps(text: str) -> None:
 
 
 @given(st.datetimes(), st.timezones(no_cache=True) | st.none())
-def test_datetimes_keep_their_moment(moment: datetime, zone: Any) -> None:
-    naive = moment.isoformat() + "Z"
+def test_conversion_keeps_the_point_in_time(timestamp: datetime, zone: Any) -> None:
+    naive = timestamp.isoformat() + "Z"
     assert datetime.fromisoformat(iso_timestamp(naive)) == datetime.fromisoformat(naive)
 
 
 @given(st.text() | st.from_regex(r"-?\d{1,5}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,10})?.{0,8}"))
-def test_texts_are_timestamps_or_not(text: str) -> None:
+def test_any_text_is_a_timestamp_or_refused(text: str) -> None:
     try:
         iso = iso_timestamp(text)
     except InvalidTimestamp:
@@ -263,6 +263,6 @@ def test_any_value_is_accepted_or_refused(name: str, value: Any) -> None:
     ids=lambda text: text[:3],
 )
 @pytest.mark.parametrize("name", ["count", "order", "at"])
-def test_a_long_text_is_no_number(name: str, text: str) -> None:
-    """One attempt, and not one for each way to split the digits: those would not end before the time limit of a test."""
+def test_long_text_that_is_no_number_is_refused_in_linear_time(name: str, text: str) -> None:
+    """Parsing is linear: trying each way to split the digits would exceed the time limit of a test."""
     assert reasons(name, json.dumps(text))

@@ -69,7 +69,7 @@ def parse(data: bytes) -> Any:
     return json_body.read(data)[0]
 
 
-def refused(data: bytes) -> ApiError:
+def refusal(data: bytes) -> ApiError:
     with pytest.raises(ApiError) as caught:
         parse(data)
     assert caught.value.status == 400
@@ -77,31 +77,31 @@ def refused(data: bytes) -> ApiError:
 
 
 def either_read_or_refused(data: bytes) -> None:
-    refusal = None
+    raised = None
     try:
         value = parse(data)
     except ApiError as error:
-        refusal = error
-    if refusal is not None:
-        assert refusal.status == 400
-        assert refusal.cause.type in ("x_content_parse_exception", "x_content_e_o_f_exception")
-        str(refusal.cause.reason).encode()
+        raised = error
+    if raised is not None:
+        assert raised.status == 400
+        assert raised.cause.type in ("x_content_parse_exception", "x_content_e_o_f_exception")
+        str(raised.cause.reason).encode()
     elif value is not BLANK:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
 
 
 @given(st.binary())
-def test_arbitrary_bytes_are_read_or_refused(data: bytes) -> None:
+def test_arbitrary_bytes_are_parsed_or_refused(data: bytes) -> None:
     either_read_or_refused(data)
 
 
 @given(NEAR_JSON)
-def test_nearly_json_is_read_or_refused(text: str) -> None:
+def test_nearly_json_is_parsed_or_refused(text: str) -> None:
     either_read_or_refused(text.encode())
 
 
 @given(JSON_VALUES, st.binary(max_size=3), st.integers(min_value=0))
-def test_broken_json_is_read_or_refused(value: Any, inserted: bytes, at: int) -> None:
+def test_broken_json_is_parsed_or_refused(value: Any, inserted: bytes, at: int) -> None:
     data = json.dumps(value, ensure_ascii=False).encode()
     at %= len(data)
     either_read_or_refused(data[:at] + inserted + data[at:])
@@ -109,12 +109,12 @@ def test_broken_json_is_read_or_refused(value: Any, inserted: bytes, at: int) ->
 
 
 @given(JSON_VALUES)
-def test_json_is_read(value: Any) -> None:
+def test_json_is_parsed(value: Any) -> None:
     assert parse(json.dumps(value).encode()) == value
     assert parse(json.dumps(value, ensure_ascii=False, indent=1).encode() + b" and so on") == value
 
 
-# Locations and words as Elasticsearch 9.4.3 gives them.
+# Positions and messages as Elasticsearch 9.4.3 reports them.
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
@@ -166,8 +166,8 @@ def test_json_is_read(value: Any) -> None:
         (b'{"\x80":1}', "[1:5] Invalid UTF-8 start byte 0x80"),
     ],
 )  # fmt: skip
-def test_malformed(data: bytes, reason: str) -> None:
-    error = refused(data)
+def test_malformed_json_is_refused_with_the_message_of_elasticsearch(data: bytes, reason: str) -> None:
+    error = refusal(data)
     assert error.cause.type == "x_content_parse_exception"
     assert error.cause.reason == reason
     assert error.root_cause is error.cause
@@ -191,39 +191,39 @@ def test_malformed(data: bytes, reason: str) -> None:
         (b'{"a":"\xe2\x82', "1:7"),
     ],
 )
-def test_cut_off(data: bytes, place: str) -> None:
-    error = refused(data)
+def test_truncated_json_is_an_unexpected_end_of_file(data: bytes, place: str) -> None:
+    error = refusal(data)
     assert error.cause.type == "x_content_e_o_f_exception"
     assert error.cause.reason == f"[{place}] Unexpected end of file"
 
 
-def test_the_first_of_several_errors_counts() -> None:
-    assert "Duplicate field 'a'" in str(refused(b'{"a":1,"a":NaN}').cause.reason)
-    assert "NaN" in str(refused(b'{"a":NaN,"a":1}').cause.reason)
-    assert "Duplicate field 'a'" in str(refused(b'{"a":1,"a":2, x}').cause.reason)
-    assert "field name" in str(refused(b'{"a":1, x, "a":\xff}').cause.reason)
+def test_first_of_several_errors_is_reported() -> None:
+    assert "Duplicate field 'a'" in str(refusal(b'{"a":1,"a":NaN}').cause.reason)
+    assert "NaN" in str(refusal(b'{"a":NaN,"a":1}').cause.reason)
+    assert "Duplicate field 'a'" in str(refusal(b'{"a":1,"a":2, x}').cause.reason)
+    assert "field name" in str(refusal(b'{"a":1, x, "a":\xff}').cause.reason)
 
 
 @pytest.mark.parametrize("data", [b'{"a":"\\ud800"}', b'{"\\udc00":1}', b'{"a":[["\\ud83d", 1]]}'])
-def test_half_a_surrogate_pair(data: bytes) -> None:
-    assert refused(data).cause.reason == "[-1:-1] Incomplete surrogate pair in string value"
+def test_half_a_surrogate_pair_is_refused(data: bytes) -> None:
+    assert refusal(data).cause.reason == "[-1:-1] Incomplete surrogate pair in string value"
 
 
-def test_whole_surrogate_pairs() -> None:
+def test_surrogate_pairs_are_decoded() -> None:
     assert parse(b'{"\\ud83d\\ude00":"\\ud83d\\ude00"}') == {"😀": "😀"}
 
 
-def test_long_numbers() -> None:
+def test_number_of_more_than_1000_digits_is_refused() -> None:
     assert parse(b"-" + b"9" * 1000) == -int("9" * 1000)
-    assert "Number value length (1001)" in str(refused(b'{"a":' + b"9" * 1001 + b"}").cause.reason)
-    assert "Number value length (1001)" in str(refused(b"1." + b"9" * 1000).cause.reason)
-    assert refused(b'{"a":' + b"9" * 100_000 + b"}").cause.caused_by is not None
+    assert "Number value length (1001)" in str(refusal(b'{"a":' + b"9" * 1001 + b"}").cause.reason)
+    assert "Number value length (1001)" in str(refusal(b"1." + b"9" * 1000).cause.reason)
+    assert refusal(b'{"a":' + b"9" * 100_000 + b"}").cause.caused_by is not None
 
 
 @pytest.mark.parametrize("literal", ["1e400", "-1e400", "1e9999999999"])
-def test_numbers_no_double_can_hold(literal: str) -> None:
+def test_number_beyond_a_double_is_refused(literal: str) -> None:
     assert f"Numeric value ({literal}) out of range" in str(
-        refused(f'{{"a":{literal}}}'.encode()).cause.reason
+        refusal(f'{{"a":{literal}}}'.encode()).cause.reason
     )
 
 
@@ -231,9 +231,9 @@ def nested(depth: int) -> bytes:
     return b'{"a":' * depth + b"1" + b"}" * depth
 
 
-def test_depth() -> None:
+def test_nesting_beyond_the_maximum_depth_is_refused() -> None:
     assert parse(nested(MAX_DEPTH))
-    assert "nesting depth" in str(refused(nested(MAX_DEPTH + 1)).cause.reason)
+    assert "nesting depth" in str(refusal(nested(MAX_DEPTH + 1)).cause.reason)
 
 
 @pytest.mark.parametrize(
@@ -248,9 +248,9 @@ def test_depth() -> None:
         b'["\\u00e4' + b"x" * 1_000_000,
     ],
 )
-def test_hostile_bodies_are_refused(data: bytes) -> None:
-    """Work that grows faster than the body would not end before the time limit of a test."""
-    refused(data)
+def test_hostile_body_is_refused_in_linear_time(data: bytes) -> None:
+    """Parsing is linear: work that grows faster than the body would exceed the time limit of a test."""
+    refusal(data)
 
 
 @pytest.mark.parametrize(
@@ -266,8 +266,8 @@ def test_hostile_bodies_are_refused(data: bytes) -> None:
     ],
     ids=["one line", "many lines", "not ASCII", "wrong bracket", "not UTF-8", "key twice", "too large"],
 )
-def test_the_place_of_an_error_is_found_in_one_scan(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each token is met once, and only the one that is wrong is looked up: a place costs time in the text's length."""
+def test_position_of_an_error_is_found_in_one_scan(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each token is read once and the position of the wrong one alone is computed, which takes linear time."""
     tokens: list[Token] = []
     places: list[int] = []
 
@@ -284,43 +284,45 @@ def test_the_place_of_an_error_is_found_in_one_scan(data: bytes, monkeypatch: py
     monkeypatch.setattr(json_body, "Scanner", Counting)
     for module in (json_errors, json_scanner, json_body):
         monkeypatch.setattr(module, "position", counted)
-    assert not str(refused(data).cause.reason).startswith("[-1")
+    assert not str(refusal(data).cause.reason).startswith("[-1")
     assert 10_000 < len(tokens) == len({token.start for token in tokens})
     assert len(places) <= 2
 
 
-def test_an_error_behind_very_many_tokens_is_not_looked_for() -> None:
-    """That would keep a worker busy for seconds."""
-    assert str(refused(b"[" + b"1," * (json_body.MAX_TOKENS - 10) + b"@]").cause.reason).startswith("[1:")
-    late = refused(b"[" + b"1," * json_body.MAX_TOKENS + b"@]")
+def test_position_of_an_error_after_very_many_tokens_is_omitted() -> None:
+    """The search would keep a worker busy for seconds."""
+    assert str(refusal(b"[" + b"1," * (json_body.MAX_TOKENS - 10) + b"@]").cause.reason).startswith("[1:")
+    late = refusal(b"[" + b"1," * json_body.MAX_TOKENS + b"@]")
     assert late.cause.reason == "[-1:-1] The text is not valid JSON"
 
 
 @pytest.mark.parametrize("value", [b"[]", b"1.5", b'"ab"', b'{"a":[1]}'])
-def test_more_values_than_memory_has_room_for(value: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_body_with_too_many_values_is_refused_within_bounded_memory(
+    value: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert json_body.MAX_VALUES == 2_000_000
-    monkeypatch.setattr(json_body, "MAX_VALUES", 50_000)  # to look at memory takes time
+    monkeypatch.setattr(json_body, "MAX_VALUES", 50_000)  # tracing memory is slow
     data = b"[" + (value + b",") * 50_000 + value + b"]"
     tracemalloc.start()
     try:
-        assert "Number of values exceeds the maximum allowed" in str(refused(data).cause.reason)
+        assert "Number of values exceeds the maximum allowed" in str(refusal(data).cause.reason)
         assert tracemalloc.get_traced_memory()[1] < 2.5 * len(data)
     finally:
         tracemalloc.stop()
 
 
-def test_what_stands_in_strings_is_no_value() -> None:
+def test_brackets_in_strings_do_not_count_as_values() -> None:
     text = '[{,\\"' * (json_body.MAX_VALUES // 3 + 1)
     assert parse(json.dumps({"error": text}).encode()) == {"error": text}
-    assert refused(json.dumps({"error": text}).encode()[:-2]).cause.type == "x_content_e_o_f_exception"
+    assert refusal(json.dumps({"error": text}).encode()[:-2]).cause.type == "x_content_e_o_f_exception"
 
 
 @pytest.mark.parametrize("data", [b"", b"  ", b" \n\t\r ", b"\xef\xbb\xbf"])
-def test_blank(data: bytes) -> None:
+def test_blank_body_is_recognised(data: bytes) -> None:
     assert parse(data) is BLANK
 
 
-def test_what_follows_the_value_is_ignored() -> None:
+def test_bytes_after_the_value_are_ignored() -> None:
     assert parse(b"{} xx") == {}
     assert parse(b"{}\xff") == {}
     assert parse(b"\xef\xbb\xbf{}}") == {}

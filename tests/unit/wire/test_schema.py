@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from marshmallow import validate
 
-import app  # noqa: F401 - with it come all schemas
+import app  # noqa: F401 - imports all schemas
 from app.errors import ApiError, Cause
 from app.wire import fields
 from app.wire.nested_fields import MapOf, ObjectOf
@@ -106,7 +106,7 @@ PARSE = "x_content_parse_exception"
 ARGUMENT = "illegal_argument_exception"
 
 
-def test_values() -> None:
+def test_values_are_parsed() -> None:
     parsed = Create.parse(b'{"id":"c","job_type":"FULL"}')
     assert parsed.values == {"id": "c", "job_type": "full"}
     assert parsed.violations == []
@@ -141,31 +141,31 @@ def test_violations_are_collected_and_not_raised() -> None:
         (b" \n ", "null", "1:0"),
     ],
 )
-def test_no_object(body: bytes, token: str, place: str) -> None:
+def test_body_that_is_no_object_is_refused(body: bytes, token: str, place: str) -> None:
     reason = f"[{place}] [claim_request] Expected START_OBJECT but was: {token}"
     assert chain(Claim, body) == [(PARSE, reason)]
 
 
-def test_required() -> None:
+def test_missing_required_fields_are_named() -> None:
     assert chain(Create, b"{}") == [(ARGUMENT, "Required [id]")]
     missing = "Required [deleted_document_count, indexed_document_volume]"
     assert chain(Stats, b'{"indexed_document_count":-1}') == [(ARGUMENT, missing)]
 
 
-def test_null_counts_when_all_fields_are_there() -> None:
+def test_null_is_a_value_if_all_fields_are_present() -> None:
     assert ErrorOrNull.parse(b'{"error":null}').values == {"error": None}
     assert chain(ErrorOrNull, b"{}") == [(ARGUMENT, "Required [error]")]
     assert chain(Update, b'{"error":null}') == [(ARGUMENT, "Required [error]")]
 
 
-def test_unknown_fields() -> None:
+def test_unknown_field_is_refused_with_a_suggestion() -> None:
     assert chain(Claim, b'{"hostname":"h"}') == [
         (PARSE, "[1:2] [claim_request] unknown field [hostname] did you mean [worker_hostname]?")
     ]
     assert chain(Claim, b'{\n "zzz":"h"}') == [(PARSE, "[2:2] [claim_request] unknown field [zzz]")]
 
 
-def test_the_first_error_in_the_body_wins() -> None:
+def test_first_error_in_the_body_is_reported() -> None:
     assert "sync_cursor doesn't" in str(chain(Claim, b'{"sync_cursor":1,"worker_hostname":2}')[0])
     assert "worker_hostname doesn't" in str(chain(Claim, b'{"worker_hostname":2,"sync_cursor":1}')[0])
     assert "unknown field [x]" in str(chain(Claim, b'{"x":1,"worker_hostname":2}')[0])
@@ -173,7 +173,7 @@ def test_the_first_error_in_the_body_wins() -> None:
     assert "unknown field [x]" in str(chain(Claim, b'{"x":1}')[0])
 
 
-def test_late_errors_with_all_fields_come_with_the_last_one() -> None:
+def test_late_errors_are_reported_at_the_last_field_if_all_are_present() -> None:
     body = b'{"job_type":"a","trigger_method":"b","id":"c","x":1}'
     built = "Failed to build [create_request] after last required field arrived"
     assert chain(Create, body) == [
@@ -184,7 +184,7 @@ def test_late_errors_with_all_fields_come_with_the_last_one() -> None:
     assert refusal(Create, body).root_cause.reason == built
 
 
-def test_late_errors_with_fewer_fields_come_last() -> None:
+def test_late_errors_are_reported_last_if_fields_are_missing() -> None:
     built = "Failed to build [create_request] after last required field arrived"
     assert chain(Create, b'{"job_type":"a","id":"c"}') == [(PARSE, built), (ARGUMENT, "Unknown JobType [a].")]
     assert chain(Create, b'{"job_type":"a"}') == [(ARGUMENT, "Required [id]")]
@@ -192,7 +192,7 @@ def test_late_errors_with_fewer_fields_come_last() -> None:
     assert chain(Create, b'{"id":"","trigger_method":"b"}')[1] == (ARGUMENT, "Unknown Trigger [b].")
 
 
-def test_nested_chains() -> None:
+def test_error_in_a_nested_object_has_a_cause_for_each_level() -> None:
     body = b'{"scheduling":{"x":0,"full":{"interval":"bad","y":[],"enabled":true}}}'
     built = "Failed to build [schedule_config] after last required field arrived"
     assert chain(Update, body) == [
@@ -205,19 +205,19 @@ def test_nested_chains() -> None:
     assert refusal(Update, body).root_cause.reason == built
 
 
-def test_nested_required() -> None:
+def test_missing_field_of_a_nested_object_is_named() -> None:
     error = refusal(Update, b'{"named":{"a":{"enabled":true}}}')
     assert error.cause.reason == "[1:30] [update_request] failed to parse field [named]"
     assert error.cause.caused_by == Cause(ARGUMENT, "Required [interval]")
     assert error.root_cause is error.cause
 
 
-def test_places_in_long_bodies_are_left_out() -> None:
+def test_positions_in_long_bodies_are_omitted() -> None:
     body = b'{"sync_cursor":{"a":"' + b"x" * 300_000 + b'"},"worker_hostname":1}'
     assert str(chain(Claim, body)[0][1]).startswith("[-1:-1] [claim_request] worker_hostname doesn't")
 
 
-def test_errors_of_a_body_with_one_field() -> None:
+def test_null_or_empty_value_of_the_only_field_is_refused() -> None:
     assert chain(Fail, b'{"error":null}') == [
         (PARSE, "[1:10] [error_request] error doesn't support values of type: VALUE_NULL")
     ]
@@ -230,8 +230,8 @@ def subclasses(schema: type[RequestSchema]) -> Iterator[type[RequestSchema]]:
         yield from subclasses(each)
 
 
-def test_every_field_says_what_it_holds() -> None:
-    """Documentation is made from the schemas."""
+def test_every_field_has_a_description() -> None:
+    """The API documentation is generated from the schemas."""
     declared = {
         f"{schema.__module__}.{schema.__name__}.{name}": field
         for schema in subclasses(RequestSchema)

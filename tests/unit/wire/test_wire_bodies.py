@@ -1,4 +1,4 @@
-"""Request bodies on their way to the parser."""
+"""Request bodies before they reach the parser."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ LIMIT = 4096
 JSON = {"content_type": "application/json"}
 
 
-def reason(answered: TestResponse) -> tuple[int, str, str]:
-    error = answered.json["error"]
-    return answered.status_code, error["type"], error["reason"]
+def reason(response: TestResponse) -> tuple[int, str, str]:
+    error = response.json["error"]
+    return response.status_code, error["type"], error["reason"]
 
 
 def post(send: Send, data: bytes, encoding: str | None = None) -> TestResponse:
@@ -31,8 +31,8 @@ def post(send: Send, data: bytes, encoding: str | None = None) -> TestResponse:
     )
 
 
-def test_a_body_that_is_needed(send: Send) -> None:
-    """`PUT /_scripts/x?foo=x` without body: the body is missed before the parameter is refused. A blank is a body."""
+def test_missing_required_body_is_refused(send: Send) -> None:
+    """As `PUT /_scripts/x?foo=x` without body: the missing body is reported before the parameter. A blank is a body."""
     required = (400, "parse_exception", "request body is required")
     assert reason(send("POST", "/things?foo=x")) == required
     assert reason(send("POST", "/things?foo=x", **JSON)) == required
@@ -40,19 +40,19 @@ def test_a_body_that_is_needed(send: Send) -> None:
     assert blank[2] == "[1:0] [named] Expected START_OBJECT but was: null"
 
 
-def test_a_body_that_may_be_left_out(send: Send) -> None:
+def test_optional_body_may_be_missing(send: Send) -> None:
     assert send("PUT", "/things/x").json == {"id": "x", "body": {}}
     assert send("PUT", "/things/x", data='{"name":"n"}', **JSON).json["body"] == {"name": "n"}
 
 
-def test_the_body_is_parsed_before_the_parameters(send: Send) -> None:
+def test_body_is_parsed_before_the_parameters(send: Send) -> None:
     """`PUT /_scripts/x?foo=x` with `{`: the syntax error comes first."""
     assert reason(send("POST", "/things?from=x&foo", data="{", **JSON))[1] == "x_content_e_o_f_exception"
     assert "[from]" in reason(send("POST", "/things?from=x&foo", data="{}", **JSON))[2]
 
 
-def test_a_body_that_nobody_asked_for(send: Send) -> None:
-    """`GET /_cluster/health/a%2Fb/?#y` with a body, even a blank one; unknown parameters come before."""
+def test_unexpected_body_is_refused(send: Send) -> None:
+    """As `GET /_cluster/health/a%2Fb/?#y` with a body, even a blank one; unknown parameters are reported first."""
     text = "request [PUT /things/a/b/_check/] does not support having a body"
     for body in ("x", " "):
         refused = send("PUT", "/things/a%2Fb/_check/", data=body, **JSON)
@@ -61,7 +61,7 @@ def test_a_body_that_nobody_asked_for(send: Send) -> None:
     assert "support having a body" in reason(send("PUT", "/things//_check", data="x", **JSON))[2]
 
 
-def test_request_validation_comes_last_and_says_all_at_once(send: Send) -> None:
+def test_request_validation_comes_last_and_reports_all_violations(send: Send) -> None:
     assert reason(send("PUT", "/things//_name", data="{}", **JSON)) == (
         400, "action_request_validation_exception", "Validation Failed: 1: id missing;",
     )  # fmt: skip
@@ -69,30 +69,30 @@ def test_request_validation_comes_last_and_says_all_at_once(send: Send) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP"])
-def test_gzip(send: Send, encoding: str) -> None:
+def test_gzip_body_is_decompressed(send: Send, encoding: str) -> None:
     assert post(send, gzip.compress(b'{"name":"n"}'), encoding).json == {"name": "n"}
 
 
 @pytest.mark.parametrize("window", [zlib.MAX_WBITS, -zlib.MAX_WBITS])
-def test_deflate_with_and_without_its_wrapping(send: Send, window: int) -> None:
+def test_deflate_body_is_decompressed_with_and_without_zlib_header(send: Send, window: int) -> None:
     compressor = zlib.compressobj(wbits=window)
     data = compressor.compress(b'{"name":"n"}') + compressor.flush()
     assert post(send, data, "deflate").json == {"name": "n"}
 
 
-def test_several_members_and_what_follows_them(send: Send) -> None:
-    """Two members are one text; bytes after them that are no gzip are ignored."""
+def test_several_gzip_members_are_decompressed_and_trailing_bytes_ignored(send: Send) -> None:
+    """Two members are concatenated; bytes after them that are no gzip are ignored."""
     data = gzip.compress(b'{"name":') + gzip.compress(b'"n"}') + b"xx"
     assert post(send, data, "gzip").json == {"name": "n"}
 
 
 @pytest.mark.parametrize("encoding", ["identity", "br", "foo", "zstd"])
-def test_other_encodings_are_taken_as_they_are(send: Send, encoding: str) -> None:
-    """Elasticsearch reads the body as if the header were not there."""
+def test_unknown_content_encoding_is_ignored(send: Send, encoding: str) -> None:
+    """Elasticsearch ignores the header and parses the body as it is."""
     assert post(send, b'{"name":"n"}', encoding).status_code == 201
 
 
-def test_an_inflated_nothing_is_no_body(send: Send) -> None:
+def test_gzip_of_nothing_is_a_missing_body(send: Send) -> None:
     assert reason(post(send, gzip.compress(b""), "gzip"))[2] == "request body is required"
 
 
@@ -107,13 +107,13 @@ def test_an_inflated_nothing_is_no_body(send: Send) -> None:
     ],
 )
 def test_damaged_gzip_is_refused(send: Send, damage: Callable[[bytes], bytes]) -> None:
-    """Elasticsearch drops the connection, or takes what it got; a cut body must never be taken for a whole one."""
+    """Elasticsearch closes the connection or accepts what it got; a truncated body must never be accepted."""
     refused = post(send, damage(gzip.compress(b'{"name":"n"}')), "gzip")
     assert reason(refused) == (400, "illegal_argument_exception", "the request body is not valid [gzip]")
 
 
-def test_the_limit_counts_bytes_as_sent_and_inflated(send: Send) -> None:
-    """Elasticsearch answers 413 with nothing in it; here it has an envelope."""
+def test_size_limit_applies_to_bytes_as_sent_and_decompressed(send: Send) -> None:
+    """Elasticsearch responds with an empty 413; here the 413 has an error envelope."""
     fits = b'{"name":"' + b"x" * (LIMIT - 11) + b'"}'
     over = fits[:-2] + b'x"}'
     too_long = (413, "too_long_http_content_exception", f"Content length exceeded [{LIMIT}] bytes.")
@@ -124,7 +124,7 @@ def test_the_limit_counts_bytes_as_sent_and_inflated(send: Send) -> None:
     assert reason(post(send, two + two, "gzip")) == too_long
 
 
-def test_a_zip_bomb_takes_no_memory(send: Send) -> None:
+def test_zip_bomb_is_refused_within_bounded_memory(send: Send) -> None:
     inner = zlib.compressobj(9, wbits=31)
     bomb = b"".join([*(inner.compress(bytes(2**20)) for _ in range(3)), inner.flush()])
     assert len(bomb) < LIMIT
@@ -137,7 +137,7 @@ def test_a_zip_bomb_takes_no_memory(send: Send) -> None:
         tracemalloc.stop()
 
 
-def test_endless_empty_members_take_no_time() -> None:
+def test_many_empty_gzip_members_are_refused_quickly() -> None:
     with pytest.raises(Exception, match="not valid"):
         request_body._inflate(gzip.compress(b"") * 100_000, "gzip", LIMIT)
 
@@ -150,10 +150,10 @@ def chunked(body: Any) -> dict[str, Any]:
     }
 
 
-def test_chunked_bodies(client: Any) -> None:
+def test_chunked_body_is_read_within_the_limit(client: Any) -> None:
     def post_chunked(body: Any) -> TestResponse:
-        answered: TestResponse = client.open("/things", method="POST", **chunked(body))
-        return answered
+        response: TestResponse = client.open("/things", method="POST", **chunked(body))
+        return response
 
     assert post_chunked(io.BytesIO(b'{"name":"n"}')).json == {"name": "n"}
     assert reason(post_chunked(io.BytesIO(b"")))[2] == "request body is required"
@@ -172,16 +172,16 @@ def test_chunked_bodies(client: Any) -> None:
 
 
 @pytest.mark.parametrize("terminated", [True, False])
-def test_a_body_shorter_than_it_says_is_not_taken(client: Any, terminated: bool) -> None:
-    """`{"name":"n"} ` cut off after the brace would still be a value."""
+def test_body_shorter_than_its_content_length_is_refused(client: Any, terminated: bool) -> None:
+    """`{"name":"n"} ` truncated after the brace is still valid JSON."""
     environ = {"wsgi.input": io.BytesIO(b'{"name":"n"}'), "CONTENT_LENGTH": "50"}
     if terminated:
         environ["wsgi.input_terminated"] = True
-    answered = client.open("/things", method="POST", environ_overrides=environ, **JSON)
-    assert reason(answered)[:2] == (400, "illegal_argument_exception")
+    response = client.open("/things", method="POST", environ_overrides=environ, **JSON)
+    assert reason(response)[:2] == (400, "illegal_argument_exception")
 
 
-def test_a_body_that_says_it_is_too_long_is_not_even_read(client: Any) -> None:
+def test_body_with_a_too_large_content_length_is_refused_unread(client: Any) -> None:
     class Untouched(io.RawIOBase):
         def read(self, size: int = -1) -> bytes:
             raise AssertionError("read")

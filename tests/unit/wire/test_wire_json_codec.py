@@ -1,4 +1,4 @@
-"""JSON in and out without loss."""
+"""JSON is decoded and encoded without loss."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _values = st.recursive(
 
 
 @given(_values)
-def test_values_come_back_as_they_went(value: object) -> None:
+def test_values_round_trip(value: object) -> None:
     back = loads(dumps(value))
     assert back == value
     assert repr(back) == repr(value)
@@ -38,13 +38,13 @@ def test_values_come_back_as_they_went(value: object) -> None:
         '"\\ud800x"',
     ],
 )
-def test_what_the_fast_library_cannot_hold_round_trips_exactly(text: str) -> None:
+def test_values_beyond_the_fast_library_round_trip(text: str) -> None:
     assert dumps(loads(text)) == text.encode()
     assert dumps(loads(text.encode())) == text.encode()
 
 
-def test_numbers_beyond_a_double_are_read_as_elasticsearch_writes_them_back() -> None:
-    """A node that rewrites `{"e":1e400}` answers `{"e":"Infinity"}`."""
+def test_numbers_beyond_a_double_are_decoded_as_elasticsearch_writes_them() -> None:
+    """A node that rewrites `{"e":1e400}` responds with `{"e":"Infinity"}`."""
     assert loads('{"e":1e400,"f":-1e400}') == {"e": "Infinity", "f": "-Infinity"}
 
 
@@ -63,7 +63,7 @@ def test_numbers_beyond_a_double_are_read_as_elasticsearch_writes_them_back() ->
         b'"\xed\xa0\x80"',
     ],
 )
-def test_what_is_not_json_is_a_value_error(text: bytes) -> None:
+def test_invalid_json_is_a_value_error(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         loads(text)
 
@@ -76,11 +76,11 @@ def test_output_is_compact_utf_8() -> None:
 
 @pytest.mark.parametrize("inner", ["1", "1.5", str(2**70), '"\\ud800"'])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
-def test_what_elasticsearch_stores_is_never_too_deep(opening: str, closing: str, inner: str) -> None:
-    """It takes 1000 levels; an answer with a document in a list has some more."""
+def test_deepest_document_of_elasticsearch_round_trips(opening: str, closing: str, inner: str) -> None:
+    """Elasticsearch accepts 1000 levels; a response with a document in a list has a few more."""
     text = (opening * 1010 + inner + closing * 1010).encode()
     written: list[bytes] = []
-    # As in the server: a thread's stack may be smaller.
+    # In a thread, as in the server: its stack may be smaller.
     thread = Thread(target=lambda: written.append(dumps(loads(text))))
     thread.start()
     thread.join()

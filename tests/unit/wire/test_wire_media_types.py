@@ -1,4 +1,4 @@
-"""Content negotiation. Expected values were seen on Elasticsearch 9.4.3 with `/_cluster/health` and `/_search`."""
+"""Content negotiation. Expected values are responses of Elasticsearch 9.4.3 for `/_cluster/health` and `/_search`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DIFFER = (
         ("garbage, foo", "application/json"),
     ],
 )
-def test_an_answer_is_in_the_type_that_was_asked_for(send: Send, accept: str, response_type: str) -> None:
+def test_response_type_is_the_accepted_one(send: Send, accept: str, response_type: str) -> None:
     assert send("GET", "/things", headers={"Accept": accept}).headers["Content-Type"] == response_type
     assert send("GET", "/nope", headers={"Accept": accept}).headers["Content-Type"] == response_type
 
@@ -61,13 +61,13 @@ def test_an_answer_is_in_the_type_that_was_asked_for(send: Send, accept: str, re
         (None, "application/*", "application/json"),
     ],
 )
-def test_or_else_in_the_type_that_was_sent(
+def test_response_type_without_usable_accept_is_that_of_the_request(
     send: Send, accept: str | None, content_type: str, response_type: str
 ) -> None:
-    """Of the Content-Type the name counts, its parameters do not."""
+    """Only the name of the Content-Type is used, not its parameters."""
     headers = {"Accept": accept} if accept else {}
-    answered = send("POST", "/things", data="{}", content_type=content_type, headers=headers)
-    assert (answered.status_code, answered.headers["Content-Type"]) == (201, response_type)
+    response = send("POST", "/things", data="{}", content_type=content_type, headers=headers)
+    assert (response.status_code, response.headers["Content-Type"]) == (201, response_type)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_or_else_in_the_type_that_was_sent(
         ("Accept", "a/b; c = d", "invalid parameters for header [a/b; c = d]"),
         ("Content-Type", "json", "invalid media-type [json]"),
         ("Content-Type", "", "Header [Content-Type] cannot be empty."),
-        # Elasticsearch drops the connection here.
+        # Elasticsearch closes the connection here.
         (
             "Accept",
             f"{VENDOR}; compatible-with=x",
@@ -90,7 +90,7 @@ def test_or_else_in_the_type_that_was_sent(
         ),
     ],
 )
-def test_what_is_no_media_type_is_refused_even_without_a_body(
+def test_invalid_media_type_is_refused_even_without_a_body(
     send: Send, header: str, value: str, cause: str
 ) -> None:
     error = send("GET", "/nope", headers={header: value}).json["error"]
@@ -99,14 +99,14 @@ def test_what_is_no_media_type_is_refused_even_without_a_body(
     assert error["caused_by"] == {"type": "illegal_argument_exception", "reason": cause}
 
 
-def _version_refusal(answered: TestResponse) -> str | None:
-    if answered.status_code != 400:
+def _version_refusal(response: TestResponse) -> str | None:
+    if response.status_code != 400:
         return None
-    error = answered.json["error"]
+    error = response.json["error"]
     assert error["type"] == "media_type_header_exception"
     assert error["reason"] == "Invalid media-type value on headers [Accept, Content-Type]"
     assert error["caused_by"]["type"] == "status_exception"
-    assert answered.headers["Content-Type"] == "application/json"
+    assert response.headers["Content-Type"] == "application/json"
     return str(error["caused_by"]["reason"])
 
 
@@ -161,15 +161,15 @@ def _version_refusal(answered: TestResponse) -> str | None:
         ),
     ],
 )
-def test_versions_agree_when_there_is_a_body(
+def test_versions_of_accept_and_content_type_must_agree_when_there_is_a_body(
     send: Send, accept: str | None, content_type: str, reason: str | None
 ) -> None:
     headers = {"Accept": accept} if accept else {}
-    answered = send("POST", "/things", data="{}", content_type=content_type, headers=headers)
-    assert _version_refusal(answered) == reason
+    response = send("POST", "/things", data="{}", content_type=content_type, headers=headers)
+    assert _version_refusal(response) == reason
 
 
-def test_without_a_body_only_accept_has_a_version(send: Send) -> None:
+def test_version_of_content_type_is_ignored_without_a_body(send: Send) -> None:
     types = {"Accept": f"{VENDOR}; compatible-with=8", "Content-Type": f"{VENDOR}; compatible-with=7"}
     assert send("GET", "/things", headers=types).status_code == 200
     refused = send("OPTIONS", "/nope", headers={"Accept": f"{VENDOR}; compatible-with=7"})
@@ -187,43 +187,43 @@ def test_without_a_body_only_accept_has_a_version(send: Send) -> None:
         "application/x-www-form-urlencoded",
         "application/merge-patch+json",
         "application/json, text/plain",
-        # Elasticsearch reads these three.
+        # Elasticsearch accepts these three.
         "application/yaml",
         "application/cbor",
         "application/smile",
     ],
 )
-def test_a_body_of_another_type_is_not_acceptable(send: Send, content_type: str) -> None:
-    answered = send("POST", "/things", data="{}", content_type=content_type)
-    assert answered.status_code == 406
-    assert answered.json == {"error": f"Content-Type header [{content_type}] is not supported", "status": 406}
+def test_body_of_an_unsupported_type_is_406(send: Send, content_type: str) -> None:
+    response = send("POST", "/things", data="{}", content_type=content_type)
+    assert response.status_code == 406
+    assert response.json == {"error": f"Content-Type header [{content_type}] is not supported", "status": 406}
     assert send("PUT", "/things/x/_check", content_type=content_type).status_code == 200
 
 
-def test_a_body_without_type_is_not_acceptable(send: Send) -> None:
-    answered = send("POST", "/things", data="{}")
-    assert answered.json == {"error": "Content-Type header [] is not supported", "status": 406}
+def test_body_without_a_type_is_406(send: Send) -> None:
+    response = send("POST", "/things", data="{}")
+    assert response.json == {"error": "Content-Type header [] is not supported", "status": 406}
 
 
-def test_routes_are_looked_up_before_the_body_s_type(send: Send) -> None:
-    """`POST /_cluster/health` and `PUT /_nope/a/b` with a body of `text/foo`."""
+def test_routing_comes_before_the_check_of_the_body_type(send: Send) -> None:
+    """As `POST /_cluster/health` and `PUT /_nope/a/b` with a body of `text/foo`."""
     assert send("PATCH", "/things", data="x", content_type="text/foo").status_code == 405
     assert "no handler" in send("PUT", "/nope", data="x", content_type="text/foo").json["error"]
 
 
 @pytest.mark.parametrize("name", ["yaml", "cbor", "smile"])
-def test_formats_that_are_not_spoken_are_refused(send: Send, name: str) -> None:
-    """On purpose not as Elasticsearch, which speaks them."""
+def test_unsupported_formats_are_refused(send: Send, name: str) -> None:
+    """A deliberate difference from Elasticsearch, which supports them."""
     for accept in (f"application/{name}", f"application/vnd.elasticsearch+{name}; compatible-with=9"):
-        answered = send("GET", "/things", headers={"Accept": accept})
-        assert answered.status_code == 406
-        assert answered.json == {"error": f"Accept header [{accept}] is not supported", "status": 406}
+        response = send("GET", "/things", headers={"Accept": accept})
+        assert response.status_code == 406
+        assert response.json == {"error": f"Accept header [{accept}] is not supported", "status": 406}
         assert send("GET", "/things?format=json", headers={"Accept": accept}).status_code == 200
-    answered = send("GET", f"/things?format={name.upper()}")
-    assert answered.json == {"error": f"format parameter [{name.upper()}] is not supported", "status": 406}
+    response = send("GET", f"/things?format={name.upper()}")
+    assert response.json == {"error": f"format parameter [{name.upper()}] is not supported", "status": 406}
 
 
-def test_the_format_parameter_wins_and_unknown_ones_say_nothing(send: Send) -> None:
+def test_format_parameter_overrides_accept_and_unknown_formats_are_ignored(send: Send) -> None:
     headers = {"Accept": f"{VENDOR}; compatible-with=8"}
     for format_, response_type in [
         ("json", "application/json;compatible-with=8"),
@@ -231,15 +231,15 @@ def test_the_format_parameter_wins_and_unknown_ones_say_nothing(send: Send) -> N
         ("foo", f"{VENDOR};compatible-with=8"),
         ("", f"{VENDOR};compatible-with=8"),
     ]:
-        answered = send("GET", f"/things?format={format_}", headers=headers)
-        assert (answered.status_code, answered.headers["Content-Type"]) == (200, response_type)
+        response = send("GET", f"/things?format={format_}", headers=headers)
+        assert (response.status_code, response.headers["Content-Type"]) == (200, response_type)
 
 
 @pytest.mark.parametrize(
     ("query", "start"), [("pretty", b"{\n"), ("pretty=x", b'{"'), ("a=%zz&pretty", b'{"')]
 )
-def test_a_refused_type_is_answered_pretty(send: Send, query: str, start: bytes) -> None:
-    """`GET /_nope/a/b/c?pretty` with version 7; where the query is wrong too, Elasticsearch drops the connection."""
-    answered = send("GET", f"/nope?{query}", headers={"Accept": f"{VENDOR}; compatible-with=7"})
-    assert _version_refusal(answered) is not None
-    assert answered.data.startswith(start)
+def test_error_about_a_media_type_can_be_pretty(send: Send, query: str, start: bytes) -> None:
+    """As `GET /_nope/a/b/c?pretty` with version 7; if the query is also invalid, Elasticsearch closes the connection."""
+    response = send("GET", f"/nope?{query}", headers={"Accept": f"{VENDOR}; compatible-with=7"})
+    assert _version_refusal(response) is not None
+    assert response.data.startswith(start)

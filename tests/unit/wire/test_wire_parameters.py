@@ -1,4 +1,4 @@
-"""Query parameters, with the texts of Elasticsearch 9.4.3 (`/_search`, `/_cluster/health`)."""
+"""Query parameters, with the messages of Elasticsearch 9.4.3 (`/_search`, `/_cluster/health`)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Send = Callable[..., TestResponse]
 
 
 def query(send: Send, text: str) -> Any:
-    answered = send("GET", f"/things?{text}")
-    if answered.status_code == 200:
-        return answered.json["query"]
-    assert answered.status_code == 400
-    error = answered.json["error"]
+    response = send("GET", f"/things?{text}")
+    if response.status_code == 200:
+        return response.json["query"]
+    assert response.status_code == 400
+    error = response.json["error"]
     assert error["root_cause"] == [{"type": error["type"], "reason": error["reason"]}]
     return error["reason"]
 
@@ -34,8 +34,8 @@ def query(send: Send, text: str) -> Any:
         ("2147483647", 2**31 - 1),
     ],
 )
-def test_integers(send: Send, text: str, value: int) -> None:
-    """Signs and leading zeros are fine."""
+def test_integer_parameters_are_parsed(send: Send, text: str, value: int) -> None:
+    """Signs and leading zeros are accepted."""
     assert query(send, f"size={text}")["size"] == value
 
 
@@ -46,15 +46,15 @@ def test_integers(send: Send, text: str, value: int) -> None:
         ("99999999999", "99999999999"), ("2147483648", "2147483648"), ("%D9%A3", "٣"), ("%ff", "\ufffd"), ("9" * 5000, "9" * 5000),
     ],
 )  # fmt: skip
-def test_what_is_no_integer(send: Send, sent: str, value: str) -> None:
+def test_invalid_integer_is_refused(send: Send, sent: str, value: str) -> None:
     error = send("GET", f"/things?size={sent}").json["error"]
     assert error["type"] == "illegal_argument_exception"
     assert error["reason"] == f"Failed to parse int parameter [size] with value [{value}]"
     assert error["caused_by"] == {"type": "number_format_exception", "reason": f'For input string: "{value}"'}
 
 
-def test_booleans(send: Send) -> None:
-    """`?explain=` is true; only the two words in lower case are booleans."""
+def test_boolean_parameters_are_parsed(send: Send) -> None:
+    """As `?explain=`, which is true; only `true` and `false` in lower case are booleans."""
     assert [query(send, text)["deep"] for text in ("", "deep", "deep=", "deep=true", "deep=false")] == [
         False, True, True, True, False,
     ]  # fmt: skip
@@ -65,7 +65,7 @@ def test_booleans(send: Send) -> None:
         )
 
 
-def test_lists_and_choices(send: Send) -> None:
+def test_list_and_enum_parameters_are_parsed(send: Send) -> None:
     assert query(send, "names=a,%20b,,c,,")["names"] == ["a", " b", "", "c"]
     assert query(send, "names=")["names"] == []
     assert query(send, "kind=FULL")["kind"] == "full"
@@ -83,8 +83,8 @@ def test_lists_and_choices(send: Send) -> None:
     assert query(send, "")["text"] is None
 
 
-def test_the_first_in_declared_order_fails_and_ranges_come_after_all_parsing(send: Send) -> None:
-    """`?size=b&from=a` names from; `?size=-5&from=-1` too; `?from=-1&zzz=1` is about the range, not about zzz."""
+def test_first_error_in_declared_order_is_reported_and_ranges_are_checked_last(send: Send) -> None:
+    """`?size=b&from=a` and `?size=-5&from=-1` report `from`; `?from=-1&zzz=1` reports the range, not `zzz`."""
     assert "[from]" in query(send, "size=b&from=a")
     assert "[size]" in query(send, "from=-1&size=b")
     assert query(send, "zzz=1&from=-1") == "Parameter [from] cannot be < 0"
@@ -111,13 +111,13 @@ def test_the_first_in_declared_order_fails_and_ranges_come_after_all_parsing(sen
         ("kindx", "parameter: [kindx] -> did you mean any of [kind, kinds]?"),
     ],
 )  # fmt: skip
-def test_parameters_that_nobody_asked_for(send: Send, sent: str, listed: str) -> None:
-    """Sorted by code point, each with its own suggestion; candidates are what the endpoint takes and what all take."""
+def test_unknown_parameters_are_listed_with_suggestions(send: Send, sent: str, listed: str) -> None:
+    """Sorted by code point, each with its own suggestion from the parameters of the endpoint and the common ones."""
     assert query(send, sent) == f"request [/things] contains unrecognized {listed}"
 
 
-def test_the_path_in_a_refusal_is_decoded_and_keeps_its_slash(send: Send) -> None:
-    """`GET /_scripts/a%2Fb/?foo` says `request [/_scripts/a/b/]`; `?thing_i` is near the path's own parameter."""
+def test_path_in_the_error_is_decoded_and_keeps_its_final_slash(send: Send) -> None:
+    """As `GET /_scripts/a%2Fb/?foo`: `request [/_scripts/a/b/]`; names of path parameters are suggested, too."""
     reason = send("GET", "/things/a%2Fb/?foo").json["error"]["reason"]
     assert reason == "request [/things/a/b/] contains unrecognized parameter: [foo]"
     reason = send("GET", "/things/x?thing_i").json["error"]["reason"]
@@ -126,18 +126,18 @@ def test_the_path_in_a_refusal_is_decoded_and_keeps_its_slash(send: Send) -> Non
 
 
 @pytest.mark.parametrize("name", ["pretty", "human", "filter_path", "format", "error_trace"])
-def test_parameters_that_every_endpoint_takes(send: Send, name: str) -> None:
+def test_common_parameters_are_accepted_by_every_endpoint(send: Send, name: str) -> None:
     assert send("GET", f"/things?{name}").status_code == 200
     assert send("PUT", f"/things/x/_check?{name}=").status_code == 200
 
 
 def test_flags_are_checked_first_and_in_order(send: Send) -> None:
-    """pretty, then human, then escapes in the path, then error_trace, whose refusal alone is a plain text."""
+    """Order: pretty, human, escapes in the path, error_trace. Only the error of error_trace is a plain text."""
     text = "Failed to parse value [{}] as only [true] or [false] are allowed."
     for method, target in (("GET", "/nope?pretty=foo"), ("PATCH", "/things?human=bar&pretty=foo&from=x")):
-        answered = send(method, target)
-        assert (answered.status_code, answered.json["error"]["reason"]) == (400, text.format("foo"))
-        assert answered.data.startswith(b'{"error"')
+        response = send(method, target)
+        assert (response.status_code, response.json["error"]["reason"]) == (400, text.format("foo"))
+        assert response.data.startswith(b'{"error"')
     assert send("GET", "/things?human=foo&error_trace=bar&pretty").json["error"]["reason"] == text.format(
         "foo"
     )
@@ -164,14 +164,14 @@ def test_error_trace_adds_nothing(send: Send) -> None:
         ("waitfor", ""),
     ],
 )
-def test_suggestions(word: str, text: str) -> None:
-    """Seen on `/_cluster/health`: the likest first, equals by name, and nothing at half or below."""
+def test_suggestions_are_ordered_by_similarity(word: str, text: str) -> None:
+    """As `/_cluster/health`: the most similar first, ties by name, nothing at a similarity of one half or less."""
     names = ["wait_for_status", "wait_for_events", "wait_for_nodes", "timeout", "level"]
     assert did_you_mean(word, names) == text
 
 
-def test_half_alike_is_no_close_match() -> None:
-    """`/_scripts/abc?i` and `?di` suggest nothing, `?idx` does."""
+def test_similarity_of_one_half_is_no_close_match() -> None:
+    """As `/_scripts/abc`: `?i` and `?di` get no suggestion, `?idx` does."""
     assert close_matches("i", ["id"]) == close_matches("di", ["id"]) == close_matches("xd", ["id"]) == []
     assert close_matches("idx", ["id"]) == ["id"]
     assert close_matches("", [""]) == [""]

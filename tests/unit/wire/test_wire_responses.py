@@ -1,4 +1,4 @@
-"""What answers look like, and the headers that all of them have."""
+"""The form of responses, and the headers that all of them have."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from app.wire.rendering import envelope, json_response
 Send = Callable[..., TestResponse]
 
 
-def test_pretty(send: Send) -> None:
-    """Blanks around colons, `{ }` and `[ ]`, and a line end at the end, as `GET /<index>/_doc/1?pretty`."""
+def test_pretty_output_is_that_of_elasticsearch(send: Send) -> None:
+    """As `GET /<index>/_doc/1?pretty`: spaces around colons, `{ }` and `[ ]`, and a final newline."""
     compact = b'{"id":"x","empty":{},"list":[1,{"a":null}],"none":[]}'
     pretty = """{
   "id" : "x",
@@ -44,8 +44,8 @@ def test_pretty(send: Send) -> None:
     )
 
 
-def test_the_deepest_documents_can_be_shown_pretty(app: Flask) -> None:
-    """A body may nest 800 deep."""
+def test_deepest_documents_can_be_pretty_printed(app: Flask) -> None:
+    """A request body may be nested 800 levels deep."""
     deep: Any = {}
     for _ in range(400):
         deep = {"a": [deep]}
@@ -56,14 +56,14 @@ def test_the_deepest_documents_can_be_shown_pretty(app: Flask) -> None:
     assert shown.count(b"{ }") == 1
 
 
-def test_filter_path_leaves_errors_whole(send: Send) -> None:
+def test_filter_path_does_not_filter_errors(send: Send) -> None:
     assert send("GET", "/things/x?filter_path=id").json == {"id": "x"}
     refused = send("GET", "/things?filter_path=nothing&from=x")
     assert set(refused.json) == {"error", "status"}
     assert "root_cause" in refused.json["error"]
 
 
-def test_the_envelope() -> None:
+def test_error_envelope_has_root_cause_and_nested_causes() -> None:
     root = Cause("root_exception", "root")
     inner = Cause("inner_exception", None, details={"index": "i"})
     error = ApiError(404, Cause("outer_exception", "outer", Cause("middle_exception", "middle", inner)), root)
@@ -92,30 +92,32 @@ def test_the_envelope() -> None:
         ("GET", "/%zz", 400), ("GET", "/things?%zz", 400),
     ],
 )  # fmt: skip
-def test_the_headers_of_every_answer(send: Send, method: str, target: str, status: int) -> None:
-    answered = send(method, target, headers={"X-Opaque-Id": "me, and you"})
-    assert answered.status_code == status
-    assert answered.headers["X-Elastic-Product"] == "Elasticsearch"
-    assert answered.headers["X-Opaque-Id"] == "me, and you"
-    assert "html" not in answered.headers["Content-Type"]
+def test_every_response_has_the_product_and_opaque_id_headers(
+    send: Send, method: str, target: str, status: int
+) -> None:
+    response = send(method, target, headers={"X-Opaque-Id": "me, and you"})
+    assert response.status_code == status
+    assert response.headers["X-Elastic-Product"] == "Elasticsearch"
+    assert response.headers["X-Opaque-Id"] == "me, and you"
+    assert "html" not in response.headers["Content-Type"]
     assert "X-Opaque-Id" not in send(method, target).headers
 
 
-def test_an_opaque_id_says_no_more_than_itself(send: Send) -> None:
+def test_invalid_opaque_id_is_not_echoed(send: Send) -> None:
     for unfit in ("a\x00b", "a\x7fb", "z" * 8193):
-        answered = send("GET", "/things", environ_overrides={"HTTP_X_OPAQUE_ID": unfit})
-        assert (answered.status_code, "X-Opaque-Id" in answered.headers) == (200, False)
+        response = send("GET", "/things", environ_overrides={"HTTP_X_OPAQUE_ID": unfit})
+        assert (response.status_code, "X-Opaque-Id" in response.headers) == (200, False)
     for fit in ("é\tx", "", "z" * 7000):
-        answered = send("GET", "/things", headers={"X-Opaque-Id": fit})
-        assert answered.headers["X-Opaque-Id"] == fit
+        response = send("GET", "/things", headers={"X-Opaque-Id": fit})
+        assert response.headers["X-Opaque-Id"] == fit
 
 
-def test_a_defect_is_logged_and_not_told(send: Send) -> None:
+def test_internal_error_is_logged_and_its_message_is_not_in_the_response(send: Send) -> None:
     with capture_logs() as logs:
-        answered = send("GET", "/broken?pretty=false")
-    assert answered.status_code == 500
-    assert b"1234" not in answered.data
-    assert answered.json["error"]["root_cause"][0]["type"] == answered.json["error"]["type"] == "exception"
+        response = send("GET", "/broken?pretty=false")
+    assert response.status_code == 500
+    assert b"1234" not in response.data
+    assert response.json["error"]["root_cause"][0]["type"] == response.json["error"]["type"] == "exception"
     defects = [entry for entry in logs if "exc_info" in entry]
     assert [(entry["log_level"], str(entry["exc_info"])) for entry in defects] == [
         ("error", "the password is 1234")
@@ -131,8 +133,8 @@ def test_a_defect_is_logged_and_not_told(send: Send) -> None:
         (RuntimeError("secret"), "500 Internal Server Error", "exception"),
     ],
 )
-def test_what_is_no_http_is_refused_in_the_envelope(raised: Exception, status: str, type_: str) -> None:
-    """`Content-Length: -1` is 400 `illegal_argument_exception` on a node, a too long line `too_long_http_line_exception`."""
+def test_malformed_http_is_refused_with_an_error_envelope(raised: Exception, status: str, type_: str) -> None:
+    """A node responds with the same types, for example to `Content-Length: -1` or to a long request line."""
     head, _, body = gunicorn_worker.http_response(raised).partition(b"\r\n\r\n")
     assert head.decode().split("\r\n")[:3] == [
         f"HTTP/1.1 {status}", "X-Elastic-Product: Elasticsearch", "Content-Type: application/json",
@@ -142,8 +144,8 @@ def test_what_is_no_http_is_refused_in_the_envelope(raised: Exception, status: s
     assert b"secret" not in body
 
 
-def test_ids_are_counted_in_bytes() -> None:
-    """`PUT /<index>/_doc/<513 letters>`."""
+def test_length_of_an_id_is_counted_in_bytes() -> None:
+    """As `PUT /<index>/_doc/<513 letters>`."""
     assert too_long("é" * 256) == []
     assert too_long("é" * 256 + "x") == [
         f"id [{'é' * 256}x] is too long, must be no longer than 512 bytes but was: 513"

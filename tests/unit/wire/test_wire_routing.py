@@ -1,4 +1,4 @@
-"""Routes, methods and unknown paths, with the texts of Elasticsearch 9.4.3."""
+"""Routes, methods and unknown paths, with the messages of Elasticsearch 9.4.3."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ Send = Callable[..., TestResponse]
         ("things/abc", "abc"),
     ],
 )
-def test_ids_are_one_segment_of_the_path_as_it_was_sent(send: Send, target: str, thing_id: str) -> None:
-    """Seen with `GET /_scripts/{id}`, whose answer shows the id it understood."""
-    answered = send("GET", target)
-    assert (answered.status_code, answered.json["id"]) == (200, thing_id)
+def test_id_is_one_path_segment_as_sent(send: Send, target: str, thing_id: str) -> None:
+    """As `GET /_scripts/{id}`, whose response shows the decoded id."""
+    response = send("GET", target)
+    assert (response.status_code, response.json["id"]) == (200, thing_id)
 
 
-def test_an_empty_segment_reaches_its_route(send: Send) -> None:
-    """`GET /_scripts//abc` is `/_scripts/{id}/{context}` with an empty id; nothing is redirected."""
-    answered = send("PUT", "/things//_check")
-    assert answered.status_code == 400
-    assert answered.json["error"]["reason"] == "Validation Failed: 1: id missing;"
+def test_empty_segment_reaches_its_route(send: Send) -> None:
+    """As `GET /_scripts//abc`, which is `/_scripts/{id}/{context}` with an empty id; nothing is redirected."""
+    response = send("PUT", "/things//_check")
+    assert response.status_code == 400
+    assert response.json["error"]["reason"] == "Validation Failed: 1: id missing;"
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_an_empty_segment_reaches_its_route(send: Send) -> None:
         "/things/a/b/c?q",
     ],
 )
-def test_a_path_without_route_is_quoted_as_it_was_sent(send: Send, target: str) -> None:
-    """400 without `status`; fixed segments match as sent only, and an absolute target never does."""
-    answered = send("GET", target)
-    assert answered.status_code == 400
-    assert answered.json == {"error": f"no handler found for uri [{target}] and method [GET]"}
+def test_path_without_a_route_is_quoted_as_sent(send: Send, target: str) -> None:
+    """400 without `status`; fixed segments are not decoded before matching, and an absolute target never matches."""
+    response = send("GET", target)
+    assert response.status_code == 400
+    assert response.json == {"error": f"no handler found for uri [{target}] and method [GET]"}
 
 
 @pytest.mark.parametrize(
@@ -67,22 +67,22 @@ def test_a_path_without_route_is_quoted_as_it_was_sent(send: Send, target: str) 
         ("PUT", "/things", ["GET", "POST"]),
     ],
 )
-def test_a_wrong_method_lists_the_right_ones(
+def test_wrong_method_lists_the_allowed_ones(
     send: Send, method: str, target: str, allowed: list[str]
 ) -> None:
-    """`PATCH /_scripts/x/?q=1`: Allow without blanks, the text with; in a fixed order. HEAD comes with no route."""
-    answered = send(method, target)
-    assert answered.status_code == 405
-    assert answered.headers["Allow"] == ",".join(allowed)
+    """As `PATCH /_scripts/x/?q=1`: methods in a fixed order, without spaces in the header Allow. No route has HEAD."""
+    response = send(method, target)
+    assert response.status_code == 405
+    assert response.headers["Allow"] == ",".join(allowed)
     text = f"Incorrect HTTP method for uri [{target}] and method [{method}], allowed: [{', '.join(allowed)}]"
     if method == "HEAD":
-        assert answered.data == b""
+        assert response.data == b""
     else:
-        assert answered.json == {"error": text, "status": 405}
+        assert response.json == {"error": text, "status": 405}
 
 
-def test_methods_that_are_none(send: Send) -> None:
-    """`FOO /_search` and `FOO /_nope/a/b/c`: 405 even where there is no such path."""
+def test_unknown_method_is_405(send: Send) -> None:
+    """As `FOO /_search` and `FOO /_nope/a/b/c`: 405 even if there is no such path."""
     known = send("FOO", "/things")
     assert (known.status_code, known.headers["Allow"]) == (405, "GET,POST")
     assert known.json == {"error": "Unexpected http method: FOO, allowed: [GET, POST]", "status": 405}
@@ -92,15 +92,15 @@ def test_methods_that_are_none(send: Send) -> None:
 
 
 @pytest.mark.parametrize(("target", "allowed"), [("/things/x", "GET,PUT,DELETE"), ("/nope", None)])
-def test_options_is_answered_everywhere(send: Send, target: str, allowed: str | None) -> None:
-    answered = send("OPTIONS", target)
-    assert (answered.status_code, answered.data) == (200, b"")
-    assert answered.headers.get("Allow") == allowed
-    assert answered.headers["Content-Type"] == "text/plain; charset=UTF-8"
+def test_options_is_supported_on_every_path(send: Send, target: str, allowed: str | None) -> None:
+    response = send("OPTIONS", target)
+    assert (response.status_code, response.data) == (200, b"")
+    assert response.headers.get("Allow") == allowed
+    assert response.headers["Content-Type"] == "text/plain; charset=UTF-8"
 
 
-def test_reserved_words_are_no_ids_of_connectors(send: Send) -> None:
-    """On purpose not as Elasticsearch, which makes a connector named `_secret`."""
+def test_reserved_names_are_no_connector_ids(send: Send) -> None:
+    """A deliberate difference from Elasticsearch, which creates a connector named `_secret`."""
     assert send("PUT", "/connectors/_secrets").status_code == 200
     assert send("PUT", "/connectors/_secret%2F").json == {"id": "_secret/"}
     for target in (
@@ -117,6 +117,6 @@ def test_reserved_words_are_no_ids_of_connectors(send: Send) -> None:
         assert send("PUT", target).json == {"error": f"no handler found for uri [{target}] and method [PUT]"}
 
 
-def test_web_sockets_are_not_spoken(send: Send) -> None:
-    answered = send("GET", "/things", headers={"Connection": "Upgrade", "Upgrade": "websocket"})
-    assert answered.status_code == 200
+def test_websocket_upgrade_is_ignored(send: Send) -> None:
+    response = send("GET", "/things", headers={"Connection": "Upgrade", "Upgrade": "websocket"})
+    assert response.status_code == 200

@@ -1,4 +1,4 @@
-"""Paths and query strings. Expected values were seen on Elasticsearch 9.4.3, on `/_scripts/{id}` and `/_search`."""
+"""Paths and query strings. Expected values are responses of Elasticsearch 9.4.3 for `/_scripts/{id}` and `/_search`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from app.wire import uri
         ("..", ".."),
     ],
 )
-def test_a_segment_is_decoded_once_and_broken_utf_8_is_replaced(encoded: str, decoded: str) -> None:
-    """`GET /_scripts/<encoded>` answers 404 with `_id` as decoded; nothing is refused for its bytes."""
+def test_segment_is_decoded_once_and_invalid_utf_8_is_replaced(encoded: str, decoded: str) -> None:
+    """As `GET /_scripts/<encoded>`, whose 404 has the decoded `_id`; invalid bytes are not refused."""
     assert uri.decode(encoded) == decoded
 
 
@@ -41,15 +41,15 @@ def test_a_segment_is_decoded_once_and_broken_utf_8_is_replaced(encoded: str, de
         ("/_scripts/%", "unterminated escape sequence at end of string: /_scripts/%"),
     ],
 )
-def test_a_malformed_escape_in_a_path_is_refused_with_the_whole_path(path: str, reason: str) -> None:
+def test_malformed_escape_in_a_path_is_refused_with_the_whole_path(path: str, reason: str) -> None:
     with pytest.raises(ApiError) as caught:
         uri.decode_path(path)
     assert (caught.value.status, caught.value.cause.type) == (400, "illegal_argument_exception")
     assert caught.value.cause.reason == reason
 
 
-def test_a_malformed_escape_in_a_query_is_refused_with_the_parameter_alone() -> None:
-    """`?b=éé%zz`: the type is another one, and the Java exception stands in the reason."""
+def test_malformed_escape_in_a_query_is_refused_with_the_parameter_alone() -> None:
+    """As `?b=éé%zz`: the error has another type, and the reason quotes the Java exception."""
     with pytest.raises(ApiError) as caught:
         uri.parse_query("a=1&b=éé%zz")
     inner = "invalid escape sequence `%zz' at index 2 of: éé%zz"
@@ -82,8 +82,8 @@ def test_a_malformed_escape_in_a_query_is_refused_with_the_parameter_alone() -> 
         ("b?c=1", {"b?c": "1"}),
     ],
 )
-def test_query_strings(query: str, parameters: dict[str, str]) -> None:
-    """Equal names: the last wins. `;` separates. `=1` is a parameter named 1."""
+def test_query_string_is_parsed(query: str, parameters: dict[str, str]) -> None:
+    """The last of several equal names wins. `;` separates. `=1` is a parameter named 1."""
     assert uri.parse_query(query) == parameters
 
 
@@ -97,7 +97,5 @@ def test_query_strings(query: str, parameters: dict[str, str]) -> None:
         ("http://x/a?b", ("http://x/a", "b")),
     ],
 )
-def test_targets_are_cut_at_the_first_question_mark_and_at_a_fragment(
-    target: str, parts: tuple[str, str]
-) -> None:
+def test_target_is_split_at_the_first_question_mark_and_fragment(target: str, parts: tuple[str, str]) -> None:
     assert uri.split(target) == parts
