@@ -13,7 +13,7 @@ from app import settings
 from app.store import Store
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from scripts.elasticsearch import Source, for_tests
-from tests.documents import ALIASES, ID, Stored, count_writes, empty
+from tests.documents import ID, Stored, count_writes, empty
 from tests.fault_proxy import FaultProxy
 from tests.groups import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401
 from tests.secured import admin, callers, guarded, secured, set_up, start_service  # noqa: F401
@@ -133,4 +133,4 @@ def store(node_url: str) -> Store:
 @pytest.fixture
 def writes(elasticsearch: Elasticsearch) -> Callable[[], int]:
     """Counts all writes to both indices so far; an unchanged count means that nothing was written."""
-    return lambda: count_writes(elasticsearch, ALIASES)
+    return lambda: count_writes(elasticsearch, [CONNECTORS.alias, SYNC_JOBS.alias])

@@ -63,6 +63,7 @@ class Documents:
     ) -> None:
         self._client = client
         self._indices = indices
+        self._definition = definition
         self._alias = definition.alias
         self._refresh_writes = refresh_writes
 
@@ -134,6 +135,11 @@ class Documents:
             return self._update(document_id, script, params)
         except DocumentMissing:
             return None
+        except IndexMissing:
+            # Where an index has the alias's name, Elasticsearch says the same.
+            if problems := self._indices.unusable(self._definition):
+                raise unavailable(" ".join(problems)) from None
+            raise
 
     def transition_or_create(
         self, document_id: str, script: Script, params: Mapping[str, Any], *, returns: Sequence[str] = ()

@@ -66,6 +66,11 @@ class Indices:
         """
         return [problem.text for problem in self._problems()]
 
+    def unusable(self, definition: IndexDefinition) -> list[str]:
+        """What keeps one index from being used that creating it would not fix, as with `check`. Raises `ApiError`."""
+        problems = send(lambda _is_retry: self._problems_of(definition))
+        return [problem.text for problem in problems if not problem.fixable]
+
     def readiness(self) -> list[str]:
         """As `check`, but what is missing is created, once, and nothing is raised: a failure is reported as a problem."""
         try:

@@ -195,7 +195,7 @@ def test_refresh(
     """Either the write refreshes or the search does, never both."""
     connectors.put("c1", a_connector())
     for http, writes_refresh in ((documented, False), (compatible, True)):
-        with proxy.listening() as heard:
+        with proxy.recording() as heard:
             job = http.post(JOBS, json={"id": "c1"}).json()["id"]
             assert http.put(f"{JOBS}/{job}/_check_in").status_code == 200
             assert http.put(f"{JOBS}/{job}/_cancel").status_code == 200

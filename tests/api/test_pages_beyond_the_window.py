@@ -159,7 +159,7 @@ def points(heard: list[Request], method: str) -> int:
 def test_walk_is_a_few_requests_and_keeps_ids_only(
     http: Http, proxy: FaultProxy, start: int, size: int, sizes: list[int]
 ) -> None:
-    with proxy.listening() as heard:
+    with proxy.recording() as heard:
         assert http.get(f"{JOBS}?from={start}&size={size}").status_code == 200
     sent = searches(heard)
     assert [each["size"] for each in sent] == sizes
@@ -170,7 +170,7 @@ def test_walk_is_a_few_requests_and_keeps_ids_only(
 
 
 def test_page_within_the_window_is_one_search(http: Http, proxy: FaultProxy) -> None:
-    with proxy.listening() as heard:
+    with proxy.recording() as heard:
         assert http.get(f"{JOBS}?from=9000&size=1000").status_code == 200
     assert len(searches(heard)) == 1
     assert points(heard, "POST") == 0
@@ -200,14 +200,14 @@ def test_walk_that_fails_half_way_starts_again_and_leaves_nothing_open(
     second = nth(2, to("/_search"))
     faults = {
         "lost": lambda: proxy.losing(second),
-        "refused": lambda: proxy.answering(second, 503, "{}"),
-        "forgotten": lambda: proxy.answering(second, 404, MISSING),
+        "refused": lambda: proxy.responding(second, 503, "{}"),
+        "forgotten": lambda: proxy.responding(second, 404, MISSING),
         "closing lost": lambda: proxy.losing(
-            nth(1, lambda each: each.method == "DELETE" and "/_pit" in each.path), answers=True
+            nth(1, lambda each: each.method == "DELETE" and "/_pit" in each.path), responses=True
         ),
     }
     before = open_contexts(elasticsearch)
-    with proxy.listening() as heard, faults[fault]():
+    with proxy.recording() as heard, faults[fault]():
         assert ids_of(http.get(f"{JOBS}?from=10000&size=2")) == OLDEST_FIRST[10_000:10_002]
     walks = 1 if fault == "closing lost" else 2
     assert (points(heard, "POST"), points(heard, "DELETE")) == (walks, walks)

@@ -13,7 +13,7 @@ from app.store.index_definitions import CONNECTORS, SYNC_JOBS, IndexDefinition
 from tests.documents import Stored, a_connector, a_job, a_running_job
 from tests.endpoints import ENDPOINTS, JOBS, OF_JOBS, Endpoint
 from tests.responses import error_body
-from tests.service import Http
+from tests.service import Http, Service
 
 SECOND = "unusable-index-second"
 USE_JOBS = [endpoint.of("j1") for endpoint in OF_JOBS]
@@ -99,6 +99,41 @@ def test_alias_on_two_indices_is_503_with_the_fix(
         for endpoint in endpoints:
             assert_unusable(endpoint.send(http), "take the alias off the others")
     assert (connectors.version("c1"), jobs.version("j1")) == before
+
+
+@contextmanager
+def named_as_the_alias(client: Elasticsearch, definition: IndexDefinition) -> Iterator[None]:
+    client.indices.delete(index=definition.name)
+    client.indices.create(index=definition.alias, mappings=definition.mappings)
+    try:
+        yield
+    finally:
+        client.indices.delete(index=definition.alias)
+
+
+@pytest.mark.filterwarnings("ignore::elasticsearch.ElasticsearchWarning")  # about names that begin with a dot
+@pytest.mark.parametrize(
+    ("definition", "endpoints"),
+    [
+        (SYNC_JOBS, [each for each in USE_JOBS if each.method == "PUT"]),
+        (CONNECTORS, [each for each in USE_CONNECTORS if each.method == "PUT"]),
+    ],
+    ids=["jobs", "connectors"],
+)
+def test_index_with_the_name_of_the_alias_is_503_with_the_fix(
+    http: Http,
+    service: Service,
+    elasticsearch: Elasticsearch,
+    definition: IndexDefinition,
+    endpoints: list[Endpoint],
+) -> None:
+    with named_as_the_alias(elasticsearch, definition):
+        for endpoint in endpoints:
+            assert_unusable(endpoint.send(http), f"[{definition.alias}] is an index, but must be an alias")
+        assert elasticsearch.count(index=definition.alias)["count"] == 0
+    service.wait_until_ready()
+    missing = http.put(f"{JOBS}/j1/_cancel")
+    assert missing.status_code == 404
 
 
 def test_connector_whose_jobs_cannot_be_deleted_is_kept(

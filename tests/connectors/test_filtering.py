@@ -212,3 +212,17 @@ def test_rule_order_beyond_the_mapping_is_a_bad_request(put, stored) -> None:
         "document_parsing_exception",
     )
     assert stored() == before
+
+
+@pytest.mark.parametrize(
+    "value", [["a", 1, None, True], [[1], {"a": 1}], [{"a": 1}, {"a": {"b": 2}}]], ids=str
+)
+def test_advanced_snippet_may_be_any_array(http, connector, put, stored, value) -> None:
+    assert put("_filtering", {"advanced_snippet": {"value": value}}).json() == {"result": "updated"}
+    assert stored()["filtering"][0]["draft"]["advanced_snippet"]["value"] == value
+    for path, body in (("_filtering/_validation", {"validation": VALID}), ("_filtering/_activate", None)):
+        assert put(path, body).json() == {"result": "updated"}
+    assert put("_index_name", {"index_name": "search-x"}).json() == {"result": "updated"}
+    job = http.post("/_connector/_sync_job", json={"id": connector}).json()["id"]
+    snapshot = http.get(f"/_connector/_sync_job/{job}").json()["connector"]
+    assert snapshot["filtering"]["advanced_snippet"]["value"] == value

@@ -48,8 +48,8 @@ def test_role_run_is_enough_for_the_life_of_a_job(http: Http) -> None:
     assert http.put(f"/_connector/_sync_job/{other}/_cancel").json() == {"result": "updated"}
     listed = http.get("/_connector/_sync_job?status=error,canceled").json()["results"]
     assert {each["id"]: each["status"] for each in listed} == {job: "error", other: "canceled"}
-    walked = http.get("/_connector/_sync_job?status=error&size=10001").json()
-    assert (walked["count"], [each["id"] for each in walked["results"]]) == (1, [job])
+    walked = http.get("/_connector/_sync_job?status=error&from=9999&size=2").json()
+    assert walked == {"count": 1, "results": []}
     assert http.delete(f"/_connector/_sync_job/{job}").json() == {"acknowledged": True}
     assert http.delete("/_connector/c?delete_sync_jobs=true&hard=true").json() == {"acknowledged": True}
     assert http.get("/_connector/_sync_job").json()["count"] == 0

@@ -182,7 +182,7 @@ def test_empty_node_gets_usable_indices(cluster: Elasticsearch, indices: Indices
         assert (settings["hidden"], settings["number_of_shards"]) == ("true", "1")
         assert settings["auto_expand_replicas"] == "0-1"
         assert state["mappings"]["dynamic"] == "false"
-        assert state["mappings"]["_meta"][META_KEY] == {"version": 1}
+        assert state["mappings"]["_meta"][META_KEY] == definition.own_meta[META_KEY] == {"version": 2}
     assert _mapping(cluster, SYNC_JOBS.name)["properties"]["indexed_document_count"] == {"type": "long"}
 
 
@@ -309,7 +309,7 @@ def test_existing_index_only_gets_additions(cluster: Elasticsearch, indices: Ind
     }
     mapping = _mapping(cluster, SYNC_JOBS.name)
     assert mapping["dynamic"] == "strict"
-    assert mapping["_meta"] == {"version": 3, "theirs": {"a": 1}, META_KEY: {"version": 1}}
+    assert mapping["_meta"] == {"version": 3, "theirs": {"a": 1}, META_KEY: {"version": 2}}
     fields = mapping["properties"]
     assert fields["indexed_document_count"] == {"type": "integer"}
     assert fields["deleted_document_count"] == {"type": "long"}
