@@ -29,8 +29,7 @@ from elasticsearch import Elasticsearch, helpers
 
 from app import clock
 from app.store.index_definitions import SYNC_JOBS
-from app.sync_jobs.operations import CLAIM
-from app.sync_jobs.states import TRANSITIONS
+from app.sync_jobs.operations import CLAIM, claim_params
 from scripts.elasticsearch import Cluster, EmbeddedNode, Source
 from scripts.elasticsearch.source import http_get, version_of
 
@@ -172,14 +171,7 @@ def _through_service(address: str) -> Claim:
 
 def _direct(client: Elasticsearch) -> Claim:
     def claim(job: str) -> None:
-        params = {
-            "transitions": TRANSITIONS,
-            "now": clock.now(),
-            "worker_hostname": "bench",
-            "sync_cursor": None,
-            "resend_window": 60_000,
-            "is_retry": False,
-        }
+        params = {**claim_params("bench", None, resend_window=60), "is_retry": False}
         client.update(index=SYNC_JOBS.alias, id=job, script={"source": CLAIM.source, "params": params})
 
     return claim

@@ -161,7 +161,22 @@ def claim(
     A winner may send its claim again for `resend_window` seconds, as long as nothing has touched the job since. Where finished
     is not final, a finished job starts again.
     """
-    params = {
+    params = claim_params(worker_hostname, sync_cursor, resend_window, compatibility)
+    responses: Responses = {
+        Verdict.DUPLICATE: "noop",
+        Verdict.REFUSED: partial(claim_error, sync_job_id),
+    }
+    return _transition(store, sync_job_id, CLAIM, params, responses)
+
+
+def claim_params(
+    worker_hostname: str,
+    sync_cursor: Mapping[str, Any] | None,
+    resend_window: float,
+    compatibility: Compatibility = DOCUMENTED,
+) -> dict[str, Any]:
+    """The parameters of the claim script, as of now."""
+    return {
         "transitions": TRANSITIONS,
         "restartable": [] if compatibility.finished_is_final else FINISHED,
         "now": clock.now(),
@@ -169,11 +184,6 @@ def claim(
         "sync_cursor": sync_cursor,
         "resend_window": int(resend_window * 1000),
     }
-    responses: Responses = {
-        Verdict.DUPLICATE: "noop",
-        Verdict.REFUSED: partial(claim_error, sync_job_id),
-    }
-    return _transition(store, sync_job_id, CLAIM, params, responses)
 
 
 def fail(store: Store, sync_job_id: str, error: str) -> str:
