@@ -51,7 +51,7 @@ CONFIGURATION_ITEM_DEFAULTS: Final[dict[str, Any]] = {
 }
 """What is stored of a configuration item whether it was sent or not."""
 
-# What a job's snapshot of its connector has: the keys of a configuration item, the pipeline, and half of a filtering.
+# What a job's snapshot of its connector has: the keys of a configuration item, the pipeline, and one state of a filtering.
 CONFIGURATION_ITEM_KEYS: Final = (
     "category",
     "default_value",

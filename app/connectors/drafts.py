@@ -21,7 +21,7 @@ ACTIVATE = load(__package__, "filtering_activate")
 
 
 def replace(store: Store, connector_id: str, filtering: Sequence[Mapping[str, Any]]) -> str:
-    """Replace all of the filtering, both halves, as it was sent."""
+    """Replace all of the filtering, both states, as it was sent."""
     now = clock.now()
     return updates.replace(store, connector_id, {"filtering": [entry(each, now) for each in filtering]})
 
@@ -48,7 +48,7 @@ def set_validation(store: Store, connector_id: str, validation: Mapping[str, Any
 
 
 def activate(store: Store, connector_id: str) -> str:
-    """Make the draft the active half. Raises `ApiError` 400 unless it was found valid."""
+    """Make the draft the active state. Raises `ApiError` 400 unless it was found valid."""
 
     def not_valid(details: Mapping[str, Any]) -> ApiError:
         state = details["state"]

@@ -18,7 +18,7 @@ def default_rule(now: str, order: int = 0) -> dict[str, Any]:
 
 
 def default_filtering(now: str) -> list[dict[str, Any]]:
-    """A new connector's filtering: one entry that lets everything through, in both halves."""
+    """A new connector's filtering: one entry that lets everything through, in both states."""
     return [{"active": _everything(now), "domain": _DOMAIN, "draft": _everything(now)}]
 
 
@@ -29,7 +29,7 @@ def dated(part: Mapping[str, Any], now: str) -> dict[str, Any]:
 
 def entry(sent: Mapping[str, Any], now: str) -> dict[str, Any]:
     """An entry as it is stored: what was sent, with its timestamps and the one domain there is."""
-    return {"active": _half(sent["active"], now), "domain": _DOMAIN, "draft": _half(sent["draft"], now)}
+    return {"active": _state(sent["active"], now), "domain": _DOMAIN, "draft": _state(sent["draft"], now)}
 
 
 def in_order(rules: Sequence[Mapping[str, Any]], now: str) -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ def _is_default(rule: Mapping[str, Any]) -> bool:
     return all(rule[key] == value for key, value in _DEFAULT_RULE.items())
 
 
-def _half(sent: Mapping[str, Any], now: str) -> dict[str, Any]:
+def _state(sent: Mapping[str, Any], now: str) -> dict[str, Any]:
     return {
         "advanced_snippet": dated(sent["advanced_snippet"], now),
         "rules": [dated(rule, now) for rule in sent["rules"]],

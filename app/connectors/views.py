@@ -140,7 +140,7 @@ def validate_filtering(connector_id: str, body: dict[str, Any]) -> Response:
 @blueprint.put("/<connector:connector_id>/_filtering/_activate")
 @endpoint(action="update_filtering/activate", validate_path=written_connector_id)
 def activate_filtering(connector_id: str) -> Response:
-    """Make the draft the active half."""
+    """Make the draft the active state."""
     return json_response({"result": drafts.activate(store(), connector_id)})
 
 

@@ -75,7 +75,7 @@ def _object(field: str, value: Any, keys: Iterable[str] | None = None) -> dict[s
 
 
 def _active_filtering(filtering: Any, now: str) -> dict[str, Any] | None:
-    """The active half of the first filtering entry: workers expect one object, not the connector's list.
+    """The active state of the first filtering entry: workers expect one object, not the connector's list.
 
     Without one the default filtering applies. One that cannot be read is an error: it may hold documents back.
     """

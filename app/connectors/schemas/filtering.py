@@ -81,7 +81,7 @@ class Validation(RequestBody):
 
 
 class FilteringState(RequestBody):
-    """The active half of a filtering, or its draft."""
+    """The active state of a filtering, or its draft."""
 
     parser_name = "connector_filtering_rules"
     lenient = True
