@@ -1,4 +1,4 @@
-"""Filtering: what a connector lets through, as an active half and a draft of it."""
+"""Filtering: what a connector lets through, as an active state and a draft of it."""
 
 from __future__ import annotations
 
