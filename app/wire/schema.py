@@ -184,7 +184,7 @@ class RequestBody(RequestSchema):
 
 
 class RedactedBody(RequestBody):
-    """A body that no error may quote from: answers with errors end up in the logs of clients."""
+    """A body that no error may quote from: error responses end up in the logs of clients."""
 
     @classmethod
     def parse(cls, data: bytes) -> Parsed:

@@ -78,9 +78,8 @@ def test_update_is_retried_after_a_lost_response(
 
 @pytest.mark.parametrize("fields", [{}, {"name": "n"}, {"index_name": "x"}], ids=str)
 def test_create_is_retried_after_a_lost_response(store, sent_twice, elasticsearch, fields) -> None:
-    connector_id = (
-        new_id()
-    )  # a new id each time: Elasticsearch keeps the versions of deleted documents for a minute
+    # A new id each time: Elasticsearch keeps the versions of deleted documents for a minute.
+    connector_id = new_id()
     assert operations.put(store, connector_id, fields) == "created"
     assert sent_twice
     document = elasticsearch.get(index=".elastic-connectors", id=connector_id)["_source"]

@@ -30,9 +30,8 @@ def few_threads(node_url: str) -> Iterator[Service]:
 
 def connected(service: Service) -> socket.socket:
     client = socket.socket()
-    client.setsockopt(
-        socket.SOL_SOCKET, socket.SO_RCVBUF, 65536
-    )  # a small buffer, so that the client reads little at a time
+    # A small buffer, so that the client reads little at a time.
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     client.settimeout(60)
     client.connect(("127.0.0.1", service.port))
     return client
@@ -109,17 +108,15 @@ def test_client_that_stops_late_occupies_a_thread_for_a_bounded_time(few_threads
             client.sendall(sent)
         time.sleep(0.5)  # until the service has started with all of them
         assert few_threads.http.get("/healthz").status_code == 200
-        assert select.select(clients[:2], [], [], 0)[
-            0
-        ]  # the request waited until one stalled client was disconnected
+        # The request waited until one stalled client was disconnected.
+        assert select.select(clients[:2], [], [], 0)[0]
         cause = {"type": "status_exception", "reason": "the request body did not arrive in time"}
         for client in clients[:2]:
             status, body = read_response(client)
             error_body = {"error": {"root_cause": [cause], **cause}, "status": 408}
             assert (status, json.loads(body)) == (408, error_body)
-            assert (
-                client.recv(65536) == b""
-            )  # the connection is closed, since the start of a next request is unknown
+            # The connection is closed, since the start of a next request is unknown.
+            assert client.recv(65536) == b""
         few_threads.wait_for(lambda: "does not read its response" in few_threads.log())
         taken = 0
         while part := clients[2].recv(1 << 20):

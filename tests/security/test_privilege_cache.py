@@ -146,9 +146,8 @@ def test_unclear_response_about_privileges_is_503(proxy, uncached_service, calle
     with proxy.responding(PRIVILEGE_REQUEST, status, body), proxy.recording() as recorded:
         response = uncached_service.http.put("/_connector/unclear", headers=callers.admin, json={})
     assert (response.status_code, response.json()["error"]["type"]) == (503, "status_exception")
-    sent = [
-        each for each in recorded if "x-opaque-id" in each.headers
-    ]  # the others are sent by a service that has just started
+    # Requests without the header are sent by a service that has just started.
+    sent = [each for each in recorded if "x-opaque-id" in each.headers]
     assert sent
     assert all(map(PRIVILEGE_REQUEST, sent)), "no other request may be sent"
 

@@ -50,9 +50,8 @@ def http(proxied: Service, elasticsearch: Elasticsearch) -> Http:
     empty(elasticsearch)
     connector = {"index_name": "search-x", "service_type": "mysql"}
     elasticsearch.index(index=CONNECTORS.alias, id="c1", document=connector)
-    assert (
-        proxied.http.get("/_connector/c1").status_code == 200
-    )  # now the privileges of the caller are cached
+    # From now on the privileges of the caller are cached.
+    assert proxied.http.get("/_connector/c1").status_code == 200
     return proxied.http
 
 
