@@ -7,7 +7,10 @@ ifneq ($(shell $(PYTHON3) -c 'import sys; print(sys.version_info >= (3, 11))'),T
 $(error $(PYTHON3) must be Python 3.11 or newer; set another one with PYTHON3=...)
 endif
 ifndef ELASTICSEARCH_MAJOR
-ELASTICSEARCH_MAJOR := $(shell $(PYTHON3) -m scripts.elasticsearch --major)
+# Only `make run` contacts the cluster of ELASTICSEARCH_URL, to ask which client it takes. Before GNU make 4.4, arguments
+# of make do not reach $(shell) by themselves.
+ELASTICSEARCH_MAJOR := $(shell ELASTICSEARCH_URL='$(ELASTICSEARCH_URL)' \
+    $(PYTHON3) -m scripts.elasticsearch --major $(if $(filter run,$(MAKECMDGOALS)),--ask))
 endif
 ifeq ($(filter 8 9,$(ELASTICSEARCH_MAJOR)),)
 $(error ELASTICSEARCH_MAJOR must be 8 or 9)

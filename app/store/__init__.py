@@ -51,12 +51,15 @@ class Store:
         Thread(target=self._prepare, name="prepare-indices", daemon=True).start()
 
     def _prepare(self) -> None:
+        reason = None
         while True:
             try:
                 send(lambda _is_retry: self.indices.ensure())
                 send(lambda _is_retry: self.pipelines.ensure())
             except ApiError as error:
-                log.warning("indices_not_prepared", reason=error.cause.reason)
+                if error.cause.reason != reason:  # once, since it may go on for days
+                    reason = error.cause.reason
+                    log.warning("indices_not_prepared", reason=reason)
                 time.sleep(_PREPARATION_PAUSE_SECONDS)
             else:
                 return

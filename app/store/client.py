@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
+import structlog
 from elastic_transport import HttpHeaders, JsonSerializer, Transport, TransportApiResponse, TransportError
 from elasticsearch import Elasticsearch
 
 from app import json_codec, logs
+from app.errors import unavailable
 from app.settings import Settings
+from app.store import incompatibility
+
+log = structlog.get_logger(__name__)
 
 # A proxy that does not reach Elasticsearch, or a node that is still starting.
 _AWAY = frozenset({502, 503, 504})
@@ -32,14 +38,18 @@ class TracedTransport(Transport):
 
     `generation` is another object after each interruption, whoever met it: what Elasticsearch said in an earlier one may no
     longer hold, since another cluster may answer now.
+
+    A cluster that the installed client cannot speak to is an `ApiError` 503 that says so, logged once.
     """
 
     generation = object()
+    _lock = Lock()
+    _logged = ""
 
     def perform_request(  # type: ignore[override]
         self, method: str, target: str, *, headers: Mapping[str, str] | None = None, **options: Any
     ) -> TransportApiResponse:
-        """As the parent's, with the header."""
+        """As the parent's, with the header. Raises `ApiError` for a cluster of a major that the client cannot speak to."""
         sent = HttpHeaders(headers or {})
         if request_id := logs.request_id.get():
             sent["x-opaque-id"] = safe_header_value(request_id)
@@ -50,7 +60,24 @@ class TracedTransport(Transport):
             raise
         if response.meta.status in _AWAY:
             self.generation = object()
+        if major := incompatibility.refused_major(response):
+            raise unavailable(self._explain(major, sent, options.get("request_timeout")))
         return response
+
+    def _explain(self, major: str, headers: HttpHeaders, timeout: Any) -> str:
+        plain = headers.copy()
+        plain["accept"] = "application/json"
+        plain.pop("content-type", None)
+        try:
+            response = super().perform_request("GET", "/", headers=plain, request_timeout=timeout)
+        except TransportError:
+            response = None
+        reason = incompatibility.explain(major, response)
+        with self._lock:
+            if reason != self._logged:
+                self._logged = reason
+                log.error("elasticsearch_incompatible", reason=reason)
+        return reason
 
 
 def safe_header_value(value: str) -> str:

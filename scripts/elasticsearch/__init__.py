@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 
-from . import distribution, folders, java
+from . import configured, distribution, folders, java
 from .container import KeptContainer, TestContainer
 from .node import EmbeddedNode, Security
 from .source import Cluster, Source, Unavailable, version_of
@@ -74,23 +74,37 @@ def _kept_node(major: int | None) -> Source:
     return EmbeddedNode(major=chosen.major, profile="run", folder=folder).start()
 
 
-def client_major() -> int:
+def client_major(*, ask: bool = False) -> int:
     """Return the major of the Elasticsearch client that fits the Elasticsearch chosen here, 9 or 8.
 
-    A 9.x client works with 9.x only. The cluster of ``ELASTICSEARCH_URL`` is not contacted: 9, unless
-    ``ELASTICSEARCH_MAJOR`` is 8.
+    A 9.x client works with 9.x only. ``ELASTICSEARCH_MAJOR`` decides where it is set.
+
+    Args:
+        ask: Whether the cluster of ``ELASTICSEARCH_URL`` is asked. Otherwise, and where it does not answer, which
+            standard error then says, it counts as one of 9.x.
 
     Raises:
         Unavailable: ``ELASTICSEARCH_MAJOR`` is not a known major.
     """
     if major := _requested_major():
         return major
+    newest, older = (each.major for each in distribution.NEWEST_FIRST)
     if not os.environ.get("ELASTICSEARCH_URL"):
         try:
             return distribution.choose(java.find())[0].major
         except Unavailable:  # no embedded node, so it will be a container
             pass
-    return distribution.NEWEST_FIRST[0].major
+    elif ask:
+        try:
+            return newest if configured.accepts_client(newest) else older
+        except Unavailable as reason:
+            print(
+                f"The cluster of ELASTICSEARCH_URL does not tell its version ({reason}), so the client is {newest}.x; "
+                f"ELASTICSEARCH_MAJOR={older} chooses the other.",
+                file=sys.stderr,
+                flush=True,
+            )
+    return newest
 
 
 def _requested_major() -> int | None:

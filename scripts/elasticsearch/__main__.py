@@ -16,10 +16,13 @@ def _main() -> int:
     parser.add_argument(
         "--major", action="store_true", help="print the fitting client major (9 or 8) and exit"
     )
+    parser.add_argument(
+        "--ask", action="store_true", help="for --major, ask the cluster of ELASTICSEARCH_URL"
+    )
     options = parser.parse_args()
     try:
         if options.major:
-            print(client_major())
+            print(client_major(ask=options.ask))
             return 0
         exit_on_signals()
         with for_tests() as source:

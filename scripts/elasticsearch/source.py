@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import ssl
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
@@ -58,13 +59,21 @@ class Cluster:
     def __exit__(self, *exception: object) -> None: ...
 
 
-def http_get(url: str, auth: tuple[str, str] | None = None, timeout: float = 3) -> tuple[int, bytes]:
+def http_get(
+    url: str,
+    auth: tuple[str, str] | None = None,
+    timeout: float = 3,
+    headers: Mapping[str, str] | None = None,
+    context: ssl.SSLContext | None = None,
+) -> tuple[int, bytes]:
     """Send one GET without a proxy, whatever the environment says.
 
     Args:
         url: An http or https address; credentials in it are used.
         auth: User name and password, instead of those in the address.
         timeout: Seconds for the connection, and again for the response.
+        headers: More headers of the request.
+        context: What an https address is verified with; None for the authorities of the machine.
 
     Returns:
         Status and body.
@@ -75,9 +84,13 @@ def http_get(url: str, auth: tuple[str, str] | None = None, timeout: float = 3) 
     parts = urlsplit(url)
     if auth is None and parts.username is not None:
         auth = (unquote(parts.username), unquote(parts.password or ""))
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=timeout)
-    headers = {}
+    host, port = parts.hostname or "", parts.port
+    connection = (
+        http.client.HTTPSConnection(host, port or 443, timeout=timeout, context=context)
+        if parts.scheme == "https"
+        else http.client.HTTPConnection(host, port or 80, timeout=timeout)
+    )
+    headers = dict(headers or {})
     if auth is not None:
         headers["Authorization"] = "Basic " + base64.b64encode(":".join(auth).encode()).decode()
     try:

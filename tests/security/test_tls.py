@@ -103,6 +103,29 @@ def is_ready(url: str, **variables: str) -> bool:
     return not problems
 
 
+def test_question_which_client_to_install_is_verified_alike(
+    mutual, front, certificates, monkeypatch, capfd
+) -> None:
+    server, client, other = (certificates[name] for name in ("server", "client", "other"))
+    monkeypatch.delenv("ELASTICSEARCH_MAJOR", raising=False)
+    authority = {"CA_CERTS": str(server.file)}
+    own = {"CLIENT_CERT": str(client.file), "CLIENT_KEY": str(client.key_file)}
+    for url, variables, verified in (
+        (front.url, authority, True),
+        (front.url, {"CA_CERTS": str(other.file)}, False),
+        (front.url, {"CERT_FINGERPRINT": server.fingerprint.upper()}, True),
+        (front.url, {"CERT_FINGERPRINT": other.fingerprint}, False),
+        (front.url, {}, False),
+        (mutual.url, authority | own, True),
+        (mutual.url, authority, False),
+    ):
+        with monkeypatch.context() as environment:
+            for name, value in {"URL": url, **variables}.items():
+                environment.setenv(f"ELASTICSEARCH_{name}", value)
+            client_major(ask=True)
+        assert bool(capfd.readouterr().err) is not verified, variables
+
+
 def test_certificate_authority_is_verified(front, certificates) -> None:
     assert is_ready(front.url, ELASTICSEARCH_CA_CERTS=str(certificates["server"].file))
     assert not is_ready(front.url, ELASTICSEARCH_CA_CERTS=str(certificates["other"].file))

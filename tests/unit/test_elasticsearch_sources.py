@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 import scripts.elasticsearch as elasticsearch
-from scripts.elasticsearch import Cluster, Unavailable, for_run, for_tests
+from scripts.elasticsearch import Cluster, Unavailable, client_major, for_run, for_tests
 from scripts.elasticsearch.source import version_of
 
 
@@ -75,3 +77,42 @@ def test_run_uses_the_configured_cluster_without_checking_it(monkeypatch):
 def test_address_without_elasticsearch_is_an_error():
     with pytest.raises(Unavailable, match=r"^http://127\.0\.0\.1:9/x does not answer"):
         version_of("http://name:secret@127.0.0.1:9/x")
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"URL": "http://127.0.0.1:9"}, "[Errno 111] Connection refused"),
+        ({"URL": " , "}, "it names no address"),
+        (
+            {"URL": "http://u:s3cr3t/@127.0.0.1"},
+            "a setting is malformed, or the response is not Elasticsearch's",
+        ),
+        ({"API_KEY": "s3cr3t\n"}, "a setting is malformed, or the response is not Elasticsearch's"),
+        ({"API_KEY": "s3cr3t", "CERT_FINGERPRINT": "ab" * 32}, "its address is not https://"),
+        ({"URL": "https://127.0.0.1:9", "CA_CERTS": "/nowhere"}, "[Errno 2] No such file or directory"),
+    ],
+)
+def test_cluster_that_cannot_be_asked_gets_the_newest_client_and_one_line(
+    monkeypatch, capfd, settings, reason
+):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        monkeypatch.setenv("ELASTICSEARCH_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        for name, value in settings.items():
+            monkeypatch.setenv(f"ELASTICSEARCH_{name}", value)
+        assert client_major(ask=True) == 9
+        with pytest.raises(BlockingIOError):  # nobody connected, so no secret was sent
+            listener.accept()
+    assert capfd.readouterr().err == (
+        f"The cluster of ELASTICSEARCH_URL does not tell its version ({reason}), so the client is 9.x; "
+        "ELASTICSEARCH_MAJOR=8 chooses the other.\n"
+    )
+
+
+def test_cluster_is_not_asked_otherwise(monkeypatch, capfd):
+    monkeypatch.setenv("ELASTICSEARCH_URL", "http://127.0.0.1:9")
+    assert client_major() == 9
+    monkeypatch.setenv("ELASTICSEARCH_MAJOR", "8")
+    assert client_major(ask=True) == 8
+    assert capfd.readouterr().err == ""

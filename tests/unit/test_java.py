@@ -75,9 +75,3 @@ def test_major_of_the_client_can_be_set_to_a_known_one_only(monkeypatch):
     monkeypatch.setenv("ELASTICSEARCH_MAJOR", "7")
     with pytest.raises(Unavailable, match="must be one of 8, 9"):
         client_major()
-
-
-def test_configured_cluster_gets_the_newest_client(monkeypatch):
-    monkeypatch.delenv("ELASTICSEARCH_MAJOR", raising=False)
-    monkeypatch.setenv("ELASTICSEARCH_URL", "http://127.0.0.1:9")
-    assert client_major() == 9
