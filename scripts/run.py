@@ -32,6 +32,17 @@ The Connector API answers at {url} until Ctrl-C. A first connector, and a sync j
     -d '{{"id": "my-connector", "job_type": "full"}}'
   curl '{url}/_connector/_sync_job?status=pending&pretty'
 """
+_WITHOUT_GATEWAY = """
+Workers need one address for this API and Elasticsearch: make run GATEWAY=1
+"""
+_WORKER_CONFIGURATION = """
+The config.yml of a worker for it (docs/connect-a-worker.md says more):
+
+  elasticsearch.host: {url}
+  connectors:
+    - connector_id: my-connector
+      service_type: mysql
+"""
 
 
 class _RunError(Exception):
@@ -191,7 +202,8 @@ def _watch(
             problem = _readiness_problem(url)
             ready = problem is None
             if ready:
-                print(_FIRST_REQUESTS.format(url=public_url), flush=True)
+                workers = _WORKER_CONFIGURATION if gateway else _WITHOUT_GATEWAY
+                print((_FIRST_REQUESTS + workers).format(url=public_url), flush=True)
             elif time.monotonic() - reported > _REPORT_SECONDS:
                 _print(f"Not ready yet: {problem}")
                 reported = time.monotonic()

@@ -48,6 +48,7 @@ def test_ctrl_c_completes_the_running_request_and_then_ends_service_and_node(run
     make = run(["make", "run"])
     make.wait_for(READY)
     assert f"curl -X PUT http://127.0.0.1:{make.port}/_connector/my-connector" in make.output
+    make.wait_for("\nWorkers need one address for this API and Elasticsearch: make run GATEWAY=1\n")
     family = make.family()
     assert any("gunicorn" in command for command in family.values())
     assert any("org.elasticsearch.bootstrap" in command for command in family.values())
