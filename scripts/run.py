@@ -14,6 +14,7 @@ from pathlib import Path
 
 from app.settings import Settings, SettingsError, load
 from scripts.elasticsearch import Source, Unavailable, folders, for_run
+from scripts.elasticsearch.node import run_port
 from scripts.elasticsearch.source import http_get
 from scripts.gateway import Gateway, GatewayError, host_and_port
 from scripts.parent_death import STOP_SIGNALS, exit_on_signals, with_parent_death_signal
@@ -64,6 +65,7 @@ def main() -> int:
         settings = load()
         port = _free_port(settings.host, settings.port)
         gateway_port = _gateway_port(settings)
+        run_port()  # checked here: an invalid one is no reason to try a container
         with ExitStack() as stack:
             source = stack.enter_context(for_run())
             if source.version:  # otherwise it is the cluster of ELASTICSEARCH_URL
