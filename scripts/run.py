@@ -14,6 +14,7 @@ from pathlib import Path
 
 from app.settings import Settings, SettingsError, load
 from scripts.elasticsearch import Source, Unavailable, folders, for_run
+from scripts.elasticsearch.node import run_port
 from scripts.elasticsearch.source import http_get
 from scripts.gateway import Gateway, GatewayError, host_and_port
 from scripts.parent_death import STOP_SIGNALS, exit_on_signals, with_parent_death_signal
@@ -31,6 +32,17 @@ The Connector API answers at {url} until Ctrl-C. A first connector, and a sync j
   curl -X POST {url}/_connector/_sync_job -H 'Content-Type: application/json' \\
     -d '{{"id": "my-connector", "job_type": "full"}}'
   curl '{url}/_connector/_sync_job?status=pending&pretty'
+"""
+_WITHOUT_GATEWAY = """
+Workers need one address for this API and Elasticsearch: make run GATEWAY=1
+"""
+_WORKER_CONFIGURATION = """
+The config.yml of a worker for it (docs/connect-a-worker.md says more):
+
+  elasticsearch.host: {url}
+  connectors:
+    - connector_id: my-connector
+      service_type: mysql
 """
 
 
@@ -53,6 +65,7 @@ def main() -> int:
         settings = load()
         port = _free_port(settings.host, settings.port)
         gateway_port = _gateway_port(settings)
+        run_port()  # checked here: an invalid one is no reason to try a container
         with ExitStack() as stack:
             source = stack.enter_context(for_run())
             if source.version:  # otherwise it is the cluster of ELASTICSEARCH_URL
@@ -191,7 +204,8 @@ def _watch(
             problem = _readiness_problem(url)
             ready = problem is None
             if ready:
-                print(_FIRST_REQUESTS.format(url=public_url), flush=True)
+                workers = _WORKER_CONFIGURATION if gateway else _WITHOUT_GATEWAY
+                print((_FIRST_REQUESTS + workers).format(url=public_url), flush=True)
             elif time.monotonic() - reported > _REPORT_SECONDS:
                 _print(f"Not ready yet: {problem}")
                 reported = time.monotonic()

@@ -9,7 +9,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 # The processors of the module ingest-common that the ingest pipeline needs. The embedded Elasticsearch 8.14.1 lacks it.
-PROCESSORS = {"append", "gsub", "remove", "set", "trim"}
+PROCESSORS = frozenset({"append", "gsub", "remove", "set", "trim"})
 
 
 def skip_or_fail(reason: str) -> NoReturn:
@@ -19,7 +19,7 @@ def skip_or_fail(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-def has_processors(client: Elasticsearch) -> bool:
-    """Whether all nodes have the processors that the ingest pipeline needs, except for attachments."""
+def has_processors(client: Elasticsearch, wanted: frozenset[str] = PROCESSORS) -> bool:
+    """Whether all nodes have these processors, by default those that the ingest pipeline needs, except for attachments."""
     nodes = client.nodes.info(metric="ingest")["nodes"].values()
-    return all({each["type"] for each in node["ingest"]["processors"]} >= PROCESSORS for node in nodes)
+    return all({each["type"] for each in node["ingest"]["processors"]} >= wanted for node in nodes)

@@ -15,6 +15,7 @@ from xdist.scheduler import LoadScopeScheduling
 GROUPS = {
     "a secured node": (
         "tests/security/",
+        "tests/gateway/test_worker_role.py",
         "tests/store/test_privileges.py",
         "tests/clients/test_credentials.py",
     ),

@@ -1,4 +1,4 @@
-"""A secured node with a user for each role, and the service with the minimal roles of the README."""
+"""A secured node with a user for each role, and the service with the minimal roles of the documentation."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from scripts.elasticsearch import EmbeddedNode, Security, client_major
 from tests.service import SECRETS_KEY, Service
 
 README = Path(__file__).resolve().parents[1] / "README.md"
+WORKER_PAGE = README.parent / "docs" / "connect-a-worker.md"
 
 # Elasticsearch 8.14 does not know the connector privileges; there, index privileges replace them.
 KNOWS_CONNECTOR_PRIVILEGES = client_major() >= 9
@@ -54,6 +55,15 @@ def readme_roles() -> dict[str, dict[str, object]]:
     }
 
 
+def worker_role() -> dict[str, object]:
+    """The role of a worker, as its page grants it."""
+    (block,) = re.findall(r"^```json\n(.*?)^```$", WORKER_PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    role: dict[str, object] = json.loads(block)
+    if not KNOWS_CONNECTOR_PRIVILEGES:
+        role["cluster"].remove("manage_connector")
+    return role
+
+
 def _quoted(text: str) -> list[str]:
     return re.findall("`([^`]+)`", text)
 
@@ -64,6 +74,7 @@ ROLES = {
     "nothing": _role(),
     "secret_reader": _role("read_connector_secrets"),
     "secret_writer": _role("write_connector_secrets"),
+    "worker": worker_role(),
     **readme_roles(),
     # Roles of the service that lack what it needs.
     "index_manager": _role(indices="read write maintenance manage", names=ALL_INDICES),

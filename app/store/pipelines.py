@@ -28,32 +28,59 @@ class Pipelines:
         )
 
     def ensure(self) -> None:
-        """Put the pipeline where there is none. A user without the privilege is not an error. Raises the client's exceptions."""
+        """Put the pipeline where there is none, and warn where ours extracts no text from attachments.
+
+        A user without the privilege is not an error. Raises the client's exceptions.
+        """
         try:
-            if not self._exists():
-                self._put()
+            pipeline = self._existing() or self._put()
         except AuthorizationException as refusal:
             log.info("pipeline_not_managed", pipeline=DEFAULT_PIPELINE, reason=str(refusal))
-
-    def _exists(self) -> bool:
-        try:
-            self._client.ingest.get_pipeline(id=DEFAULT_PIPELINE, summary=True)
-        except NotFoundError:
-            return False
-        return True
-
-    def _put(self) -> None:
-        processors: list[dict[str, Any]] = self._definition["processors"]
-        everywhere = [processor for processor in processors if OPTIONAL_PROCESSOR not in processor]
-        refusal: BadRequestError | None = None
-        for attempt in (processors, everywhere):
-            try:
-                self._client.ingest.put_pipeline(
-                    id=DEFAULT_PIPELINE, body={**self._definition, "processors": attempt}
+        except BadRequestError as refusal:
+            log.warning("pipeline_refused", pipeline=DEFAULT_PIPELINE, reason=str(refusal))
+        else:
+            ours = pipeline.get("_meta", {}).get("managed_by") == self._definition["_meta"]["managed_by"]
+            if ours and not _extracts_attachments(pipeline):
+                log.warning(
+                    "attachments_not_extracted",
+                    pipeline=DEFAULT_PIPELINE,
+                    reason=f"the pipeline was put where the cluster had no processor [{OPTIONAL_PROCESSOR}]",
+                    outcome="documents are indexed without the text of their files",
+                    remedy="once the cluster has it, delete the pipeline and restart the service",
                 )
-            except BadRequestError as error:
-                refusal = error
-            else:
-                log.info("pipeline_created", pipeline=DEFAULT_PIPELINE, attachments=refusal is None)
-                return
-        log.warning("pipeline_refused", pipeline=DEFAULT_PIPELINE, reason=str(refusal))
+
+    def _existing(self) -> dict[str, Any] | None:
+        try:
+            response = self._client.ingest.get_pipeline(id=DEFAULT_PIPELINE)
+        except NotFoundError:
+            return None
+        return dict(response[DEFAULT_PIPELINE])
+
+    def _put(self) -> dict[str, Any]:
+        """Returns what was put. Raises the refusal of the pipeline without the optional processor, too."""
+        pipeline = self._definition
+        try:
+            self._client.ingest.put_pipeline(id=DEFAULT_PIPELINE, body=pipeline)
+        except BadRequestError:
+            pipeline = {**pipeline, "processors": [_everywhere(each) for each in pipeline["processors"]]}
+            self._client.ingest.put_pipeline(id=DEFAULT_PIPELINE, body=pipeline)
+        log.info("pipeline_created", pipeline=DEFAULT_PIPELINE, attachments=_extracts_attachments(pipeline))
+        return pipeline
+
+
+def _extracts_attachments(pipeline: dict[str, Any]) -> bool:
+    return any(OPTIONAL_PROCESSOR in processor for processor in pipeline["processors"])
+
+
+def _everywhere(processor: dict[str, Any]) -> dict[str, Any]:
+    """The processor, or for the optional one a note of its failure in the documents that it would have read."""
+    if OPTIONAL_PROCESSOR not in processor:
+        return processor
+    optional = processor[OPTIONAL_PROCESSOR]
+    [on_failure] = optional["on_failure"]
+    note = {
+        "if": f"{optional['if']} && ctx.{optional['field']} != null",
+        "value": f"Processor [{OPTIONAL_PROCESSOR}] in pipeline [{DEFAULT_PIPELINE}] failed: "
+        "the cluster does not have it",
+    }
+    return {"append": on_failure["append"] | note}

@@ -12,6 +12,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,8 @@ JAVA_OPTIONS = {
     "run": "-Xms512m -Xmx512m",
     "bench": "-Xms1g -Xmx1g",
 }
+
+_RUN_PORT = "9290"  # beside the service, 9280, and the gateway, 9281
 
 _PREFIX = "connector-sync-service-elasticsearch-"
 _START_SECONDS = 300.0  # a busy machine needs minutes; a node that exits is noticed at once
@@ -107,7 +110,7 @@ class EmbeddedNode:
 
         Args:
             major: The Elasticsearch major; None for the newest that a Java here can run.
-            profile: The use of the node, which determines its heap and compilers.
+            profile: The use of the node, which determines its heap and compilers, and for "run" its port.
             folder: Where config, data and logs are kept; None for a throwaway folder.
             security: Users and roles; None for a node without security.
             settings: More settings for ``elasticsearch.yml``.
@@ -172,6 +175,9 @@ class EmbeddedNode:
             raise
         self.url = self._address() or ""
         self._port = int(self.url.rpartition(":")[2])
+        if self._profile == "run" and run_port() not in (0, self._port):
+            busy = f"Port {run_port()} is busy, so Elasticsearch listens at {self._port} this time"
+            print(f"{busy}; ELASTICSEARCH_PORT names another.", file=sys.stderr, flush=True)
         return self
 
     def failure(self) -> str | None:
@@ -257,11 +263,13 @@ class EmbeddedNode:
         options = (config / "jvm.options").read_text().splitlines(keepends=True)
         unwanted = re.compile(r"-Xlog:gc|HeapDumpPath|ErrorFile")
         (config / "jvm.options").write_text("".join(line for line in options if not unwanted.search(line)))
+        # A list: the node takes the first port that is free, and 0 is any.
+        ports = f"{run_port()},0" if self._profile == "run" and not self._port else self._port
         settings: dict[str, Any] = {
             "cluster.name": folders.PRODUCT,
             "discovery.type": "single-node",
             "network.host": "127.0.0.1",
-            "http.port": self._port,
+            "http.port": ports,
             "transport.port": 0,
             "node.portsfile": True,
             "path.data": str(folder / "data"),
@@ -308,6 +316,18 @@ class EmbeddedNode:
         except FileNotFoundError:
             return None
         return f"http://{ports[0]}" if ports else None
+
+
+def run_port() -> int:
+    """Read ``ELASTICSEARCH_PORT``, the port of a node with the profile "run" where it is free; 0 is any.
+
+    Raises:
+        Unavailable: It is no port number.
+    """
+    port = os.environ.get("ELASTICSEARCH_PORT", _RUN_PORT)
+    if not (port.isdecimal() and int(port) < 65536):
+        raise Unavailable(f"ELASTICSEARCH_PORT must be a port number, not {port!r}.")
+    return int(port)
 
 
 def _lock_folder(folder: Path, timeout: float = 0) -> IO[str] | None:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from elasticsearch import Elasticsearch
+from structlog.testing import capture_logs
 
-from app.store.pipelines import DEFAULT_PIPELINE, Pipelines
+from app.store.pipelines import DEFAULT_PIPELINE, OPTIONAL_PROCESSOR, Pipelines
 from tests.environment import has_processors
 from tests.service import Service
 
@@ -24,6 +25,10 @@ def ingest(elasticsearch: Elasticsearch) -> Iterator[Elasticsearch]:
 def processed(client: Elasticsearch, document: dict) -> dict:
     response = client.ingest.simulate(id=DEFAULT_PIPELINE, docs=[{"_source": document}])
     return dict(response["docs"][0]["doc"]["_source"])
+
+
+def reads_files(client: Elasticsearch) -> bool:
+    return has_processors(client, frozenset({OPTIONAL_PROCESSOR}))
 
 
 def exists(client: Elasticsearch) -> bool:
@@ -45,12 +50,50 @@ def test_pipeline_processes_documents(ingest) -> None:
     assert processed(ingest, {"body": 7, "_reduce_whitespace": True})["_ingestion_errors"]
 
 
+def test_document_whose_file_is_not_read_says_so(ingest) -> None:
+    """Only documents that ask for the text: the processor would read no others."""
+    if not has_processors(ingest):
+        pytest.skip("this Elasticsearch has no processors")
+    if reads_files(ingest):
+        pytest.skip("this Elasticsearch reads files")
+    Pipelines(ingest).ensure()
+    file = {"_attachment": "aGVsbG8=", "_extract_binary_content": True}
+    failure = (
+        "Processor [attachment] in pipeline [search-default-ingestion] failed: the cluster does not have it"
+    )
+    assert processed(ingest, {"title": "a", **file}) == {"title": "a", "_ingestion_errors": [failure]}
+    earlier = {"_ingestion_errors": ["earlier"], **file}
+    assert processed(ingest, earlier) == {"_ingestion_errors": ["earlier", failure]}
+    assert processed(ingest, {"title": "a", "_extract_binary_content": True}) == {"title": "a"}
+    assert processed(ingest, {"title": "a", **file, "_extract_binary_content": False}) == {"title": "a"}
+
+
+def test_missing_processor_is_a_warning_at_each_start_where_the_pipeline_is_ours(ingest) -> None:
+    if not has_processors(ingest):
+        pytest.skip("this Elasticsearch has no processors")
+    logged = [levels_of_the_warning(ingest) for _ in ("puts it", "finds it")]
+    ingest.ingest.put_pipeline(id=DEFAULT_PIPELINE, description="mine", processors=[])
+    logged.append(levels_of_the_warning(ingest))
+    assert logged == ([[], [], []] if reads_files(ingest) else [["warning"], ["warning"], []])
+
+
+def levels_of_the_warning(client: Elasticsearch) -> list[str]:
+    with capture_logs() as lines:
+        Pipelines(client).ensure()
+    return [line["log_level"] for line in lines if line["event"] == "attachments_not_extracted"]
+
+
 def test_pipeline_is_created_when_the_service_starts(ingest, node_url) -> None:
-    """If the node lacks the processors, there is no pipeline, but the service is ready."""
+    """If the node lacks the processors, there is no pipeline, but the service is ready. One of its processes says so."""
     complete = has_processors(ingest)
-    with Service(node_url, WORKERS="1") as service:
+    warning = "attachments_not_extracted" if complete else "pipeline_refused"
+    with Service(node_url, WORKERS="2") as service:
         service.wait_until_ready()
-        service.wait_for(lambda: exists(ingest) if complete else "pipeline_refused" in service.log())
+        service.wait_for(lambda: exists(ingest) == complete)
+        if not reads_files(ingest):
+            service.wait_for(lambda: warning in service.log())
+        service.stop()
+        assert service.log().count(warning) == (not reads_files(ingest))
         assert exists(ingest) == complete
 
 

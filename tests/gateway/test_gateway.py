@@ -720,6 +720,8 @@ def test_make_run_starts_and_ends_the_gateway(nginx, node_url, how, tmp_path) ->
         assert run.output.startswith(output)
         assert f"\nThe Connector API answers at {url} until Ctrl-C." in run.output
         assert f"curl -X PUT {url}/_connector/my-connector" in run.output
+        run.wait_for(f"\n  elasticsearch.host: {url}\n  connectors:\n    - connector_id: my-connector\n")
+        assert "GATEWAY=1" not in run.output
         http = Http(url)
         assert "version" in http.get("/").json()
         assert "count" in http.get("/_connector/_sync_job").json()

@@ -40,8 +40,11 @@ class Read:
 class Worker:
     """One worker process. It asserts status and headers of every response."""
 
-    def __init__(self, url: str, hostname: str = "worker-1") -> None:
+    def __init__(
+        self, url: str, hostname: str = "worker-1", authorization: str = "Basic ZWxhc3RpYzpjaGFuZ2VtZQ=="
+    ) -> None:
         self.hostname = hostname
+        self._authorization = authorization
         self._http = Http(url)
 
     def close(self) -> None:
@@ -54,7 +57,7 @@ class Worker:
         headers = {
             "Accept": JSON,
             "Accept-Encoding": None,
-            "Authorization": "Basic ZWxhc3RpYzpjaGFuZ2VtZQ==",
+            "Authorization": self._authorization,
             "User-Agent": "elastic-connectors-9.4.3/service",
             "X-elastic-client-meta": "es=8.18.0,py=3.11.2,t=8.17.1,ai=3.12.13,h=bp",
             "X-elastic-product-origin": "connectors",

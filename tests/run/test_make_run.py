@@ -19,7 +19,7 @@ import pytest
 
 from app import settings
 from tests.make_run import READY, SUPERVISOR, Run, assert_gone, new_home
-from tests.service import Http
+from tests.service import Http, free_port
 
 CONNECTOR = {"name": "Kept", "index_name": "search-kept", "service_type": "mysql"}
 
@@ -45,9 +45,13 @@ def half_a_request(port: int) -> http.client.HTTPConnection:
 
 
 def test_ctrl_c_completes_the_running_request_and_then_ends_service_and_node(run):
-    make = run(["make", "run"])
+    port = free_port()
+    make = run(["make", "run"], ELASTICSEARCH_PORT=str(port))
     make.wait_for(READY)
+    assert re.search(rf"^Elasticsearch \S+ answers at http://127\.0\.0\.1:{port}$", make.output, re.MULTILINE)
+    assert "is busy" not in make.output
     assert f"curl -X PUT http://127.0.0.1:{make.port}/_connector/my-connector" in make.output
+    make.wait_for("\nWorkers need one address for this API and Elasticsearch: make run GATEWAY=1\n")
     family = make.family()
     assert any("gunicorn" in command for command in family.values())
     assert any("org.elasticsearch.bootstrap" in command for command in family.values())
@@ -134,8 +138,18 @@ def test_data_is_kept_for_the_next_run_and_killing_make_ends_all_processes(first
 
 
 def test_killing_the_supervisor_ends_all_processes(run):
-    supervisor = run(SUPERVISOR)
-    supervisor.wait_for(READY)
+    """The port of its node is busy, so it says that the node has another one."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        busy = taken.getsockname()[1]
+        supervisor = run(SUPERVISOR, ELASTICSEARCH_PORT=str(busy))
+        supervisor.wait_for(READY)
+    [other] = re.findall(
+        rf"^Port {busy} is busy, so Elasticsearch listens at (\d+) this time; "
+        r"ELASTICSEARCH_PORT names another\.$",
+        supervisor.output,
+        re.MULTILINE,
+    )
+    assert f" answers at http://127.0.0.1:{other}\n" in supervisor.output
     family = supervisor.family()
     assert len(family) >= 4  # gunicorn, its worker, the node's launcher, the node
 
@@ -172,10 +186,11 @@ def test_service_that_ends_by_itself_ends_the_run_with_its_status(run):
     assert "The service exited with status 2" in supervisor.output
 
 
-def test_invalid_setting_is_a_one_line_error(run):
-    supervisor = run(SUPERVISOR, WORKERS="many")
+@pytest.mark.parametrize("setting", ["WORKERS", "ELASTICSEARCH_PORT"])
+def test_invalid_setting_is_a_one_line_error(run, setting):
+    supervisor = run(SUPERVISOR, **{setting: "many"})
     assert supervisor.end() == 1
-    assert "WORKERS" in supervisor.output
+    assert setting in supervisor.output
     assert len(supervisor.output.splitlines()) == 1
 
 

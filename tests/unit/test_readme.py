@@ -1,9 +1,10 @@
-"""The README matches the code."""
+"""The README, and the page about workers, match the code."""
 
 from __future__ import annotations
 
 import json
 import re
+import textwrap
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -33,6 +34,12 @@ def test_first_requests_are_those_that_make_run_prints() -> None:
         README.partition("`make run` prints a first request to try:\n\n")[2].partition("\n\n")[0].splitlines()
     )
     assert [line.strip() for line in printed] == [line.strip() for line in shown]
+
+
+def test_configuration_of_a_worker_is_the_one_that_make_run_prints() -> None:
+    page = (REPOSITORY / "docs" / "connect-a-worker.md").read_text("utf-8")
+    printed = run._WORKER_CONFIGURATION.format(url="http://127.0.0.1:9281").split("\n\n")[1]
+    assert f"```yaml\n{textwrap.dedent(printed)}```" in page
 
 
 def test_no_placeholder_is_left() -> None:
