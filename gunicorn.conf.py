@@ -1,6 +1,5 @@
 """Configuration of gunicorn, which reads it by itself when it is started in this folder."""
 
-import logging
 import sys
 
 from gunicorn.glogging import Logger
@@ -8,7 +7,6 @@ from gunicorn.workers.base import Worker
 
 from app import context, logs
 from app.settings import SettingsError, load
-from app.store import pipelines
 
 try:
     _settings = load()
@@ -45,8 +43,6 @@ class _SharedLog(Logger):  # type: ignore[misc]
 
 def post_worker_init(worker: Worker) -> None:
     """Log the start and create missing indices in the background, once a worker process has loaded the application."""
-    if worker.age > 1:  # every process looks after the pipeline, and the lines of the first one are enough
-        logging.getLogger(pipelines.__name__).setLevel(logging.ERROR)
     context.start(worker.wsgi)
 
 

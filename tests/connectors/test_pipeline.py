@@ -84,10 +84,10 @@ def levels_of_the_warning(client: Elasticsearch) -> list[str]:
 
 
 def test_pipeline_is_created_when_the_service_starts(ingest, node_url) -> None:
-    """If the node lacks the processors, there is no pipeline, but the service is ready. One of its processes says so."""
+    """If the node lacks the processors, there is no pipeline, but the service is ready."""
     complete = has_processors(ingest)
     warning = "attachments_not_extracted" if complete else "pipeline_refused"
-    with Service(node_url, WORKERS="2") as service:
+    with Service(node_url, WORKERS="1") as service:
         service.wait_until_ready()
         service.wait_for(lambda: exists(ingest) == complete)
         if not reads_files(ingest):
