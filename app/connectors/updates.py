@@ -15,7 +15,7 @@ from app.connectors.transitions import change
 from app.errors import ApiError, Cause, illegal_argument, status_error
 from app.protocol import ConnectorStatus
 from app.store import Store
-from app.store.scripts import Verdict, load
+from app.store.scripts import Responses, Verdict, load
 
 UPDATE = load(__package__, "update")
 CHECK_IN = load(__package__, "check_in")
@@ -34,15 +34,16 @@ def merge(store: Store, connector_id: str, fields: Mapping[str, Any]) -> str:
     return change(store, connector_id, UPDATE, {"merged": fields, "replaced": {}})
 
 
-def replace(store: Store, connector_id: str, fields: Mapping[str, Any]) -> str:
+def replace(
+    store: Store, connector_id: str, fields: Mapping[str, Any], responses: Responses | None = None
+) -> str:
     """Change these fields, each as a whole."""
-    return change(store, connector_id, UPDATE, {"merged": {}, "replaced": fields})
+    return change(store, connector_id, UPDATE, {"merged": {}, "replaced": fields}, responses)
 
 
 def set_last_sync(store: Store, connector_id: str, fields: Mapping[str, Any]) -> str:
     """Store the results of the last syncs, each field as a whole. A soft-deleted connector stays as it is: `noop`."""
-    params = {"merged": {}, "replaced": fields}
-    return change(store, connector_id, UPDATE, params, {Verdict.MISSING: "noop"})
+    return replace(store, connector_id, fields, {Verdict.MISSING: "noop"})
 
 
 def check_in(store: Store, connector_id: str) -> str:

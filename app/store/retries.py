@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from app.errors import ApiError, unavailable
+from app.errors import unavailable
 from app.store.failures import Conflict, TransientFailure, translated
 
 T = TypeVar("T")
@@ -40,10 +40,7 @@ def send(request: Callable[[bool], T]) -> T:
         except Conflict:
             conflicts += 1
             if time.monotonic() >= deadline:
-                raise too_contended() from None
+                raise unavailable(
+                    "Too many updates of the same document at once. The request can be sent again."
+                ) from None
         time.sleep(random.uniform(0, min(MAX_BACKOFF_SECONDS, 0.01 * 2 ** (2 * transient + conflicts))))  # noqa: S311
-
-
-def too_contended() -> ApiError:
-    """503: others write the same document all the time."""
-    return unavailable("Too many updates of the same document at once. The request can be sent again.")

@@ -144,8 +144,7 @@ def cancel(store: Store, sync_job_id: str) -> str:
 
 def check_in(store: Store, sync_job_id: str, compatibility: Compatibility = DOCUMENTED) -> str:
     """Note that the job's worker is alive; the result, `updated`."""
-    params = {"finished": FINISHED if compatibility.finished_is_final else [], "now": clock.now()}
-    return _heartbeat(store, sync_job_id, CHECK_IN, params, {})
+    return _heartbeat(store, sync_job_id, CHECK_IN, {"now": clock.now()}, {}, compatibility)
 
 
 def claim(
@@ -207,7 +206,6 @@ def report_stats(
     """
     now = clock.now()
     params = {
-        "finished": FINISHED if compatibility.finished_is_final else [],
         "now": now,
         "counters": counters,
         "last_seen": last_seen or now,
@@ -215,7 +213,7 @@ def report_stats(
         "metadata": metadata,
     }
     responses = {Verdict.UNCHANGED: "updated" if last_seen is None else "noop"}
-    return _heartbeat(store, sync_job_id, STATS, params, responses)
+    return _heartbeat(store, sync_job_id, STATS, params, responses, compatibility)
 
 
 def _transition(
@@ -238,7 +236,13 @@ def _transition(
 
 
 def _heartbeat(
-    store: Store, sync_job_id: str, script: Script, params: Mapping[str, Any], responses: Responses
+    store: Store,
+    sync_job_id: str,
+    script: Script,
+    params: Mapping[str, Any],
+    responses: Responses,
+    compatibility: Compatibility,
 ) -> str:
+    params = {"finished": FINISHED if compatibility.finished_is_final else [], **params}
     responses = {Verdict.FINISHED: partial(finished_error, sync_job_id), **responses}
     return _transition(store, sync_job_id, script, params, responses, missing=missing_error)
