@@ -232,7 +232,7 @@ def cache_of(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch):
             manages = user in ("admin", "manager")
             assert caller.granted.issuperset(CONNECTOR_PRIVILEGES) == manages
             assert len(cache._known) <= security._CALLERS
-            return len(recorded) // SECURITY_PATHS
+            return sum(map(PRIVILEGE_REQUEST, recorded)) // SECURITY_PATHS
 
         return requests_for
 
