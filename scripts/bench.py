@@ -29,7 +29,7 @@ from elasticsearch import Elasticsearch, helpers
 
 from app import clock
 from app.store.index_definitions import SYNC_JOBS
-from app.sync_jobs.operations import CLAIM, claim_params
+from app.sync_jobs.updates import CLAIM, claim_params
 from scripts.elasticsearch import Cluster, EmbeddedNode, Source
 from scripts.elasticsearch.source import http_get, version_of
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import random
 import secrets
-import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from elasticsearch import ApiError as ElasticsearchError
 from elasticsearch import Elasticsearch
 
-from app.errors import ApiError, Cause, unavailable
+from app.errors import ApiError, unavailable
+from app.store import bulk, deletion
+from app.store.bulk import MAX_ID_BYTES, RETRY_ON_CONFLICT, Change, Version
 from app.store.failures import (
     UNREACHABLE,
     Conflict,
@@ -19,7 +19,6 @@ from app.store.failures import (
     DocumentMissing,
     IndexMissing,
     IndexUnusable,
-    TransientFailure,
     translated,
 )
 from app.store.index_definitions import IndexDefinition
@@ -30,15 +29,6 @@ from app.store.scripts import VERDICT_FIELD, Outcome, Script
 from app.store.search import Page, Search
 
 T = TypeVar("T")
-
-# The longest id that Elasticsearch writes, in UTF-8.
-MAX_ID_BYTES = 512
-# Collisions inside Elasticsearch are retried there first: that costs no round trip.
-RETRY_ON_CONFLICT = 5
-# Documents that one delete-by-query removes: few enough to be done before the client gives up waiting.
-DELETION_BATCH = 1000
-# Seconds for removing everything that meets a filter, while others may be writing it.
-DELETION_TIMEOUT_SECONDS = 60.0
 
 
 def new_id() -> str:
@@ -117,13 +107,12 @@ class Documents:
 
         A document that somebody changes meanwhile is met again, until none is left. Nothing to do where there is no index.
         """
-        deadline = time.monotonic() + DELETION_TIMEOUT_SECONDS
-        while self._delete_some(filters):
-            if time.monotonic() >= deadline:
-                raise unavailable(
-                    "Not all documents could be deleted in time. The request can be sent again."
-                )
-            time.sleep(random.uniform(0, 0.02))  # noqa: S311
+        with suppress(IndexMissing):
+            deletion.delete_all(self._client, self._alias, filters, self._send, refresh=self._refresh_writes)
+
+    def delete_unchanged(self, versions: Mapping[str, Version]) -> int:
+        """Remove these documents, those that somebody has written since excepted; how many were removed."""
+        return bulk.delete(self._client, self._alias, versions, self._send, refresh=self._refresh_writes)
 
     def transition(self, document_id: str, script: Script, params: Mapping[str, Any]) -> Outcome | None:
         """Let `script` decide on the document and change it, in one atomic step; None where there is no document.
@@ -136,9 +125,7 @@ class Documents:
         except DocumentMissing:
             return None
         except IndexMissing:
-            # Where an index has the alias's name, Elasticsearch says the same.
-            if problems := self._indices.unusable(self._definition):
-                raise unavailable(" ".join(problems)) from None
+            self._reject_unusable()
             raise
 
     def transition_or_create(
@@ -152,6 +139,17 @@ class Documents:
         options = {"upsert": {}, "scripted_upsert": True}
         return self._with_index(lambda: self._update(document_id, script, params, returns, **options))
 
+    def transition_all(self, changes: Sequence[Change]) -> list[Outcome | ApiError | None]:
+        """As `transition` for each change, in their order, in as few requests as possible.
+
+        What becomes of one change has no effect on the others: the error of one stands in its place.
+        """
+        try:
+            return bulk.transition(self._client, self._alias, changes, refresh=self._refresh_writes)
+        except IndexMissing:
+            self._reject_unusable()
+            return [None] * len(changes)
+
     def search(self, search: Search) -> Page:
         """One page, with everything that was answered before this call. Empty where there is no index."""
 
@@ -164,31 +162,35 @@ class Documents:
         except IndexMissing:
             return Page(total=0, hits=[])
 
+    def query(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Elasticsearch's response to a search, with everything that was answered before this call.
+
+        `IndexMissing` where there is no index.
+        """
+
+        def request(_is_retry: bool) -> Mapping[str, Any]:
+            self._refresh()
+            return dict(self._client.search(index=self._alias, body=dict(body)))
+
+        return self._send(request)
+
+    def get_all(self, document_ids: Sequence[str], fields: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Those of the documents that exist, as they are now, with these fields only. Empty where there is no index."""
+        if not document_ids:
+            return {}
+
+        def request(_is_retry: bool) -> dict[str, dict[str, Any]]:
+            response = self._client.mget(
+                index=self._alias, ids=list(document_ids), source_includes=list(fields)
+            )
+            return {each["_id"]: each["_source"] for each in response["docs"] if each.get("found")}
+
+        return self._send(request)
+
     def _refresh(self) -> None:
         # Never with `ignore_unavailable`: a closed index would look like one without documents.
         if not self._refresh_writes:
             self._client.indices.refresh(index=self._alias)
-
-    def _delete_some(self, filters: Sequence[Mapping[str, Any]]) -> bool:
-        """Remove a batch of documents; whether there may be more."""
-        try:
-            return self._send(lambda _is_retry: self._batch_deleted(filters))
-        except IndexMissing:
-            return False
-
-    def _batch_deleted(self, filters: Sequence[Mapping[str, Any]]) -> bool:
-        self._refresh()
-        try:
-            response = self._client.delete_by_query(
-                index=self._alias,
-                query={"bool": {"filter": list(filters)}},
-                max_docs=DELETION_BATCH,
-                conflicts="proceed",
-                refresh=self._refresh_writes,
-            )
-        except ElasticsearchError as error:
-            raise _first_failure(error) or error from None
-        return bool(response["version_conflicts"]) or response["total"] >= DELETION_BATCH
 
     def _update(
         self,
@@ -228,6 +230,11 @@ class Documents:
         except IndexUnusable as unusable:
             raise unavailable(" ".join(self._indices.readiness()) or str(unusable.cause.reason)) from None
 
+    def _reject_unusable(self) -> None:
+        """Where an index has the alias's name, Elasticsearch says that the alias is missing. Raises `ApiError` 503."""
+        if problems := self._indices.unusable(self._definition):
+            raise unavailable(" ".join(problems)) from None
+
     def _with_index(self, write: Callable[[], T]) -> T:
         """`write`; where the index is missing, once more after making it."""
         try:
@@ -239,12 +246,3 @@ class Documents:
         except IndexMissing:
             # It cannot be made, for instance because an index has the alias's name.
             raise unavailable(" ".join(self._indices.readiness()) or UNREACHABLE) from None
-
-
-def _first_failure(error: ElasticsearchError) -> TransientFailure | None:
-    """The error of a delete-by-query that ran but could not delete; its status is that of its first failure."""
-    failures = error.body.get("failures") if isinstance(error.body, Mapping) else None
-    if not failures:
-        return None
-    cause = failures[0]["cause"]
-    return TransientFailure(ApiError(503, Cause(str(cause["type"]), cause.get("reason"))))

@@ -75,13 +75,12 @@ def translated() -> Iterator[None]:
         log.warning("elasticsearch_unreachable", error=type(error).__name__)
         raise TransientFailure(unavailable(UNREACHABLE)) from None
     except ElasticsearchError as error:
-        raise _translate(error) from None
+        raise to_error(error.meta.status, error.body) from None
 
 
-def _translate(error: ElasticsearchError) -> Exception:
-    status = error.meta.status
-    body = error.body if isinstance(error.body, Mapping) else {}
-    envelope = body.get("error")
+def to_error(status: int, body: object) -> Exception:
+    """The typed error for an error response of Elasticsearch, or for an item of a bulk response."""
+    envelope = body.get("error") if isinstance(body, Mapping) else None
     outer = envelope if isinstance(envelope, Mapping) else {}
     kind, reason = str(outer.get("type", "")), str(outer.get("reason", ""))
     if kind == "index_not_found_exception":

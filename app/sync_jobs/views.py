@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 
 from app.context import settings, store
 from app.redaction import masked_sync_job
-from app.sync_jobs import operations
+from app.sync_jobs import operations, updates
 from app.sync_jobs.schemas import (
     ClaimBody,
     CreateBody,
@@ -68,7 +68,7 @@ def delete(connector_sync_job_id: str) -> Response:
 @endpoint(action="sync_job/cancel", validate_path=written_sync_job_id)
 def cancel(connector_sync_job_id: str) -> Response:
     """Cancel a waiting job at once, or ask the worker of a running one to stop."""
-    return json_response({"result": operations.cancel(store(), connector_sync_job_id)})
+    return json_response({"result": updates.cancel(store(), connector_sync_job_id)})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_check_in")
@@ -76,7 +76,7 @@ def cancel(connector_sync_job_id: str) -> Response:
 def check_in(connector_sync_job_id: str) -> Response:
     """Record a heartbeat of the job's worker."""
     return json_response(
-        {"result": operations.check_in(store(), connector_sync_job_id, settings().compatibility)}
+        {"result": updates.check_in(store(), connector_sync_job_id, settings().compatibility)}
     )
 
 
@@ -84,7 +84,7 @@ def check_in(connector_sync_job_id: str) -> Response:
 @endpoint(action="sync_job/claim", body=ClaimBody, validate_path=written_sync_job_id)
 def claim(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
     """Claim a waiting job for a worker."""
-    result = operations.claim(
+    result = updates.claim(
         store(),
         connector_sync_job_id,
         body["worker_hostname"],
@@ -99,7 +99,7 @@ def claim(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
 @endpoint(action="sync_job/update_error", body=ErrorBody, validate_path=written_sync_job_id)
 def error(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
     """End a running job with an error."""
-    return json_response({"result": operations.fail(store(), connector_sync_job_id, body["error"])})
+    return json_response({"result": updates.fail(store(), connector_sync_job_id, body["error"])})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_stats")
@@ -107,7 +107,7 @@ def error(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
 def stats(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
     """Store the counters of the job's worker."""
     counters = {key: value for key, value in body.items() if key not in ("last_seen", "metadata")}
-    result = operations.report_stats(
+    result = updates.report_stats(
         store(),
         connector_sync_job_id,
         counters,

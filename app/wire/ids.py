@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.store.documents import MAX_ID_BYTES
+from app.store.bulk import MAX_ID_BYTES
 
 
 def too_long(document_id: str) -> list[str]:

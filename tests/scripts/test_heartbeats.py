@@ -10,7 +10,7 @@ import pytest
 from app import clock
 from app.errors import ApiError
 from app.store.scripts import Outcome, Verdict
-from app.sync_jobs import operations
+from app.sync_jobs import updates
 from app.sync_jobs.states import FINISHED
 from tests.scripts.conftest import ABSURDLY_EARLY, JOB
 
@@ -19,13 +19,13 @@ EARLIER, LATER, FUTURE = NOW - timedelta(hours=1), NOW + timedelta(minutes=1), N
 
 
 def check_in(store, now=NOW) -> Outcome:
-    return store.sync_jobs.transition(JOB, operations.CHECK_IN, {"finished": FINISHED, "now": clock.iso(now)})
+    return store.sync_jobs.transition(JOB, updates.CHECK_IN, {"finished": FINISHED, "now": clock.iso(now)})
 
 
 def stats(store, last_seen, counters=None, metadata=None, now=NOW) -> Outcome:
     return store.sync_jobs.transition(
         JOB,
-        operations.STATS,
+        updates.STATS,
         {
             "finished": FINISHED,
             "now": clock.iso(now),
@@ -165,7 +165,7 @@ def test_unchanged_stats_are_a_noop_only_with_last_seen(store, put_job, stored_j
     before = {"status": "in_progress", "last_seen": clock.iso(NOW), "indexed_document_count": 3}
     put_job(before)
     monkeypatch.setattr(clock, "now", lambda: clock.iso(EARLIER))
-    send = partial(operations.report_stats, store, JOB, {"indexed_document_count": 3})
+    send = partial(updates.report_stats, store, JOB, {"indexed_document_count": 3})
     assert send(None, None) == "updated"
     assert stored_job() == before
     assert send(clock.iso(EARLIER), None) == "updated"

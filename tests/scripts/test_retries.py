@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app import clock
-from app.store.documents import RETRY_ON_CONFLICT
+from app.errors import ApiError
+from app.store.bulk import RETRY_ON_CONFLICT
 from app.store.scripts import Outcome, Verdict
-from app.sync_jobs import operations
+from app.sync_jobs import updates
 from app.sync_jobs.states import FINISHED, TRANSITIONS
 from tests.scripts.conftest import ABSURDLY_EARLY, JOB
 
@@ -22,11 +23,11 @@ CLAIM = COMMON | {
     "restartable": [],
 }
 SENT = [
-    (operations.CANCEL, COMMON, "pending"),
-    (operations.CANCEL, COMMON, "in_progress"),
-    (operations.CLAIM, CLAIM, "pending"),
-    (operations.CLAIM, CLAIM | {"restartable": FINISHED}, "completed"),
-    (operations.FAIL, COMMON | {"error": "it broke"}, "in_progress"),
+    (updates.CANCEL, COMMON, "pending"),
+    (updates.CANCEL, COMMON, "in_progress"),
+    (updates.CLAIM, CLAIM, "pending"),
+    (updates.CLAIM, CLAIM | {"restartable": FINISHED}, "completed"),
+    (updates.FAIL, COMMON | {"error": "it broke"}, "in_progress"),
 ]
 HEARTBEAT = {"finished": FINISHED, "now": NOW}
 STATS = HEARTBEAT | {
@@ -36,9 +37,9 @@ STATS = HEARTBEAT | {
     "metadata": {"a": 1},
 }
 HEARTBEATS = [
-    (operations.CHECK_IN, HEARTBEAT, "in_progress"),
-    (operations.STATS, STATS, "in_progress"),
-    (operations.STATS, STATS | {"metadata": None}, "pending"),
+    (updates.CHECK_IN, HEARTBEAT, "in_progress"),
+    (updates.STATS, STATS, "in_progress"),
+    (updates.STATS, STATS | {"metadata": None}, "pending"),
 ]
 
 
@@ -90,9 +91,9 @@ def test_retry_succeeds_after_a_later_change_of_the_job(store, elasticsearch, pu
     put_job(
         {"status": "canceled", "cancelation_requested_at": NOW, "canceled_at": "2024-01-01T00:00:00+00:00"}
     )
-    assert send(store, elasticsearch, operations.CANCEL, COMMON, is_retry=True).verdict is Verdict.DONE
+    assert send(store, elasticsearch, updates.CANCEL, COMMON, is_retry=True).verdict is Verdict.DONE
     put_job({"status": "canceling", "started_at": NOW, "worker_hostname": "worker-1"})
-    assert send(store, elasticsearch, operations.CLAIM, CLAIM, is_retry=True).verdict is Verdict.DONE
+    assert send(store, elasticsearch, updates.CLAIM, CLAIM, is_retry=True).verdict is Verdict.DONE
 
 
 # A job right after worker-1 claimed it with a cursor, with timestamps as another program writes them.
@@ -116,7 +117,7 @@ def claim(store, **changes) -> str:
         "sync_cursor": {"b": [{}, None], "a": 1.0},
         "resend_window": 60.0,
     }
-    return operations.claim(store, JOB, **(values | changes))
+    return updates.claim(store, JOB, **(values | changes))
 
 
 def test_claim_sent_again_by_its_worker_is_a_noop(store, put_job, stored_job) -> None:
@@ -157,21 +158,21 @@ def test_claim_sent_again_by_its_worker_is_a_noop(store, put_job, stored_job) ->
 )
 def test_claim_that_is_no_duplicate_is_refused(store, put_job, stored_job, document, changes) -> None:
     put_job({key: value for key, value in document.items() if value != "soon"})
-    with pytest.raises(operations.ApiError) as refused:
+    with pytest.raises(ApiError) as refused:
         claim(store, **changes)
     assert refused.value.status == 409
 
 
 def test_refused_claim_omits_an_unknown_start(store, put_job) -> None:
     put_job({"status": "in_progress", "worker_hostname": "worker-1"})
-    with pytest.raises(operations.ApiError) as refused:
+    with pytest.raises(ApiError) as refused:
         claim(store)
     assert (refused.value.cause.reason or "").endswith(". Sync job [job] was claimed by [worker-1].")
 
 
 def test_refused_claim_names_the_holder(store, put_job) -> None:
     put_job(hold(datetime(2024, 1, 1, tzinfo=UTC)))
-    with pytest.raises(operations.ApiError) as refused:
+    with pytest.raises(ApiError) as refused:
         claim(store, worker_hostname="worker-2")
     assert refused.value.cause.type == "status_exception"
     assert refused.value.cause.reason == (

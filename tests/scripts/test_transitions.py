@@ -9,7 +9,7 @@ import pytest
 from app.compatibility import ELASTICSEARCH
 from app.errors import ApiError
 from app.store import Store
-from app.sync_jobs import operations
+from app.sync_jobs import updates
 from app.sync_jobs.states import FINISHED, TRANSITIONS
 from tests.scripts.conftest import JOB
 
@@ -25,23 +25,23 @@ INVALID_STATUSES: dict[str, dict[str, Any]] = {
 
 
 def cancel(store: Store) -> str:
-    return operations.cancel(store, JOB)
+    return updates.cancel(store, JOB)
 
 
 def claim(store: Store) -> str:
-    return operations.claim(store, JOB, "worker-1", {"cursor": 1}, resend_window=60)
+    return updates.claim(store, JOB, "worker-1", {"cursor": 1}, resend_window=60)
 
 
 def fail(store: Store) -> str:
-    return operations.fail(store, JOB, "it broke")
+    return updates.fail(store, JOB, "it broke")
 
 
 def check_in(store: Store) -> str:
-    return operations.check_in(store, JOB)
+    return updates.check_in(store, JOB)
 
 
 def stats(store: Store) -> str:
-    return operations.report_stats(store, JOB, {"indexed_document_count": 5}, None, {"new": 1})
+    return updates.report_stats(store, JOB, {"indexed_document_count": 5}, None, {"new": 1})
 
 
 # For each operation: its target, the statuses from which it is legal, and the status code of a refusal.
@@ -119,15 +119,15 @@ def test_heartbeats_are_accepted_until_the_job_is_finished(store, put_job, store
 
 
 def claim_as_elasticsearch(store: Store) -> str:
-    return operations.claim(store, JOB, "worker-1", {"cursor": 1}, 60, ELASTICSEARCH)
+    return updates.claim(store, JOB, "worker-1", {"cursor": 1}, 60, ELASTICSEARCH)
 
 
 def check_in_as_elasticsearch(store: Store) -> str:
-    return operations.check_in(store, JOB, ELASTICSEARCH)
+    return updates.check_in(store, JOB, ELASTICSEARCH)
 
 
 def stats_as_elasticsearch(store: Store) -> str:
-    return operations.report_stats(store, JOB, {"indexed_document_count": 5}, None, {"new": 1}, ELASTICSEARCH)
+    return updates.report_stats(store, JOB, {"indexed_document_count": 5}, None, {"new": 1}, ELASTICSEARCH)
 
 
 # What says how a job ended, and what stays of it when it starts again.

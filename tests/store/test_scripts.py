@@ -15,7 +15,7 @@ from app.errors import ApiError
 from app.store import Store, documents, retries
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from app.store.scripts import Script, UnexpectedVerdict
-from app.sync_jobs import operations
+from app.sync_jobs import updates
 from tests.service import Http
 
 JOBS = "/_connector/_sync_job"
@@ -110,8 +110,8 @@ def test_verdict_that_the_operation_does_not_expect_is_an_internal_error(
     """Never a success. The log names the script, the response says nothing."""
     monkeypatch.setenv("ELASTICSEARCH_URL", node_url)
     monkeypatch.setattr(logs, "configure", lambda *_: None)  # other tests look at logs in their own way
-    changed = replace(operations.CLAIM, source=operations.CLAIM.source.replace("'refused'", f"'{verdict}'"))
-    monkeypatch.setattr(operations, "CLAIM", changed)
+    changed = replace(updates.CLAIM, source=updates.CLAIM.source.replace("'refused'", f"'{verdict}'"))
+    monkeypatch.setattr(updates, "CLAIM", changed)
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": "completed"})
     with capture_logs() as logged:
         response = create_app().test_client().put(f"{JOBS}/j1/_claim", json={"worker_hostname": "w"})
@@ -161,7 +161,7 @@ def test_decision_4_request_with_lasting_conflicts_is_503(
         try:
             for _ in range(1000):
                 try:
-                    assert operations.check_in(store, "j1") == "updated"
+                    assert updates.check_in(store, "j1") == "updated"
                 except ApiError as refusal:
                     refusals.append(refusal)
                 if len(refusals) == 3:

@@ -1,0 +1,190 @@
+"""Many documents in one request, each with its own script, error and retries."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from app.errors import ApiError, unavailable
+from app.store.failures import (
+    Conflict,
+    DocumentMissing,
+    IndexMissing,
+    TransientFailure,
+    to_error,
+    translated,
+)
+from app.store.retries import CONFLICT_TIMEOUT_SECONDS, MAX_BACKOFF_SECONDS, TRANSIENT_ATTEMPTS
+from app.store.scripts import VERDICT_FIELD, Outcome, Script, Verdict
+
+# The longest id that Elasticsearch writes, in UTF-8. A longer or an empty one would refuse the whole request.
+MAX_ID_BYTES = 512
+# Scripted updates in one request: far fewer than a second's work, and small beside Elasticsearch's limit of bytes.
+_BATCH = 500
+# Collisions inside Elasticsearch are retried there first: that costs no round trip.
+RETRY_ON_CONFLICT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A document as a search saw it: `_seq_no` and `_primary_term`."""
+
+    seq_no: int
+    primary_term: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A script for one document, as `Documents.transition` sends it.
+
+    The fields `returns` of the changed document are the outcome's details, all of them for `["*"]`. With `version`, the
+    verdict is `OVERTAKEN` where somebody has written the document since; an earlier sending of the same change, too.
+    """
+
+    document_id: str
+    script: Script
+    params: Mapping[str, Any]
+    returns: Sequence[str] = ()
+    version: Version | None = None
+
+
+Result = Outcome | ApiError | None
+
+
+@dataclass(slots=True)
+class _Sending:
+    """The changes that are still under way, by their position."""
+
+    waiting: dict[int, Change]
+    results: dict[int, Result] = field(default_factory=dict)
+    # Positions of those that may have been carried out although no response said so.
+    lost: set[int] = field(default_factory=set)
+
+    def done(self, position: int, result: Result) -> None:
+        self.results[position] = result
+        del self.waiting[position]
+
+
+def transition(
+    client: Elasticsearch, alias: str, changes: Sequence[Change], *, refresh: bool
+) -> list[Result]:
+    """What became of each change, in their order: its outcome, its error, None where there is no document.
+
+    `IndexMissing` where there is no index.
+    """
+    sending = _Sending(dict(enumerate(changes)))
+    for position, change in enumerate(changes):
+        if not 0 < len(change.document_id.encode("utf-8", "surrogatepass")) <= MAX_ID_BYTES:
+            sending.done(position, None)
+    deadline = time.monotonic() + CONFLICT_TIMEOUT_SECONDS
+    failures = 0
+    while sending.waiting:
+        failure = None
+        for batch in _batches(list(sending.waiting.items())):
+            failure = _send(client, alias, batch, sending, refresh=refresh) or failure
+        if failure is not None:
+            failures += 1
+        late = time.monotonic() >= deadline
+        for position in list(sending.waiting) if late or failures >= TRANSIENT_ATTEMPTS else ():
+            sending.done(position, failure.error if failure else _colliding())
+        if sending.waiting:
+            time.sleep(random.uniform(0, MAX_BACKOFF_SECONDS))  # noqa: S311
+    return [sending.results[position] for position in range(len(changes))]
+
+
+def delete(
+    client: Elasticsearch,
+    alias: str,
+    versions: Mapping[str, Version],
+    send: Callable[[Callable[[bool], int]], int],
+    *,
+    refresh: bool,
+) -> int:
+    """As `Documents.delete_unchanged`. After a lost response the count may be too low."""
+    deleted = 0
+    for batch in _batches(list(versions.items())):
+        lines = [{"delete": {"_id": each, **_condition(version)}} for each, version in batch]
+
+        def request(_is_retry: bool, lines: list[dict[str, Any]] = lines) -> int:
+            response = client.bulk(index=alias, operations=lines, refresh=refresh)
+            return sum(item["delete"].get("result") == "deleted" for item in response["items"])
+
+        deleted += send(request)
+    return deleted
+
+
+def _send(
+    client: Elasticsearch,
+    alias: str,
+    batch: Sequence[tuple[int, Change]],
+    sending: _Sending,
+    *,
+    refresh: bool,
+) -> TransientFailure | None:
+    """Send a batch and note what became of each change; why some must be sent again, if they must."""
+    lines = [line for position, change in batch for line in _lines(change, position in sending.lost)]
+    try:
+        with translated():
+            response = client.bulk(index=alias, operations=lines, require_alias=True, refresh=refresh)
+    except TransientFailure as lost:
+        sending.lost.update(position for position, _ in batch)
+        return lost
+    except ApiError as error:
+        for position, _ in batch:
+            sending.done(position, error)
+        return None
+    failure = None
+    for (position, change), item in zip(batch, response["items"], strict=True):
+        try:
+            sending.done(position, _read(change, item["update"]))
+        except Conflict:
+            if change.version is not None:
+                sending.done(position, Outcome(change.script.name, Verdict.OVERTAKEN))
+        except TransientFailure as one:
+            sending.lost.add(position)
+            failure = one
+    return failure
+
+
+def _lines(change: Change, is_retry: bool) -> Iterator[dict[str, Any]]:
+    condition = _condition(change.version) if change.version else {"retry_on_conflict": RETRY_ON_CONFLICT}
+    yield {"update": {"_id": change.document_id, **condition}}
+    yield {
+        "script": {
+            "lang": "painless",
+            "source": change.script.source,
+            "params": {**change.params, "is_retry": is_retry},
+        },
+        "_source": {"includes": [VERDICT_FIELD, *change.returns]},
+    }
+
+
+def _condition(version: Version) -> dict[str, int]:
+    return {"if_seq_no": version.seq_no, "if_primary_term": version.primary_term}
+
+
+def _read(change: Change, item: Mapping[str, Any]) -> Result:
+    if "error" not in item:
+        return change.script.outcome(item["result"], item.get("get", {}).get("_source"))
+    error = to_error(item["status"], {"error": item["error"]})
+    if isinstance(error, DocumentMissing):
+        return None
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, IndexMissing | Conflict | TransientFailure):
+        raise error
+    raise TypeError(f"an update ended in {error!r}")
+
+
+def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), _BATCH):
+        yield items[start : start + _BATCH]
+
+
+def _colliding() -> ApiError:
+    return unavailable("Too many updates of the same document at once. The request can be sent again.")
