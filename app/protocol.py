@@ -26,6 +26,28 @@ class JobType(StrEnum):
     ACCESS_CONTROL = "access_control"
 
 
+class SyncKind(StrEnum):
+    """What of a connector can be synced at once: at most one content job, full or incremental, and one of access control."""
+
+    CONTENT = "content"
+    ACCESS_CONTROL = "access_control"
+
+    @classmethod
+    def of(cls, job_type: Any) -> SyncKind:
+        """The kind of a job."""
+        return cls.ACCESS_CONTROL if job_type == JobType.ACCESS_CONTROL else cls.CONTENT
+
+    @property
+    def status_field(self) -> str:
+        """The field of a connector that is `in_progress` while a job of this kind runs."""
+        return "last_sync_status" if self is SyncKind.CONTENT else "last_access_control_sync_status"
+
+    @property
+    def error_field(self) -> str:
+        """The field of a connector with the error of the last job of this kind."""
+        return "last_sync_error" if self is SyncKind.CONTENT else "last_access_control_sync_error"
+
+
 class TriggerMethod(StrEnum):
     """Who asked for a sync job."""
 

@@ -22,8 +22,8 @@ from app.store.scripts import Outcome, Responses, Verdict, load
 PUT = load(__package__, "put")
 DELETE = load(__package__, "delete")
 
-# Earlier versions of this service left it in documents; nobody is shown it.
-_CLAIM_MARKER = "index_name_attaching"
+# Fields of the service's own: the locks of running jobs, and what earlier versions left in documents.
+_HIDDEN = frozenset({"sync_locks", "index_name_attaching"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,4 +161,4 @@ def _put_params(
 
 
 def _with_id(connector_id: str, connector: Mapping[str, Any]) -> dict[str, Any]:
-    return with_id(connector_id, {key: value for key, value in connector.items() if key != _CLAIM_MARKER})
+    return with_id(connector_id, {key: value for key, value in connector.items() if key not in _HIDDEN})

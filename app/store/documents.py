@@ -114,14 +114,16 @@ class Documents:
         """Remove these documents, those that somebody has written since excepted; how many were removed."""
         return bulk.delete(self._client, self._alias, versions, self._send, refresh=self._refresh_writes)
 
-    def transition(self, document_id: str, script: Script, params: Mapping[str, Any]) -> Outcome | None:
+    def transition(
+        self, document_id: str, script: Script, params: Mapping[str, Any], returns: Sequence[str] = ()
+    ) -> Outcome | None:
         """Let `script` decide on the document and change it, in one atomic step; None where there is no document.
 
-        The script's `params.is_retry` tells it whether an earlier sending may have been carried out.
-        `IndexMissing` where there is no index.
+        The script's `params.is_retry` tells it whether an earlier sending may have been carried out. The fields `returns` of
+        a changed document are the outcome's details. `IndexMissing` where there is no index.
         """
         try:
-            return self._update(document_id, script, params)
+            return self._update(document_id, script, params, returns)
         except DocumentMissing:
             return None
         except IndexMissing:

@@ -49,6 +49,8 @@ class Verdict(StrEnum):
     UNMANAGEABLE = "unmanageable"
     """Elastic-managed, with an index whose name lacks the prefix."""
     UNREADABLE = "unreadable"
+    NOT_HELD = "not_held"
+    """The job is another worker's than the request names, or nobody's."""
     OVERTAKEN = "overtaken"
     """Somebody else has written the document since it was read."""
     HELD = "held"

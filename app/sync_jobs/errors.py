@@ -28,11 +28,11 @@ def transition_error(target: SyncStatus, job: Mapping[str, Any]) -> ApiError:
 
 def claim_error(sync_job_id: str, job: Mapping[str, Any]) -> ApiError:
     """409: the job cannot be claimed; the holder is named, if there is one."""
-    status, holder, started = job["status"], job["worker_hostname"], job["started_at"]
+    status, holder, claimed = job["status"], job["worker_hostname"], job["claimed_at"]
     reason = _refusal("null" if status is None else status, SyncStatus.IN_PROGRESS)
     cause = Cause(_INVALID_TRANSITION, reason)
     if holder is not None and status in (SyncStatus.IN_PROGRESS, SyncStatus.CANCELING):
-        when = "" if started is None else f" at [{started}]"
+        when = "" if claimed is None else f" at [{claimed}]"
         reason += f" Sync job [{sync_job_id}] was claimed by [{holder}]{when}."
     return status_error(409, reason, cause)
 
@@ -44,6 +44,12 @@ def finished_error(sync_job_id: str, job: Mapping[str, Any]) -> ApiError:
         f"Sync job [{sync_job_id}] is finished with status [{job['status']}] "
         "and takes no more heartbeats or stats.",
     )
+
+
+def not_held_error(sync_job_id: str, worker_hostname: Any, job: Mapping[str, Any]) -> ApiError:
+    """409: the request is for the worker that holds the job, and that is another one, or none."""
+    holder = "no worker" if job["worker_hostname"] is None else f"[{job['worker_hostname']}]"
+    return status_error(409, f"Sync job [{sync_job_id}] is held by {holder}, not by [{worker_hostname}].")
 
 
 def _refusal(current: str, target: str) -> str:

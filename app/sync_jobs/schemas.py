@@ -106,6 +106,38 @@ class StatsBody(RequestBody):
     metadata = JsonObject(metadata={"description": "Merged into the job's metadata."})
 
 
+class ReportBody(RequestBody):
+    """`PUT …/_confirm_cancel`: the worker's last report."""
+
+    parser_name = "connector_sync_job_report"
+
+    deleted_document_count = _counter(
+        "deleted_document_count", metadata={"description": "Documents deleted."}
+    )
+    indexed_document_count = _counter(
+        "indexed_document_count", metadata={"description": "Documents indexed."}
+    )
+    indexed_document_volume = _counter("indexed_document_volume", metadata={"description": "MiB indexed."})
+    total_document_count = _counter(
+        "total_document_count", metadata={"description": "Documents in the index."}
+    )
+    metadata = JsonObject(metadata={"description": "Merged into the job's metadata."})
+
+
+class CursorReportBody(ReportBody):
+    """`PUT …/_complete` and `PUT …/_suspend`: with where the next sync goes on."""
+
+    sync_cursor = JsonObject(metadata={"description": "Where the next sync goes on; replaces the job's."})
+
+
+class WorkerParameters(parameters.QueryParameters):
+    """Who asks: the request is refused unless this worker holds the job."""
+
+    worker_hostname = parameters.String(
+        load_default=None, metadata={"description": "The worker that must hold the job."}
+    )
+
+
 class ListParameters(parameters.QueryParameters):
     """`GET /_connector/_sync_job`. Read in this order; ranges are looked at last."""
 

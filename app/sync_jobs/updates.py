@@ -1,28 +1,26 @@
-"""Changes of a sync job: one function per endpoint; each returns its result and raises an `ApiError` where it is refused.
+"""Changes of a sync job that goes on, and its cancellation: one function per endpoint.
 
-A missing job is worded in two ways, as the original does: `_check_in` and `_stats` in a sentence, the others with just the
-id, unless the index itself is missing.
+Each returns its result, and raises an `ApiError` where it is refused. How a worker ends its job stands in `endings`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from app import clock
 from app.compatibility import DOCUMENTED, Compatibility
-from app.errors import ApiError, not_found
 from app.protocol import SyncStatus
 from app.store import Store
-from app.store.failures import IndexMissing
 from app.store.scripts import Responses, Script, Verdict, load
+from app.sync_jobs.endings import Report
 from app.sync_jobs.errors import claim_error, finished_error, missing_error, transition_error
 from app.sync_jobs.states import FINISHED, TRANSITIONS
+from app.sync_jobs.transitions import transition
 
 CANCEL = load(__package__, "cancel")
 CLAIM = load(__package__, "claim")
-FAIL = load(__package__, "error")
 CHECK_IN = load(__package__, "check_in")
 STATS = load(__package__, "stats")
 
@@ -31,12 +29,19 @@ def cancel(store: Store, sync_job_id: str) -> str:
     """End a job that nobody runs, ask the worker of a running one to stop; the result, `updated`."""
     params = {"transitions": TRANSITIONS, "now": clock.now()}
     responses = {Verdict.REFUSED: partial(transition_error, SyncStatus.CANCELING)}
-    return _transition(store, sync_job_id, CANCEL, params, responses)
+    return transition(store, sync_job_id, CANCEL, params, responses)
 
 
-def check_in(store: Store, sync_job_id: str, compatibility: Compatibility = DOCUMENTED) -> str:
+def check_in(
+    store: Store,
+    sync_job_id: str,
+    worker_hostname: str | None = None,
+    *,
+    compatibility: Compatibility = DOCUMENTED,
+) -> str:
     """Note that the job's worker is alive; the result, `updated`."""
-    return _heartbeat(store, sync_job_id, CHECK_IN, {"now": clock.now()}, {}, compatibility)
+    params = {"now": clock.now(), "worker_hostname": worker_hostname}
+    return _heartbeat(store, sync_job_id, CHECK_IN, params, {}, compatibility)
 
 
 def claim(
@@ -57,7 +62,7 @@ def claim(
         Verdict.DUPLICATE: "noop",
         Verdict.REFUSED: partial(claim_error, sync_job_id),
     }
-    return _transition(store, sync_job_id, CLAIM, params, responses)
+    return transition(store, sync_job_id, CLAIM, params, responses)
 
 
 def claim_params(
@@ -74,22 +79,18 @@ def claim_params(
         "worker_hostname": worker_hostname,
         "sync_cursor": sync_cursor,
         "resend_window": int(resend_window * 1000),
+        "token": None,
+        "expires_at": None,
     }
-
-
-def fail(store: Store, sync_job_id: str, error: str) -> str:
-    """End a running job with an error; the result, `updated`."""
-    params = {"transitions": TRANSITIONS, "now": clock.now(), "error": error}
-    responses = {Verdict.REFUSED: partial(transition_error, SyncStatus.ERROR)}
-    return _transition(store, sync_job_id, FAIL, params, responses)
 
 
 def report_stats(
     store: Store,
     sync_job_id: str,
-    counters: Mapping[str, int],
-    last_seen: str | None,
-    metadata: Mapping[str, Any] | None,
+    report: Report,
+    last_seen: str | None = None,
+    worker_hostname: str | None = None,
+    *,
     compatibility: Compatibility = DOCUMENTED,
 ) -> str:
     """Overwrite the job's counters, and note that its worker is alive; the result.
@@ -99,32 +100,14 @@ def report_stats(
     now = clock.now()
     params = {
         "now": now,
-        "counters": counters,
+        "counters": report.counters,
         "last_seen": last_seen or now,
         "last_seen_stated": last_seen is not None,
-        "metadata": metadata,
+        "metadata": report.metadata,
+        "worker_hostname": worker_hostname,
     }
     responses = {Verdict.UNCHANGED: "updated" if last_seen is None else "noop"}
     return _heartbeat(store, sync_job_id, STATS, params, responses, compatibility)
-
-
-def _transition(
-    store: Store,
-    sync_job_id: str,
-    script: Script,
-    params: Mapping[str, Any],
-    responses: Responses,
-    *,
-    missing: Callable[[str], ApiError] = not_found,
-) -> str:
-    """The result of a script: `updated` where it did its work, else what `responses` say; `missing` makes the 404."""
-    try:
-        outcome = store.sync_jobs.transition(sync_job_id, script, params)
-    except IndexMissing:
-        raise missing_error(sync_job_id) from None
-    if outcome is None:
-        raise missing(sync_job_id)
-    return outcome.respond({Verdict.UPDATED: "updated", Verdict.DONE: "updated", **responses})
 
 
 def _heartbeat(
@@ -137,4 +120,4 @@ def _heartbeat(
 ) -> str:
     params = {"finished": FINISHED if compatibility.finished_is_final else [], **params}
     responses = {Verdict.FINISHED: partial(finished_error, sync_job_id), **responses}
-    return _transition(store, sync_job_id, script, params, responses, missing=missing_error)
+    return transition(store, sync_job_id, script, params, responses, missing=missing_error)

@@ -8,13 +8,16 @@ from flask import Blueprint, Response
 
 from app.context import settings, store
 from app.redaction import masked_sync_job
-from app.sync_jobs import operations, updates
+from app.sync_jobs import endings, operations, updates
 from app.sync_jobs.schemas import (
     ClaimBody,
     CreateBody,
+    CursorReportBody,
     ErrorBody,
     ListParameters,
+    ReportBody,
     StatsBody,
+    WorkerParameters,
     existing_sync_job_id,
     written_sync_job_id,
 )
@@ -72,12 +75,11 @@ def cancel(connector_sync_job_id: str) -> Response:
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_check_in")
-@endpoint(action="sync_job/check_in", validate_path=written_sync_job_id)
-def check_in(connector_sync_job_id: str) -> Response:
+@endpoint(action="sync_job/check_in", query=WorkerParameters, validate_path=written_sync_job_id)
+def check_in(connector_sync_job_id: str, query: dict[str, Any]) -> Response:
     """Record a heartbeat of the job's worker."""
-    return json_response(
-        {"result": updates.check_in(store(), connector_sync_job_id, settings().compatibility)}
-    )
+    result = updates.check_in(store(), connector_sync_job_id, **query, compatibility=settings().compatibility)
+    return json_response({"result": result})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_claim")
@@ -96,23 +98,73 @@ def claim(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_error")
-@endpoint(action="sync_job/update_error", body=ErrorBody, validate_path=written_sync_job_id)
-def error(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
+@endpoint(
+    action="sync_job/update_error", query=WorkerParameters, body=ErrorBody, validate_path=written_sync_job_id
+)
+def error(connector_sync_job_id: str, query: dict[str, Any], body: dict[str, Any]) -> Response:
     """End a running job with an error."""
-    return json_response({"result": updates.fail(store(), connector_sync_job_id, body["error"])})
+    return json_response({"result": endings.fail(store(), connector_sync_job_id, body["error"], **query)})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_stats")
-@endpoint(action="sync_job/update_stats", body=StatsBody, validate_path=written_sync_job_id)
-def stats(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
+@endpoint(
+    action="sync_job/update_stats", query=WorkerParameters, body=StatsBody, validate_path=written_sync_job_id
+)
+def stats(connector_sync_job_id: str, query: dict[str, Any], body: dict[str, Any]) -> Response:
     """Store the counters of the job's worker."""
-    counters = {key: value for key, value in body.items() if key not in ("last_seen", "metadata")}
+    last_seen = body.pop("last_seen", None)
     result = updates.report_stats(
         store(),
         connector_sync_job_id,
-        counters,
-        body.get("last_seen"),
-        body.get("metadata"),
-        settings().compatibility,
+        _report(body),
+        last_seen,
+        **query,
+        compatibility=settings().compatibility,
     )
     return json_response({"result": result})
+
+
+@blueprint.put("/<segment:connector_sync_job_id>/_complete")
+@endpoint(
+    action="sync_job/complete",
+    query=WorkerParameters,
+    body=CursorReportBody,
+    body_optional=True,
+    validate_path=written_sync_job_id,
+)
+def complete(connector_sync_job_id: str, query: dict[str, Any], body: dict[str, Any]) -> Response:
+    """End a running job, its work done."""
+    return json_response({"result": endings.complete(store(), connector_sync_job_id, _report(body), **query)})
+
+
+@blueprint.put("/<segment:connector_sync_job_id>/_suspend")
+@endpoint(
+    action="sync_job/suspend",
+    query=WorkerParameters,
+    body=CursorReportBody,
+    body_optional=True,
+    validate_path=written_sync_job_id,
+)
+def suspend(connector_sync_job_id: str, query: dict[str, Any], body: dict[str, Any]) -> Response:
+    """Leave a running job for a later claim."""
+    return json_response({"result": endings.suspend(store(), connector_sync_job_id, _report(body), **query)})
+
+
+@blueprint.put("/<segment:connector_sync_job_id>/_confirm_cancel")
+@endpoint(
+    action="sync_job/confirm_cancel",
+    query=WorkerParameters,
+    body=ReportBody,
+    body_optional=True,
+    validate_path=written_sync_job_id,
+)
+def confirm_cancel(connector_sync_job_id: str, query: dict[str, Any], body: dict[str, Any]) -> Response:
+    """End a job that is to be canceled, now that its worker has stopped."""
+    return json_response(
+        {"result": endings.confirm_cancel(store(), connector_sync_job_id, _report(body), **query)}
+    )
+
+
+def _report(body: dict[str, Any]) -> endings.Report:
+    counters = {key: value for key, value in body.items() if key not in ("metadata", "sync_cursor")}
+    return endings.Report(counters, body.get("metadata"), body.get("sync_cursor"))

@@ -10,7 +10,7 @@ from app import clock
 from app.errors import ApiError
 from app.store.bulk import RETRY_ON_CONFLICT
 from app.store.scripts import Outcome, Verdict
-from app.sync_jobs import updates
+from app.sync_jobs import endings, updates
 from app.sync_jobs.states import FINISHED, TRANSITIONS
 from tests.scripts.conftest import ABSURDLY_EARLY, JOB
 
@@ -27,7 +27,7 @@ SENT = [
     (updates.CANCEL, COMMON, "in_progress"),
     (updates.CLAIM, CLAIM, "pending"),
     (updates.CLAIM, CLAIM | {"restartable": FINISHED}, "completed"),
-    (updates.FAIL, COMMON | {"error": "it broke"}, "in_progress"),
+    (endings.FAIL, COMMON | {"error": "it broke"}, "in_progress"),
 ]
 HEARTBEAT = {"finished": FINISHED, "now": NOW}
 STATS = HEARTBEAT | {

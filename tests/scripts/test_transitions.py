@@ -9,7 +9,7 @@ import pytest
 from app.compatibility import ELASTICSEARCH
 from app.errors import ApiError
 from app.store import Store
-from app.sync_jobs import updates
+from app.sync_jobs import endings, updates
 from app.sync_jobs.states import FINISHED, TRANSITIONS
 from tests.scripts.conftest import JOB
 
@@ -24,6 +24,9 @@ INVALID_STATUSES: dict[str, dict[str, Any]] = {
 }
 
 
+REPORT = endings.Report({"indexed_document_count": 5}, {"new": 1})
+
+
 def cancel(store: Store) -> str:
     return updates.cancel(store, JOB)
 
@@ -33,7 +36,7 @@ def claim(store: Store) -> str:
 
 
 def fail(store: Store) -> str:
-    return updates.fail(store, JOB, "it broke")
+    return endings.fail(store, JOB, "it broke")
 
 
 def check_in(store: Store) -> str:
@@ -41,7 +44,7 @@ def check_in(store: Store) -> str:
 
 
 def stats(store: Store) -> str:
-    return updates.report_stats(store, JOB, {"indexed_document_count": 5}, None, {"new": 1})
+    return updates.report_stats(store, JOB, REPORT)
 
 
 # For each operation: its target, the statuses from which it is legal, and the status code of a refusal.
@@ -123,11 +126,11 @@ def claim_as_elasticsearch(store: Store) -> str:
 
 
 def check_in_as_elasticsearch(store: Store) -> str:
-    return updates.check_in(store, JOB, ELASTICSEARCH)
+    return updates.check_in(store, JOB, compatibility=ELASTICSEARCH)
 
 
 def stats_as_elasticsearch(store: Store) -> str:
-    return updates.report_stats(store, JOB, {"indexed_document_count": 5}, None, {"new": 1}, ELASTICSEARCH)
+    return updates.report_stats(store, JOB, REPORT, compatibility=ELASTICSEARCH)
 
 
 # What says how a job ended, and what stays of it when it starts again.
