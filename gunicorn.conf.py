@@ -1,6 +1,7 @@
 """Configuration of gunicorn, which reads it by itself when it is started in this folder."""
 
 import sys
+from functools import partial
 
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
@@ -43,6 +44,7 @@ class _SharedLog(Logger):  # type: ignore[misc]
 
 def post_worker_init(worker: Worker) -> None:
     """Log the start and create missing indices in the background, once a worker process has loaded the application."""
+    worker.end_waiting = partial(context.stop, worker.wsgi)
     context.start(worker.wsgi)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 import structlog
 from flask import Flask, current_app
 
@@ -15,6 +17,7 @@ def attach(app: Flask, settings: Settings, store: Store) -> None:
     """Give the application its settings and its store."""
     app.extensions["settings"] = settings
     app.extensions["store"] = store
+    app.extensions["stopping"] = Event()
 
 
 def start(app: Flask) -> None:
@@ -23,6 +26,12 @@ def start(app: Flask) -> None:
     log.info("started", compatibility=configured.compatibility.name, refresh=configured.refreshing)
     found: Store = app.extensions["store"]
     found.prepare()
+
+
+def stop(app: Flask) -> None:
+    """End what requests wait for, since the process is about to end."""
+    stopping: Event = app.extensions["stopping"]
+    stopping.set()
 
 
 def settings() -> Settings:

@@ -38,6 +38,11 @@ class SyncKind(StrEnum):
         return cls.ACCESS_CONTROL if job_type == JobType.ACCESS_CONTROL else cls.CONTENT
 
     @property
+    def job_types(self) -> tuple[JobType, ...]:
+        """The types of its jobs."""
+        return tuple(each for each in JobType if SyncKind.of(each) is self)
+
+    @property
     def status_field(self) -> str:
         """The field of a connector that is `in_progress` while a job of this kind runs."""
         return "last_sync_status" if self is SyncKind.CONTENT else "last_access_control_sync_status"

@@ -74,6 +74,7 @@ OF_JOBS = [
     Endpoint("sync_job/claim", "PUT", f"{JOBS}/{{id}}/_claim", {"worker_hostname": "w"}),
     Endpoint("sync_job/update_error", "PUT", f"{JOBS}/{{id}}/_error", {"error": "it broke"}),
     Endpoint("sync_job/update_stats", "PUT", f"{JOBS}/{{id}}/_stats", COUNTERS),
+    Endpoint("sync_job/claim_next", "POST", f"{JOBS}/_claim", {"worker_hostname": "w"}),
     Endpoint("sync_job/complete", "PUT", f"{JOBS}/{{id}}/_complete", {"sync_cursor": {"a": 1}}),
     Endpoint("sync_job/suspend", "PUT", f"{JOBS}/{{id}}/_suspend", {"sync_cursor": {"a": 1}}),
     Endpoint("sync_job/confirm_cancel", "PUT", f"{JOBS}/{{id}}/_confirm_cancel", {"metadata": {"a": 1}}),

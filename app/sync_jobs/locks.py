@@ -7,8 +7,11 @@ so, in `sync_locks` of the connector, which no response shows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -17,11 +20,19 @@ from app.errors import ApiError
 from app.protocol import ConnectorStatus, SyncKind, SyncStatus
 from app.store import Store
 from app.store.bulk import Change
-from app.store.scripts import load
+from app.store.scripts import Outcome, Verdict, load
 
 log = structlog.get_logger(__name__)
 
+LOCK: Final = load(__package__, "lock_connector")
+UNLOCK: Final = load(__package__, "unlock_connector")
 FREE: Final = load(__package__, "free_connector")
+
+# Elasticsearch cannot make the claim of a job depend on the lock of its connector, so it is fenced by time, as writes under a
+# lease are: the claim's script refuses later than CLAIM_SECONDS after the lock, and only after TAKEOVER_SECONDS, more than
+# clocks of nodes differ, another claim takes the lock over. Both are Elasticsearch's clock.
+CLAIM_SECONDS = 50.0
+TAKEOVER_SECONDS = 60.0
 
 ENDED_FIELDS: Final = (
     "connector.id",
@@ -32,6 +43,91 @@ ENDED_FIELDS: Final = (
     "status",
 )
 """What `free_connectors` needs to know of a job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A connector that is locked for a job until `expires_at`, milliseconds since 1970; the connector's `sync_cursor`."""
+
+    expires_at: int
+    sync_cursor: Any
+
+
+class Locked(Protocol):
+    """The job that a connector is locked for."""
+
+    @property
+    def sync_job_id(self) -> str:
+        """The id of the job."""
+
+    @property
+    def connector_id(self) -> str:
+        """The id of its connector."""
+
+    @property
+    def kind(self) -> SyncKind:
+        """Its kind."""
+
+
+def may_be_abandoned(connector: Mapping[str, Any], kind: SyncKind) -> bool:
+    """Whether a lock may have been left behind by a claim that died; its script decides."""
+    locks = connector.get("sync_locks")
+    owner = locks.get(kind) if isinstance(locks, Mapping) else None
+    return owner is not None and owner["at"] + TAKEOVER_SECONDS * 1000 <= time.time() * 1000
+
+
+def lock_connectors(store: Store, jobs: Sequence[Locked], token: str) -> list[Lock | None]:
+    """Lock the connector of each job for it; None where another job has it, or there is no connector.
+
+    Raises `ApiError` where that could not be found out. A lock that was taken nevertheless expires.
+    """
+    changes = [
+        Change(
+            job.connector_id,
+            LOCK,
+            {**_lock_params(job, token), "takeover": int(TAKEOVER_SECONDS * 1000)},
+            returns=("sync_cursor", "sync_locks"),
+        )
+        for job in jobs
+    ]
+    outcomes = store.connectors.transition_all(changes)
+    for outcome in outcomes:
+        if isinstance(outcome, ApiError):
+            raise outcome
+    return [
+        _lock(outcome, job.kind) if isinstance(outcome, Outcome) else None
+        for job, outcome in zip(jobs, outcomes, strict=True)
+    ]
+
+
+def unlock_connectors(store: Store, jobs: Sequence[tuple[Locked, str | None]], token: str) -> None:
+    """Give locks of a claim back, or hand each to the job of the kind that turned out to run, if there is one.
+
+    It raises nothing: what cannot be given back expires.
+    """
+    changes = [
+        Change(job.connector_id, UNLOCK, {**_lock_params(job, token), "running": running})
+        for job, running in jobs
+    ]
+    with suppress(ApiError):
+        store.connectors.transition_all(changes)
+
+
+def _lock_params(job: Locked, token: str) -> dict[str, Any]:
+    return {
+        "job_id": job.sync_job_id,
+        "kind": job.kind,
+        "status_field": job.kind.status_field,
+        "token": token,
+    }
+
+
+def _lock(outcome: Outcome, kind: SyncKind) -> Lock | None:
+    if outcome.verdict not in (Verdict.UPDATED, Verdict.DONE):
+        outcome.respond({Verdict.HELD: "held", Verdict.MISSING: "missing"})
+        return None
+    taken_at = outcome.details["sync_locks"][kind]["at"]
+    return Lock(taken_at + int(CLAIM_SECONDS * 1000), outcome.details.get("sync_cursor"))
 
 
 def free_connectors(

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from app.protocol import JobType, SyncKind
 from app.store.search import WINDOW, Search
+from app.sync_jobs.states import RUNNING, WAITING
+
+# Connectors of one kind that a search for candidates looks at.
+CANDIDATES = 500
+# What a claim changes of a job, and gives back where it comes to nothing.
+CLAIM_FIELDS = ("status", "worker_hostname", "started_at", "last_seen", "claimed_at", "claim_token")
+
+_WAITING = {"terms": {"status": list(WAITING)}}
+_RUNNING = {"terms": {"status": list(RUNNING)}}
+_BY_CREATION = {"created_at": {"order": "asc", "missing": "_last", "unmapped_type": "date"}}
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFilter:
+    """Which jobs a worker wants; None wants any."""
+
+    connector_ids: tuple[str, ...] | None = None
+    service_types: tuple[str, ...] | None = None
+    job_types: tuple[str, ...] | None = None
 
 
 def list_search(
@@ -39,3 +60,79 @@ def list_search(
         limit=limit,
         count_limit=count_limit,
     )
+
+
+def candidates_search(
+    filters: Sequence[ClaimFilter], passed_over: Mapping[SyncKind, Collection[str]]
+) -> dict[str, Any]:
+    """For each filter (by its position) and kind: the connectors that have jobs, with the oldest that waits for each.
+
+    Those without a running job come first, then those with the oldest job. `passed_over` are ids of connectors.
+    """
+    return {
+        "size": 0,
+        "query": {"terms": {"status": [*WAITING, *RUNNING]}},
+        "aggs": {
+            f"{position} {kind}": _candidates(wanted, kind, passed_over[kind])
+            for position, wanted in enumerate(filters)
+            for kind in SyncKind
+        },
+    }
+
+
+def running_search(connector_ids: Collection[str]) -> dict[str, Any]:
+    """The jobs of these connectors that run."""
+    return {
+        "size": WINDOW,
+        "query": {"bool": {"filter": [_RUNNING, {"terms": {"connector.id": sorted(connector_ids)}}]}},
+        "_source": ["connector.id", "job_type"],
+    }
+
+
+def claims_search(worker_hostname: str, since: str) -> dict[str, Any]:
+    """The jobs that this worker may have claimed since then, an ISO timestamp: it has been seen at them."""
+    seen = {"range": {"last_seen": {"gte": since}}}
+    return {
+        "size": WINDOW,
+        "query": {"bool": {"filter": [{"term": {"worker_hostname": worker_hostname}}, seen]}},
+        "sort": [_BY_CREATION],
+    }
+
+
+def _candidates(wanted: ClaimFilter, kind: SyncKind, passed_over: Collection[str]) -> dict[str, Any]:
+    access_control = {"term": {"job_type": JobType.ACCESS_CONTROL}}
+    of_kind: list[dict[str, Any]] = [access_control] if kind is SyncKind.ACCESS_CONTROL else []
+    not_of_kind: list[dict[str, Any]] = [access_control] if kind is SyncKind.CONTENT else []
+    if wanted.connector_ids is not None:
+        of_kind.append({"terms": {"connector.id": list(wanted.connector_ids)}})
+    if passed_over:
+        not_of_kind.append({"terms": {"connector.id": sorted(passed_over)}})
+    waiting: list[dict[str, Any]] = [_WAITING]
+    if wanted.service_types is not None:
+        waiting.append({"terms": {"connector.service_type": list(wanted.service_types)}})
+    if wanted.job_types is not None:
+        waiting.append({"terms": {"job_type": list(wanted.job_types)}})
+    oldest = {
+        "size": 1,
+        "seq_no_primary_term": True,
+        "sort": [_BY_CREATION],
+        "_source": ["job_type", *CLAIM_FIELDS],
+    }
+    connectors = {
+        "terms": {
+            "field": "connector.id",
+            "size": CANDIDATES,
+            "order": [{"running": "asc"}, {"waiting>oldest": "asc"}],
+        },
+        "aggs": {
+            "running": {"filter": _RUNNING},
+            "waiting": {
+                "filter": {"bool": {"filter": waiting}},
+                "aggs": {"oldest": {"min": {"field": "created_at"}}, "job": {"top_hits": oldest}},
+            },
+        },
+    }
+    return {
+        "filter": {"bool": {"filter": of_kind, "must_not": not_of_kind}},
+        "aggs": {"connectors": connectors},
+    }

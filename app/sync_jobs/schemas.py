@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from marshmallow import validate
+from marshmallow.validate import Validator
 
 from app.errors import illegal_argument
 from app.protocol import JobType, SyncStatus, TriggerMethod
 from app.wire import parameters
-from app.wire.fields import EnumString, JsonObject, Long, String, Timestamp
+from app.wire.fields import EnumString, Integer, JsonObject, Long, String, Timestamp
 from app.wire.ids import too_long
+from app.wire.nested_fields import StringList
 from app.wire.schema import RequestBody
+from app.wire.time_values import TimeValue, at_most
 
 
 def existing_sync_job_id(connector_sync_job_id: str) -> list[str]:
@@ -106,6 +109,13 @@ class StatsBody(RequestBody):
     metadata = JsonObject(metadata={"description": "Merged into the job's metadata."})
 
 
+def _wanted(name: str, description: str, *validators: Validator) -> StringList:
+    return StringList(
+        validate=[validate.Length(min=1, error=f"[{name}] cannot be empty."), *validators],
+        metadata={"description": description},
+    )
+
+
 class ReportBody(RequestBody):
     """`PUT …/_confirm_cancel`: the worker's last report."""
 
@@ -128,6 +138,39 @@ class CursorReportBody(ReportBody):
     """`PUT …/_complete` and `PUT …/_suspend`: with where the next sync goes on."""
 
     sync_cursor = JsonObject(metadata={"description": "Where the next sync goes on; replaces the job's."})
+
+
+class ClaimNextBody(RequestBody):
+    """`POST /_connector/_sync_job/_claim`."""
+
+    parser_name = "claim_next_connector_sync_job"
+
+    worker_hostname = String(
+        required=True,
+        validate=validate.Length(min=1, error="[worker_hostname] cannot be empty."),
+        metadata={"description": "The name of the worker, on the jobs from now on."},
+    )
+    connector_ids = _wanted("connector_ids", "Only jobs of these connectors.")
+    service_types = _wanted("service_types", "Only jobs of connectors of these service types.")
+    job_types = _wanted(
+        "job_types",
+        "Only jobs of these types.",
+        validate.ContainsOnly(list(JobType), error="[job_types] has an unknown ConnectorSyncJobType."),
+    )
+    limit = Integer(
+        load_default=1,
+        validate=validate.Range(1, 100, error="[limit] must be between 1 and 100."),
+        metadata={"description": "How many jobs are claimed at most."},
+    )
+    wait = TimeValue(
+        load_default=0.0,
+        validate=at_most("wait", "60s"),
+        metadata={"description": "How long to wait for a first job."},
+    )
+    request_id = String(
+        validate=validate.Length(1, 128, error="[request_id] must have 1 to 128 characters."),
+        metadata={"description": "A repeat with the same id gets the same jobs."},
+    )
 
 
 class WorkerParameters(parameters.QueryParameters):

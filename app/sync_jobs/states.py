@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from app.protocol import SyncStatus
@@ -21,6 +22,11 @@ _TABLE = {
     SyncStatus.CANCELED: [],
     SyncStatus.ERROR: [],
 }
+
+WAITING: Final[Sequence[SyncStatus]] = (SyncStatus.PENDING, SyncStatus.SUSPENDED)
+"""A job that can be claimed."""
+RUNNING: Final[Sequence[SyncStatus]] = (SyncStatus.IN_PROGRESS, SyncStatus.CANCELING)
+"""A job that a worker holds."""
 
 # Plain texts, as scripts get them in their parameters.
 TRANSITIONS: Final = {

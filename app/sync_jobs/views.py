@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
+from flask.blueprints import BlueprintSetupState
 
 from app.context import settings, store
 from app.redaction import masked_sync_job
 from app.sync_jobs import endings, operations, updates
+from app.sync_jobs.claiming import ClaimRequest, Claims
+from app.sync_jobs.queries import ClaimFilter
 from app.sync_jobs.schemas import (
     ClaimBody,
+    ClaimNextBody,
     CreateBody,
     CursorReportBody,
     ErrorBody,
@@ -24,8 +28,21 @@ from app.sync_jobs.schemas import (
 from app.wire.authorization import may_manage
 from app.wire.endpoint import endpoint
 from app.wire.rendering import json_response
+from app.wire.request_context import is_connected
 
 blueprint = Blueprint("sync_jobs", __name__, url_prefix="/_connector/_sync_job")
+
+
+@blueprint.record_once
+def _share_claims(state: BlueprintSetupState) -> None:
+    """All requests of a process share one search for the next jobs. Those that wait take half of its threads at most."""
+    held = state.app.extensions
+    held["claims"] = Claims(held["store"], held["settings"].threads // 2, held["stopping"])
+
+
+def _claims() -> Claims:
+    found: Claims = current_app.extensions["claims"]
+    return found
 
 
 def _redacted(sync_job: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +67,25 @@ def list_(query: dict[str, Any]) -> Response:
     if page.search_after is not None:
         shown["search_after"] = page.search_after
     return json_response(shown)
+
+
+@blueprint.post("/_claim")
+@endpoint(action="sync_job/claim_next", body=ClaimNextBody)
+def claim_next(body: dict[str, Any]) -> Response:
+    """Claim the jobs that have waited longest; those of a caller who has gone are given back."""
+    lists = {name: body.get(name) for name in ("connector_ids", "service_types", "job_types")}
+    request = ClaimRequest(
+        worker_hostname=body["worker_hostname"],
+        wanted=ClaimFilter(**{name: tuple(texts) for name, texts in lists.items() if texts is not None}),
+        limit=body["limit"],
+        wait=body["wait"],
+        request_id=body.get("request_id"),
+        resend_window=settings().claim_resend_window,
+    )
+    claim = _claims().claim_next(request, is_connected)
+    if not is_connected():
+        _claims().give_back(claim)
+    return json_response({"results": claim.jobs})
 
 
 @blueprint.get("/<segment:connector_sync_job_id>")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import struct
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -27,7 +28,12 @@ _EXPECT = re.compile(rb"\r\nExpect:", re.IGNORECASE)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """Serves requests that have arrived, and responds to those that are not HTTP, which the application never sees."""
+    """Serves requests that have arrived, and responds to those that are not HTTP, which the application never sees.
+
+    `end_waiting` is called when the worker is told to stop.
+    """
+
+    end_waiting: Callable[[], None] = staticmethod(lambda: None)
 
     def handle(self, conn: TConn) -> Any:
         """Serve the next request of a connection, or give the connection back to the poller to wait for it."""
@@ -43,6 +49,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             conn.sock.setsockopt(socket.SOL_SOCKET, direction, struct.pack("@ll", SILENT_SECONDS, 0))
         return super().handle(conn)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Stop once the requests under way are answered; what some of them wait for ends now."""
+        super().handle_exit(sig, frame)
+        self.end_waiting()
 
     def handle_request(self, req: Request, conn: TConn) -> bool:
         """Serve one request. A client that does not read its response loses its connection."""

@@ -40,7 +40,7 @@ class QueryParameters(RequestSchema):
         """A hook for rules between parameters: raises `ApiError` 400."""
 
 
-class _Parameter(fields.Field[Any]):
+class Parameter(fields.Field[Any]):
     """A parameter that may be left out."""
 
     @property
@@ -57,7 +57,7 @@ class _Parameter(fields.Field[Any]):
         raise NotImplementedError
 
 
-class Integer(_Parameter, fields.Integer):
+class Integer(Parameter, fields.Integer):
     """A 32-bit integer."""
 
     def _read(self, text: str) -> int:
@@ -68,21 +68,21 @@ class Integer(_Parameter, fields.Integer):
         raise illegal_argument(f"Failed to parse int parameter [{self.parameter}] with value [{text}]", cause)
 
 
-class Boolean(_Parameter, fields.Boolean):
+class Boolean(Parameter, fields.Boolean):
     """`true`, `false`, or the bare name for true."""
 
     def _read(self, text: str) -> bool:
         return flag(text)
 
 
-class String(_Parameter, fields.String):
+class String(Parameter, fields.String):
     """Any text, the empty one too."""
 
     def _read(self, text: str) -> str:
         return text
 
 
-class CommaList(_Parameter, fields.List[Any]):
+class CommaList(Parameter, fields.List[Any]):
     """Texts separated by commas, as they are: blanks count, trailing empty ones do not. An empty value is `[]`."""
 
     def __init__(self, **options: Any) -> None:
@@ -92,7 +92,7 @@ class CommaList(_Parameter, fields.List[Any]):
         return _split(text)
 
 
-class Enum(_Parameter, fields.String):
+class Enum(Parameter, fields.String):
     """One of `choices`, in any case; the value is the choice. `enum` names the set in the error message, if it has a name."""
 
     def __init__(self, choices: Iterable[str], *, enum: str | None = None, **options: Any) -> None:
@@ -104,7 +104,7 @@ class Enum(_Parameter, fields.String):
         return _choice(self.parameter, text, self.choices, self.enum)
 
 
-class EnumList(_Parameter, fields.List[Any]):
+class EnumList(Parameter, fields.List[Any]):
     """One or more of `choices`, separated by commas, in any case; the value is a list of choices.
 
     An empty value is `[]`, or one bad choice unless `empty_is_none`.

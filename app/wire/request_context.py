@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from dataclasses import dataclass, field
 
 from flask import g, has_request_context, request
@@ -70,6 +72,19 @@ def has_body() -> bool:
     """Whether the request announces a body."""
     chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
     return chunked or bool(request.content_length)
+
+
+def is_connected() -> bool:
+    """Whether the client still waits for the response, as far as that can be seen."""
+    connection = request.environ.get("gunicorn.socket")
+    if connection is None or isinstance(connection, ssl.SSLSocket):
+        return True
+    try:
+        return bool(connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
 
 
 def flag(value: str | None) -> bool:
