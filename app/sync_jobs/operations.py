@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from app import clock
-from app.compatibility import DOCUMENTED, Compatibility
+from app.compatibility import Compatibility
 from app.connectors.document import is_deleted
 from app.errors import ApiError, index_not_found, not_found, status_error
 from app.protocol import SyncStatus
@@ -88,6 +88,7 @@ def get(store: Store, sync_job_id: str) -> dict[str, Any]:
 def list_(
     store: Store,
     *,
+    compatibility: Compatibility,
     offset: int = 0,
     size: int = 100,
     connector_id: str | None = None,
@@ -95,7 +96,6 @@ def list_(
     job_types: Sequence[str] = (),
     order: str | None = None,
     search_after: str | None = None,
-    compatibility: Compatibility = DOCUMENTED,
 ) -> SyncJobList:
     """The jobs that meet all filters, by `created_at` (`order` is `asc` or `desc`, None for the mode's), those without one last.
 
@@ -142,7 +142,7 @@ def cancel(store: Store, sync_job_id: str) -> str:
     return _transition(store, sync_job_id, CANCEL, params, responses)
 
 
-def check_in(store: Store, sync_job_id: str, compatibility: Compatibility = DOCUMENTED) -> str:
+def check_in(store: Store, sync_job_id: str, *, compatibility: Compatibility) -> str:
     """Note that the job's worker is alive; the result, `updated`."""
     return _heartbeat(store, sync_job_id, CHECK_IN, {"now": clock.now()}, {}, compatibility)
 
@@ -153,18 +153,16 @@ def claim(
     worker_hostname: str,
     sync_cursor: Mapping[str, Any] | None,
     resend_window: float,
-    compatibility: Compatibility = DOCUMENTED,
+    *,
+    compatibility: Compatibility,
 ) -> str:
     """Take a waiting job for a worker: one winner. The result, `updated`, or `noop` for the winner's claim sent again.
 
     A winner may send its claim again for `resend_window` seconds, as long as nothing has touched the job since. Where finished
     is not final, a finished job starts again.
     """
-    params = claim_params(worker_hostname, sync_cursor, resend_window, compatibility)
-    responses: Responses = {
-        Verdict.DUPLICATE: "noop",
-        Verdict.REFUSED: partial(claim_error, sync_job_id),
-    }
+    params = claim_params(worker_hostname, sync_cursor, resend_window, compatibility=compatibility)
+    responses: Responses = {Verdict.DUPLICATE: "noop", Verdict.REFUSED: partial(claim_error, sync_job_id)}
     return _transition(store, sync_job_id, CLAIM, params, responses)
 
 
@@ -172,7 +170,8 @@ def claim_params(
     worker_hostname: str,
     sync_cursor: Mapping[str, Any] | None,
     resend_window: float,
-    compatibility: Compatibility = DOCUMENTED,
+    *,
+    compatibility: Compatibility,
 ) -> dict[str, Any]:
     """The parameters of the claim script, as of now."""
     return {
@@ -198,7 +197,8 @@ def report_stats(
     counters: Mapping[str, int],
     last_seen: str | None,
     metadata: Mapping[str, Any] | None,
-    compatibility: Compatibility = DOCUMENTED,
+    *,
+    compatibility: Compatibility,
 ) -> str:
     """Overwrite the job's counters, and note that its worker is alive; the result.
 

@@ -75,9 +75,8 @@ def cancel(connector_sync_job_id: str) -> Response:
 @endpoint(action="sync_job/check_in", validate_path=written_sync_job_id)
 def check_in(connector_sync_job_id: str) -> Response:
     """Record a heartbeat of the job's worker."""
-    return json_response(
-        {"result": operations.check_in(store(), connector_sync_job_id, settings().compatibility)}
-    )
+    result = operations.check_in(store(), connector_sync_job_id, compatibility=settings().compatibility)
+    return json_response({"result": result})
 
 
 @blueprint.put("/<segment:connector_sync_job_id>/_claim")
@@ -90,7 +89,7 @@ def claim(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
         body["worker_hostname"],
         body.get("sync_cursor"),
         settings().claim_resend_window,
-        settings().compatibility,
+        compatibility=settings().compatibility,
     )
     return json_response({"result": result})
 
@@ -113,6 +112,6 @@ def stats(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
         counters,
         body.get("last_seen"),
         body.get("metadata"),
-        settings().compatibility,
+        compatibility=settings().compatibility,
     )
     return json_response({"result": result})

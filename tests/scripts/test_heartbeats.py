@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from app import clock
+from app.compatibility import DOCUMENTED
 from app.errors import ApiError
 from app.store.scripts import Outcome, Verdict
 from app.sync_jobs import operations
@@ -165,7 +166,8 @@ def test_unchanged_stats_are_a_noop_only_with_last_seen(store, put_job, stored_j
     before = {"status": "in_progress", "last_seen": clock.iso(NOW), "indexed_document_count": 3}
     put_job(before)
     monkeypatch.setattr(clock, "now", lambda: clock.iso(EARLIER))
-    send = partial(operations.report_stats, store, JOB, {"indexed_document_count": 3})
+    counters = {"indexed_document_count": 3}
+    send = partial(operations.report_stats, store, JOB, counters, compatibility=DOCUMENTED)
     assert send(None, None) == "updated"
     assert stored_job() == before
     assert send(clock.iso(EARLIER), None) == "updated"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.compatibility import ELASTICSEARCH
+from app.compatibility import DOCUMENTED, ELASTICSEARCH
 from app.errors import ApiError
 from app.store import Store
 from app.sync_jobs import operations
@@ -29,7 +29,7 @@ def cancel(store: Store) -> str:
 
 
 def claim(store: Store) -> str:
-    return operations.claim(store, JOB, "worker-1", {"cursor": 1}, resend_window=60)
+    return operations.claim(store, JOB, "worker-1", {"cursor": 1}, 60, compatibility=DOCUMENTED)
 
 
 def fail(store: Store) -> str:
@@ -37,11 +37,12 @@ def fail(store: Store) -> str:
 
 
 def check_in(store: Store) -> str:
-    return operations.check_in(store, JOB)
+    return operations.check_in(store, JOB, compatibility=DOCUMENTED)
 
 
 def stats(store: Store) -> str:
-    return operations.report_stats(store, JOB, {"indexed_document_count": 5}, None, {"new": 1})
+    counters = {"indexed_document_count": 5}
+    return operations.report_stats(store, JOB, counters, None, {"new": 1}, compatibility=DOCUMENTED)
 
 
 # For each operation: its target, the statuses from which it is legal, and the status code of a refusal.
@@ -119,15 +120,16 @@ def test_heartbeats_are_accepted_until_the_job_is_finished(store, put_job, store
 
 
 def claim_as_elasticsearch(store: Store) -> str:
-    return operations.claim(store, JOB, "worker-1", {"cursor": 1}, 60, ELASTICSEARCH)
+    return operations.claim(store, JOB, "worker-1", {"cursor": 1}, 60, compatibility=ELASTICSEARCH)
 
 
 def check_in_as_elasticsearch(store: Store) -> str:
-    return operations.check_in(store, JOB, ELASTICSEARCH)
+    return operations.check_in(store, JOB, compatibility=ELASTICSEARCH)
 
 
 def stats_as_elasticsearch(store: Store) -> str:
-    return operations.report_stats(store, JOB, {"indexed_document_count": 5}, None, {"new": 1}, ELASTICSEARCH)
+    counters = {"indexed_document_count": 5}
+    return operations.report_stats(store, JOB, counters, None, {"new": 1}, compatibility=ELASTICSEARCH)
 
 
 # What says how a job ended, and what stays of it when it starts again.
