@@ -54,8 +54,8 @@ class Store:
         reason = None
         while True:
             try:
-                send(lambda _is_retry: self.indices.ensure())
-                send(lambda _is_retry: self.pipelines.ensure())
+                send(lambda _is_retry: self.indices.ensure(), quiet=True)
+                send(lambda _is_retry: self.pipelines.ensure(), quiet=True)
             except ApiError as error:
                 if error.cause.reason != reason:  # once, since it may go on for days
                     reason = error.cause.reason
