@@ -1,5 +1,6 @@
 """Configuration of gunicorn, which reads it by itself when it is started in this folder."""
 
+import os
 import sys
 from functools import partial
 
@@ -33,6 +34,18 @@ accesslog = None  # the application logs its requests
 control_socket_disable = True  # it would write to the home folder
 
 
+# All worker processes share this counter, later ones too: the first one that reads it gets the 1.
+_untold = os.eventfd(1, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+
+def _is_first() -> bool:
+    """True once at each start, in the worker process that asks first: it warns of what all of them find."""
+    try:
+        return os.eventfd_read(_untold) == 1
+    except BlockingIOError:
+        return False
+
+
 class _SharedLog(Logger):  # type: ignore[misc]
     """Sends gunicorn's log through the root logger, so that all lines have one format."""
 
@@ -45,7 +58,7 @@ class _SharedLog(Logger):  # type: ignore[misc]
 def post_worker_init(worker: Worker) -> None:
     """Log the start and create missing indices in the background, once a worker process has loaded the application."""
     worker.end_waiting = partial(context.stop, worker.wsgi)
-    context.start(worker.wsgi)
+    context.start(worker.wsgi, _is_first)
 
 
 logs.configure(_settings.log_level, _settings.log_format)

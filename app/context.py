@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Event
 
 import structlog
@@ -20,12 +21,15 @@ def attach(app: Flask, settings: Settings, store: Store) -> None:
     app.extensions["stopping"] = Event()
 
 
-def start(app: Flask) -> None:
-    """Log how the application works, and have its indices created in the background, as soon as Elasticsearch answers."""
+def start(app: Flask, is_first: Callable[[], bool]) -> None:
+    """Log how the application works, and have its indices created in the background, as soon as Elasticsearch answers.
+
+    What all processes find is warned of by the one in which `is_first` returns True, for the first of all calls.
+    """
     configured: Settings = app.extensions["settings"]
     log.info("started", compatibility=configured.compatibility.name, refresh=configured.refreshing)
     found: Store = app.extensions["store"]
-    found.prepare()
+    found.prepare(is_first)
 
 
 def stop(app: Flask) -> None:

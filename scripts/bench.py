@@ -28,6 +28,7 @@ from pathlib import Path
 from elasticsearch import Elasticsearch, helpers
 
 from app import clock
+from app.compatibility import DOCUMENTED
 from app.store.index_definitions import SYNC_JOBS
 from app.sync_jobs.updates import CLAIM, claim_params
 from scripts.elasticsearch import Cluster, EmbeddedNode, Source
@@ -171,7 +172,7 @@ def _through_service(address: str) -> Claim:
 
 def _direct(client: Elasticsearch) -> Claim:
     def claim(job: str) -> None:
-        params = {**claim_params("bench", None, resend_window=60), "is_retry": False}
+        params = claim_params("bench", None, resend_window=60, compatibility=DOCUMENTED) | {"is_retry": False}
         client.update(index=SYNC_JOBS.alias, id=job, script={"source": CLAIM.source, "params": params})
 
     return claim

@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import certifi
 
-from scripts.parent_death import exit_on_signals, with_parent_death_signal
+from scripts.parent_death import Stopped, exit_on_signals, with_parent_death_signal
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "gateway" / "nginx.conf.template"
 
@@ -211,10 +211,10 @@ def host_and_port(host: str, port: int) -> str:
 
 
 def main() -> int:
-    """Run the gateway until Ctrl-C or another signal.
+    """Run the gateway until Ctrl-C or another signal, also when the shell that started it has ended.
 
     Returns:
-        The exit status 1 if the gateway failed; a signal exits with 0.
+        The exit status: 0 after a signal, 1 if the gateway failed.
     """
     parser = argparse.ArgumentParser(prog="python3 -m scripts.gateway", description=__doc__)
     parser.add_argument(
@@ -233,6 +233,9 @@ def main() -> int:
             print(f"The gateway answers at http://{host_and_port(options.host, options.port)}", flush=True)
             gateway.wait()
             print(gateway.failure(), file=sys.stderr)
+    except Stopped as stopped:
+        print(f"Stopped by {stopped.signal}.", file=sys.stderr)
+        return 0
     except GatewayError as error:
         print(error, file=sys.stderr)
     return 1

@@ -13,14 +13,27 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
 
 
+class Stopped(SystemExit):
+    """A signal ends the process with status 0; `signal` is its name."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(0)
+        self.signal = signal.Signals(number).name
+
+
 def exit_on_signals() -> None:
-    """Make the first Ctrl-C, SIGTERM or SIGHUP raise SystemExit(0); the death of the parent sends a SIGTERM.
+    """Make the first Ctrl-C, SIGTERM or SIGHUP raise `Stopped`; a SIGHUP that nohup ignores stays ignored."""
+    for number in STOP_SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _exit)
+
+
+def exit_with_parent() -> None:
+    """Make the death of the parent send a SIGTERM.
 
     Raises:
-        SystemExit: One of the signals arrived, or the parent is dead already.
+        SystemExit: The parent is dead already.
     """
-    for number in STOP_SIGNALS:
-        signal.signal(number, _exit)
     if sys.platform != "linux":
         return
     parent = os.getppid()
@@ -29,10 +42,10 @@ def exit_on_signals() -> None:
         raise SystemExit(1)
 
 
-def _exit(_signum: int, _frame: object) -> None:
+def _exit(received: int, _frame: object) -> None:
     for number in STOP_SIGNALS:  # a second signal must not interrupt the clean-up
         signal.signal(number, signal.SIG_IGN)
-    raise SystemExit(0)
+    raise Stopped(received)
 
 
 def with_parent_death_signal(command: Sequence[str], uid: int | None = None) -> list[str]:

@@ -17,7 +17,7 @@ from scripts.elasticsearch import Source, Unavailable, folders, for_run
 from scripts.elasticsearch.node import run_port
 from scripts.elasticsearch.source import http_get
 from scripts.gateway import Gateway, GatewayError, host_and_port
-from scripts.parent_death import STOP_SIGNALS, exit_on_signals, with_parent_death_signal
+from scripts.parent_death import STOP_SIGNALS, exit_on_signals, exit_with_parent, with_parent_death_signal
 from scripts.secrets import kept_key
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -62,6 +62,7 @@ def main() -> int:
     """
     try:
         exit_on_signals()
+        exit_with_parent()
         settings = load()
         port = _free_port(settings.host, settings.port)
         gateway_port = _gateway_port(settings)

@@ -7,7 +7,11 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from app.store.index_definitions import DEFINITIONS, IndexDefinition
+from app.store.documents import Documents
+from app.store.index_definitions import DEFINITIONS, LEASES, IndexDefinition
+from app.store.indices import Indices
+from app.store.leases import Leases
+from app.store.pipelines import Pipelines
 
 ALIASES = [definition.alias for definition in DEFINITIONS]
 ID = "c1"  # of the connector that most tests use
@@ -109,6 +113,12 @@ def empty(client: Elasticsearch) -> None:
         client.bulk(
             operations=[{"delete": {"_index": hit["_index"], "_id": hit["_id"]}} for hit in found["hits"]]
         )
+
+
+def ensure_pipeline(client: Elasticsearch) -> None:
+    """Look after the pipeline as one process of the service does at its start."""
+    leases = Leases(Documents(client, Indices(client), LEASES, refresh_writes=False))
+    Pipelines(client, leases).ensure(lambda: True)
 
 
 def count_writes(client: Elasticsearch, aliases: list[str]) -> int:

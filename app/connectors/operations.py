@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import clock
-from app.compatibility import DOCUMENTED, Compatibility
+from app.compatibility import Compatibility
 from app.connectors.attaching import attach
 from app.connectors.document import is_deleted, new_connector_defaults
 from app.connectors.index_names import MANAGED_PREFIX, unmanageable
@@ -95,6 +95,7 @@ def get(store: Store, connector_id: str, *, include_deleted: bool = False) -> di
 def list_(
     store: Store,
     *,
+    compatibility: Compatibility,
     offset: int = 0,
     size: int = 100,
     index_names: Sequence[str] = (),
@@ -102,7 +103,6 @@ def list_(
     service_types: Sequence[str] = (),
     query: str = "",
     include_deleted: bool = False,
-    compatibility: Compatibility = DOCUMENTED,
 ) -> ConnectorList:
     """The connectors that meet all filters, by `index_name`, those without one last.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.store.search import WINDOW, Search
+from app.store.search import Search
 
 # More than one connector has the same index only where other programs wrote it.
 _MAX_HOLDERS = 100
@@ -21,8 +21,8 @@ def list_search(
     include_deleted: bool,
     offset: int,
     size: int,
-    limit: int = WINDOW,
-    count_limit: int | None = None,
+    limit: int,
+    count_limit: int | None,
 ) -> Search:
     """The connectors that meet all filters, by `index_name`; nothing filters nothing. `limit` and `count_limit` as in `Search`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from threading import Thread
 from typing import cast
 
@@ -40,22 +41,22 @@ class Store:
             own_certificate=settings.elasticsearch_client_cert is not None,
         )
         self.indices = Indices(client, (*DEFINITIONS, SECRETS) if settings.secrets_keys else DEFINITIONS)
-        self.pipelines = Pipelines(client)
         self.connectors = Documents(client, self.indices, CONNECTORS, refresh_writes=refresh_writes)
         self.sync_jobs = Documents(client, self.indices, SYNC_JOBS, refresh_writes=refresh_writes)
         self.secrets = Documents(client, self.indices, SECRETS, refresh_writes=refresh_writes)
         self.leases = Leases(Documents(client, self.indices, LEASES, refresh_writes=False))
+        self.pipelines = Pipelines(client, self.leases)
 
-    def prepare(self) -> None:
+    def prepare(self, is_first: Callable[[], bool]) -> None:
         """Create what is missing of the indices and the pipeline in the background, as soon as Elasticsearch answers."""
-        Thread(target=self._prepare, name="prepare-indices", daemon=True).start()
+        Thread(target=self._prepare, args=(is_first,), name="prepare-indices", daemon=True).start()
 
-    def _prepare(self) -> None:
+    def _prepare(self, is_first: Callable[[], bool]) -> None:
         reason = None
         while True:
             try:
-                send(lambda _is_retry: self.indices.ensure())
-                send(lambda _is_retry: self.pipelines.ensure())
+                send(lambda _is_retry: self.indices.ensure(), quiet=True)
+                send(lambda _is_retry: self.pipelines.ensure(is_first), quiet=True)
             except ApiError as error:
                 if error.cause.reason != reason:  # once, since it may go on for days
                     reason = error.cause.reason

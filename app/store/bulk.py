@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from elasticsearch import Elasticsearch
 
 from app.errors import ApiError, unavailable
@@ -21,6 +22,8 @@ from app.store.failures import (
 )
 from app.store.retries import CONFLICT_TIMEOUT_SECONDS, MAX_BACKOFF_SECONDS, TRANSIENT_ATTEMPTS
 from app.store.scripts import VERDICT_FIELD, Outcome, Script, Verdict
+
+log = structlog.get_logger(__name__)
 
 # The longest id that Elasticsearch writes, in UTF-8. A longer or an empty one would refuse the whole request.
 MAX_ID_BYTES = 512
@@ -89,9 +92,11 @@ def transition(
             failure = _send(client, alias, batch, sending, refresh=refresh) or failure
         if failure is not None:
             failures += 1
-        late = time.monotonic() >= deadline
-        for position in list(sending.waiting) if late or failures >= TRANSIENT_ATTEMPTS else ():
-            sending.done(position, failure.error if failure else _colliding())
+        if time.monotonic() >= deadline or failures >= TRANSIENT_ATTEMPTS:
+            if failure is not None and sending.waiting:
+                log.warning(failure.event, **failure.facts)
+            for position in list(sending.waiting):
+                sending.done(position, failure.error if failure else _colliding())
         if sending.waiting:
             time.sleep(random.uniform(0, MAX_BACKOFF_SECONDS))  # noqa: S311
     return [sending.results[position] for position in range(len(changes))]

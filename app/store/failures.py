@@ -45,11 +45,16 @@ class DocumentExists(Exception):
 
 
 class TransientFailure(Exception):
-    """Elasticsearch did not respond, or could not: the write may have happened nevertheless."""
+    """Elasticsearch did not respond, or could not: the write may have happened nevertheless.
 
-    def __init__(self, error: ApiError) -> None:
+    Whoever gives up on the request logs `event` with `facts`, so that a failure is logged once however often it was sent.
+    """
+
+    def __init__(self, error: ApiError, event: str = "elasticsearch_failed", /, **facts: Any) -> None:
         super().__init__(str(error))
         self.error = error
+        self.event = event
+        self.facts = facts or {"reason": error.cause.reason}
 
 
 @contextmanager
@@ -67,13 +72,14 @@ def translated() -> Iterator[None]:
             "Elasticsearch did not answer in time. The request may have been carried out; it can be sent again."
         ) from None
     except SerializationError:  # its message quotes the response, documents and all
-        log.warning("elasticsearch_unreadable")
         raise TransientFailure(
-            unavailable("Elasticsearch's response cannot be read. The request can be sent again.")
+            unavailable("Elasticsearch's response cannot be read. The request can be sent again."),
+            "elasticsearch_unreadable",
         ) from None
     except (TransportError, UnsupportedProductError) as error:
-        log.warning("elasticsearch_unreachable", error=type(error).__name__)
-        raise TransientFailure(unavailable(UNREACHABLE)) from None
+        raise TransientFailure(
+            unavailable(UNREACHABLE), "elasticsearch_unreachable", error=type(error).__name__
+        ) from None
     except ElasticsearchError as error:
         raise to_error(error.meta.status, error.body) from None
 
@@ -117,8 +123,8 @@ def _to_api_error(
         reason = "Elasticsearch does not take a request of this length; its setting [http.max_content_length] limits it."
         return ApiError(413, Cause("too_long_http_content_exception", reason))
     if status >= 500 or kind == "cluster_block_exception" or not outer:
-        log.warning("elasticsearch_failed", status=status, type=kind, reason=reason)
-        return TransientFailure(ApiError(503, _cause(outer) or unavailable(UNREACHABLE).cause))
+        cause = _cause(outer) or unavailable(UNREACHABLE).cause
+        return TransientFailure(ApiError(503, cause), status=status, type=kind, reason=reason)
     if script := _failed_script(outer):
         # A defect of the service, not a client error; workers fail their job on a 4xx. Only the script's own lines
         # are logged, since a reason may quote a value.

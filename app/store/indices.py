@@ -34,6 +34,7 @@ class Indices:
         self._client = client
         self._definitions = definitions
         self._patient_client = client.options(request_timeout=_CLUSTER_STATE_TIMEOUT_SECONDS)
+        self._reported: list[str] = []
 
     def ensure(self) -> None:
         """Make what is missing: templates, indices, aliases, fields. Writes nothing where nothing is missing.
@@ -72,11 +73,21 @@ class Indices:
         return [problem.text for problem in problems if not problem.fixable]
 
     def readiness(self) -> list[str]:
-        """As `check`, but what is missing is created, once, and nothing is raised: a failure is reported as a problem."""
+        """As `check`, but what is missing is created, once, and nothing is raised: a failure is reported as a problem.
+
+        Other problems than last time are logged, not each time, since this is asked again and again.
+        """
+        problems = self._problems_left()
+        if problems != self._reported:
+            self._reported = problems
+            log.info("readiness_changed", problems=problems)
+        return problems
+
+    def _problems_left(self) -> list[str]:
         try:
-            problems = send(lambda _: self._problems())
+            problems = send(lambda _: self._problems(), quiet=True)
             if any(problem.fixable for problem in problems):
-                problems = send(lambda _: self._fix(problems))
+                problems = send(lambda _: self._fix(problems), quiet=True)
         except ApiError as failure:
             return [failure.cause.reason or failure.cause.type]
         except IndexMissing as deleted:

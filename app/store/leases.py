@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from elasticsearch import AuthorizationException, BadRequestError
+
 from app.errors import ApiError, unavailable
 from app.store.documents import Documents
 from app.store.failures import IndexMissing
@@ -53,13 +55,16 @@ class Leases:
     def hold(self, key: str) -> Iterator[Lease]:
         """Hold the key inside the block; `key` has 512 bytes at most.
 
-        It is released at the end, also for an error that says that nothing was written. Any other exception leaves the
-        lease to expire, since a write may still be on its way. Raises `ApiError` 503 where others hold the key for
-        `WAIT_TIMEOUT_SECONDS`.
+        It is released at the end, also for an error (the client's, too) that says that nothing was written. Any other
+        exception leaves the lease to expire, since a write may still be on its way. Raises `ApiError` 503 where others
+        hold the key for `WAIT_TIMEOUT_SECONDS`.
         """
         lease = self._acquire(key)
         try:
             yield lease
+        except (AuthorizationException, BadRequestError):
+            self._release(lease)
+            raise
         except ApiError as error:
             if error.status in _NOTHING_WRITTEN:
                 self._release(lease)

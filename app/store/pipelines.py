@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import structlog
 from elasticsearch import AuthorizationException, BadRequestError, Elasticsearch, NotFoundError
+
+from app.store.leases import Leases
 
 log = structlog.get_logger(__name__)
 
@@ -21,26 +24,29 @@ _FOLDER = Path(__file__).resolve().parents[2] / "mappings" / "pipelines"
 class Pipelines:
     """The one pipeline, as its file in `mappings/pipelines/` describes it. One that exists is never overwritten."""
 
-    def __init__(self, client: Elasticsearch) -> None:
+    def __init__(self, client: Elasticsearch, leases: Leases) -> None:
         self._client = client
+        self._leases = leases
         self._definition: dict[str, Any] = json.loads(
             (_FOLDER / f"{DEFAULT_PIPELINE}.json").read_text("utf-8")
         )
 
-    def ensure(self) -> None:
+    def ensure(self, is_first: Callable[[], bool]) -> None:
         """Put the pipeline where there is none, and warn where ours extracts no text from attachments.
 
-        A user without the privilege is not an error. Raises the client's exceptions.
+        Of several processes one puts it, and the one in which `is_first()` warns. A user without the privilege is not an
+        error. Raises `ApiError` and the client's exceptions.
         """
         try:
-            pipeline = self._existing() or self._put()
+            pipeline = self._existing() or self._put_once()
         except AuthorizationException as refusal:
             log.info("pipeline_not_managed", pipeline=DEFAULT_PIPELINE, reason=str(refusal))
         except BadRequestError as refusal:
-            log.warning("pipeline_refused", pipeline=DEFAULT_PIPELINE, reason=str(refusal))
+            if is_first():
+                log.warning("pipeline_refused", pipeline=DEFAULT_PIPELINE, reason=str(refusal))
         else:
             ours = pipeline.get("_meta", {}).get("managed_by") == self._definition["_meta"]["managed_by"]
-            if ours and not _extracts_attachments(pipeline):
+            if ours and not _extracts_attachments(pipeline) and is_first():
                 log.warning(
                     "attachments_not_extracted",
                     pipeline=DEFAULT_PIPELINE,
@@ -55,6 +61,11 @@ class Pipelines:
         except NotFoundError:
             return None
         return dict(response[DEFAULT_PIPELINE])
+
+    def _put_once(self) -> dict[str, Any]:
+        """What is there when one process after the other has looked again, and put it where there still is none."""
+        with self._leases.hold(f"pipeline:{DEFAULT_PIPELINE}"):
+            return self._existing() or self._put()
 
     def _put(self) -> dict[str, Any]:
         """Returns what was put. Raises the refusal of the pipeline without the optional processor, too."""

@@ -7,8 +7,12 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import structlog
+
 from app.errors import unavailable
 from app.store.failures import Conflict, TransientFailure, translated
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -21,11 +25,12 @@ CONFLICT_TIMEOUT_SECONDS = 10.0
 MAX_BACKOFF_SECONDS = 0.25
 
 
-def send(request: Callable[[bool], T]) -> T:
+def send(request: Callable[[bool], T], *, quiet: bool = False) -> T:
     """The result of `request(is_retry)`, sent again where that is safe and may help.
 
     `is_retry` is True where an earlier sending may have been carried out although its response was lost; the request must
-    then take its own finished work for success. Raises `ApiError` 503 when nothing helped.
+    then take its own finished work for success. Raises `ApiError` 503 when nothing helped, and logs why unless `quiet`: for
+    requests that are repeated for as long as it takes.
     """
     deadline = time.monotonic() + CONFLICT_TIMEOUT_SECONDS
     transient, conflicts, lost = 0, 0, False
@@ -35,7 +40,9 @@ def send(request: Callable[[bool], T]) -> T:
                 return request(lost)
         except TransientFailure as failure:
             transient, lost = transient + 1, True
-            if transient >= TRANSIENT_ATTEMPTS:
+            gives_up = transient >= TRANSIENT_ATTEMPTS
+            (log.warning if gives_up and not quiet else log.debug)(failure.event, **failure.facts)
+            if gives_up:
                 raise failure.error from None
         except Conflict:
             conflicts += 1

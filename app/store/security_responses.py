@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import structlog
-
 from app.errors import ApiError, Cause, unavailable
 from app.store.callers import Caller
 from app.store.failures import TransientFailure
-
-log = structlog.get_logger(__name__)
 
 # Elasticsearch accepts 16 KiB of headers in all; longer ones are a client error.
 _TOO_LONG = "too_long_http_header_exception"
@@ -42,8 +38,8 @@ def reject_unauthenticated(status: int, body: Mapping[str, Any]) -> None:
 
 def unclear_response(status: int, body: Mapping[str, Any]) -> TransientFailure:
     """503: a response that is none of the expected ones."""
-    log.warning("elasticsearch_security_unclear", status=status, reason=reason(body))
-    return TransientFailure(unavailable("Elasticsearch does not tell what the caller may do."))
+    error = unavailable("Elasticsearch does not tell what the caller may do.")
+    return TransientFailure(error, "elasticsearch_security_unclear", status=status, reason=reason(body))
 
 
 def describe_user(user: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from time import monotonic
 from typing import Any
 
 from app import clock, json_codec
+from app.compatibility import DOCUMENTED
 from app.errors import ApiError
 from app.protocol import JobType, SyncKind
 from app.store import Store
@@ -180,7 +181,7 @@ class Claims:
                 each.sync_job_id,
                 CLAIM,
                 {
-                    **claim_params(request.worker_hostname, _cursor(each, lock), 0),
+                    **claim_params(request.worker_hostname, _cursor(each, lock), 0, compatibility=DOCUMENTED),
                     "token": token,
                     "expires_at": min(lock.expires_at, expires_at or lock.expires_at),
                 },

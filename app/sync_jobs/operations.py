@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import clock
-from app.compatibility import DOCUMENTED, Compatibility
+from app.compatibility import Compatibility
 from app.connectors.document import is_deleted
 from app.errors import index_not_found, not_found, status_error
 from app.store import Store
@@ -74,6 +74,7 @@ def get(store: Store, sync_job_id: str) -> dict[str, Any]:
 def list_(
     store: Store,
     *,
+    compatibility: Compatibility,
     offset: int = 0,
     size: int = 100,
     connector_id: str | None = None,
@@ -81,7 +82,6 @@ def list_(
     job_types: Sequence[str] = (),
     order: str | None = None,
     search_after: str | None = None,
-    compatibility: Compatibility = DOCUMENTED,
 ) -> SyncJobList:
     """The jobs that meet all filters, by `created_at` (`order` is `asc` or `desc`, None for the mode's), those without one last.
 

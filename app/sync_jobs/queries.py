@@ -38,8 +38,8 @@ def list_search(
     offset: int,
     size: int,
     after: Sequence[Any] | None,
-    limit: int = WINDOW,
-    count_limit: int | None = None,
+    limit: int,
+    count_limit: int | None,
 ) -> Search:
     """The jobs that meet all filters, by `created_at`; None or nothing filters nothing. `limit` and `count_limit` as in `Search`."""
     filters: list[dict[str, Any]] = []

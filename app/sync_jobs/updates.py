@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from app import clock
-from app.compatibility import DOCUMENTED, Compatibility
+from app.compatibility import Compatibility
 from app.protocol import SyncStatus
 from app.store import Store
 from app.store.scripts import Responses, Script, Verdict, load
@@ -37,7 +37,7 @@ def check_in(
     sync_job_id: str,
     worker_hostname: str | None = None,
     *,
-    compatibility: Compatibility = DOCUMENTED,
+    compatibility: Compatibility,
 ) -> str:
     """Note that the job's worker is alive; the result, `updated`."""
     params = {"now": clock.now(), "worker_hostname": worker_hostname}
@@ -50,14 +50,15 @@ def claim(
     worker_hostname: str,
     sync_cursor: Mapping[str, Any] | None,
     resend_window: float,
-    compatibility: Compatibility = DOCUMENTED,
+    *,
+    compatibility: Compatibility,
 ) -> str:
     """Take a waiting job for a worker: one winner. The result, `updated`, or `noop` for the winner's claim sent again.
 
     A winner may send its claim again for `resend_window` seconds, as long as nothing has touched the job since. Where finished
     is not final, a finished job starts again.
     """
-    params = claim_params(worker_hostname, sync_cursor, resend_window, compatibility)
+    params = claim_params(worker_hostname, sync_cursor, resend_window, compatibility=compatibility)
     responses: Responses = {
         Verdict.DUPLICATE: "noop",
         Verdict.REFUSED: partial(claim_error, sync_job_id),
@@ -69,7 +70,8 @@ def claim_params(
     worker_hostname: str,
     sync_cursor: Mapping[str, Any] | None,
     resend_window: float,
-    compatibility: Compatibility = DOCUMENTED,
+    *,
+    compatibility: Compatibility,
 ) -> dict[str, Any]:
     """The parameters of the claim script, as of now."""
     return {
@@ -91,7 +93,7 @@ def report_stats(
     last_seen: str | None = None,
     worker_hostname: str | None = None,
     *,
-    compatibility: Compatibility = DOCUMENTED,
+    compatibility: Compatibility,
 ) -> str:
     """Overwrite the job's counters, and note that its worker is alive; the result.
 

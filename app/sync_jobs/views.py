@@ -128,7 +128,7 @@ def claim(connector_sync_job_id: str, body: dict[str, Any]) -> Response:
         body["worker_hostname"],
         body.get("sync_cursor"),
         settings().claim_resend_window,
-        settings().compatibility,
+        compatibility=settings().compatibility,
     )
     return json_response({"result": result})
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from scripts.parent_death import exit_on_signals
+from scripts.parent_death import exit_on_signals, exit_with_parent
 
 from . import Unavailable, client_major, for_tests
 
@@ -25,6 +25,7 @@ def _main() -> int:
             print(client_major(ask=options.ask))
             return 0
         exit_on_signals()
+        exit_with_parent()
         with for_tests() as source:
             print(f"Elasticsearch {source.version} answers at {source.url} until Ctrl-C.", flush=True)
             while (failure := source.failure()) is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -216,59 +216,3 @@ def test_extensions_are_the_same_in_both_modes(
     seen(elasticsearch)
     for http in (documented, compatible):
         assert ids_of(http.get(f"{JOBS}?status=pending,error")) == ["error", "pending"]
-
-
-@pytest.fixture
-def call(compatible: Http) -> Callable[..., Any]:
-    def send(method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
-        response = compatible.request(method, path, **({"json": body} if body is not None else {}))
-        assert response.status_code == status, response.text
-        return response.json()
-
-    return send
-
-
-def test_job_goes_through_what_elasticsearch_lets_it(call: Callable[..., Any]) -> None:
-    """Check in before any claim, cancel, report stats, claim the canceled job, fail it, claim it again."""
-    made = call("PUT", f"{ROOT}/c1", {"index_name": "search-c1", "service_type": "s3"}, status=201)
-    assert made == {"id": "c1", "result": "created"}
-    job = call("POST", JOBS, {"id": "c1", "job_type": "access_control"}, status=201)["id"]
-    created = call("GET", f"{JOBS}/{job}")
-
-    assert call("PUT", f"{JOBS}/{job}/_check_in") == {"result": "updated"}
-    pending = call("GET", f"{JOBS}/{job}")
-    assert (pending["status"], pending["last_seen"] > created["last_seen"]) == ("pending", True)
-
-    assert call("PUT", f"{JOBS}/{job}/_cancel") == {"result": "updated"}
-    canceled = call("GET", f"{JOBS}/{job}")
-    assert canceled["status"] == "canceled"
-    assert canceled["cancelation_requested_at"] == canceled["canceled_at"] == canceled["completed_at"]
-
-    stats = COUNTERS | {"total_document_count": 20, "metadata": {"key_1": 1, "key_2": 2}}
-    assert call("PUT", f"{JOBS}/{job}/_stats", stats) == {"result": "updated"}
-    counted = call("GET", f"{JOBS}/{job}")
-    assert {key: counted[key] for key in stats} == stats
-    assert counted["status"] == "canceled"
-
-    claim = {"worker_hostname": "host-name", "sync_cursor": {"cursor": "here"}}
-    assert call("PUT", f"{JOBS}/{job}/_claim", claim) == {"result": "updated"}
-    running = call("GET", f"{JOBS}/{job}")
-    assert (running["status"], running["worker_hostname"]) == ("in_progress", "host-name")
-    assert running["connector"]["sync_cursor"] == {"cursor": "here"}
-    assert not running.keys() & {"canceled_at", "cancelation_requested_at", "completed_at"}
-    assert running["indexed_document_count"] == 9
-
-    assert call("PUT", f"{JOBS}/{job}/_error", {"error": "broken"}) == {"result": "updated"}
-    assert call("PUT", f"{JOBS}/{job}/_check_in") == {"result": "updated"}
-    failed = call("GET", f"{JOBS}/{job}")
-    assert (failed["status"], failed["error"]) == ("error", "broken")
-    assert call("GET", f"{JOBS}?connector_id=c1&size=1")["results"] == [failed]
-
-    assert call("PUT", f"{JOBS}/{job}/_claim", claim) == {"result": "updated"}
-    assert "error" not in call("GET", f"{JOBS}/{job}")
-    assert call("DELETE", f"{JOBS}/{job}") == {"acknowledged": True}
-
-    waiting = call("POST", JOBS, {"id": "c1"}, status=201)["id"]
-    call("PUT", f"{JOBS}/{waiting}/_error", {"error": "broken"}, status=400)
-    assert call("DELETE", f"{ROOT}/c1?delete_sync_jobs=true") == {"acknowledged": True}
-    assert call("GET", f"{JOBS}?connector_id=c1") == {"count": 0, "results": []}

@@ -1,14 +1,18 @@
-"""The documented life of a connector and of a job, with each official client."""
+"""The life of a connector and of a job: as documented with each official client, and in both modes with elasticsearch-py."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
 
+from app.compatibility import MODES
 from app.store.index_definitions import SYNC_JOBS
-from tests.clients.official_clients import ClientError, Official
+from scripts.elasticsearch import client_major
+from tests.clients.calls import FEATURES, FIELD, LAST_RULE, PIPELINE, SCHEDULING, TIMESTAMP, VALID, Having
+from tests.clients.official_clients import ClientError, Official, PythonClient
 from tests.service import Service
 
 UPDATED, ACKNOWLEDGED = {"result": "updated"}, {"acknowledged": True}
@@ -206,3 +210,114 @@ def test_unusual_ids_work(worker: Worker, elasticsearch: Elasticsearch, odd: str
     assert worker.do("sync_job_list", connector_id=odd)["count"] == 2
     assert worker.do("sync_job_delete", connector_sync_job_id=odd) == ACKNOWLEDGED
     assert worker.do("delete", connector_id=odd) == ACKNOWLEDGED
+
+
+@pytest.fixture(scope="module")
+def compatible_service(node_url: str) -> Iterator[Service]:
+    with Service(node_url, WORKERS="1", COMPATIBILITY="elasticsearch") as service:
+        service.wait_until_ready()
+        yield service
+
+
+@pytest.fixture(params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def either(mode: str, service: Service, compatible_service: Service) -> Iterator[Worker]:
+    """A worker of a service in each mode in turn, over the same documents."""
+    services = {"documented": service, "elasticsearch": compatible_service}
+    client = PythonClient(services[mode].url, asynchronous=False)
+    yield Worker(client)
+    client.close()
+
+
+def test_connectors_are_made_listed_and_removed_in_both_modes(either: Worker) -> None:
+    assert either.do("put", connector_id="shop", index_name="search-shop")["result"] == "created"
+    either.change("check_in", connector_id="shop")
+    assert either.do("list")["count"] == 1
+    other = either.do("post")["id"]
+    assert either.do("get", connector_id=other)["id"] == other
+    hard = {"hard": True} if client_major() >= 9 else {}
+    assert either.do("delete", connector_id="shop", **hard) == ACKNOWLEDGED
+    assert [connector["id"] for connector in either.do("list")["results"]] == [other]
+
+
+def test_every_part_of_a_connector_is_changed_in_both_modes(either: Worker) -> None:
+    def changed(connector_id: str, method: str, **fields: Any) -> None:
+        either.change(method, connector_id=connector_id, **fields)
+        assert either.do("get", connector_id=connector_id) == Having(fields)
+
+    shop = either.new_connector(language="fr", is_native=False)
+    changed(shop, "update_name", name="Corner shop")
+
+    snippet = {
+        "value": [{"tables": ["orders", "customers"], "query": "SELECT id FROM shop.orders"}],
+        "created_at": TIMESTAMP,
+        "updated_at": TIMESTAMP,
+    }
+    drafted = {"advanced_snippet": snippet, "rules": [LAST_RULE | {"order": 0}]}
+    either.change("update_filtering", connector_id=shop, **drafted)
+    either.change("update_filtering_validation", connector_id=shop, validation=VALID)
+    either.change("update_active_filtering", connector_id=shop)
+    [filtering] = either.do("get", connector_id=shop)["filtering"]
+    assert filtering["draft"] == Having(drafted)
+    assert filtering["active"] == Having(drafted)
+
+    changed(shop, "update_error", error="No route to host")
+    least = {"type": "greater_than", "constraint": 1}
+    port = FIELD | {"display": "numeric", "value": 5432, "validations": [least]}
+    changed(shop, "update_configuration", configuration={"port": port, "host": FIELD})
+    changed(shop, "update_index_name", index_name="search-corner-shop")
+    native = either.new_connector("native", index_name="content-native", is_native=False)
+    changed(native, "update_native", is_native=True)
+    changed(shop, "update_pipeline", pipeline=PIPELINE)
+    changed(shop, "update_scheduling", scheduling=SCHEDULING)
+    changed(shop, "update_status", status="needs_configuration")
+    changed(shop, "update_service_type", service_type="postgresql")
+    changed(shop, "update_api_key_id", api_key_id="key-1")
+
+    # Its id can be used again.
+    assert either.do("delete", connector_id=shop) == ACKNOWLEDGED
+    either.do("put", connector_id=shop, index_name="search-shop", service_type="mysql")
+    changed(shop, "update_features", features=FEATURES)
+
+
+def test_job_is_canceled_before_a_worker_reports_and_claims_it_in_both_modes(
+    either: Worker, mode: str
+) -> None:
+    job = either.new_job(either.new_connector(), job_type="access_control", trigger_method="scheduled")
+    created = either.job(job)
+    assert created["connector"]["id"] == "shop"
+
+    either.change("sync_job_check_in", connector_sync_job_id=job)
+    waiting = either.job(job)
+    assert (waiting["status"], waiting["last_seen"] > created["last_seen"]) == ("pending", True)
+    either.change("sync_job_cancel", connector_sync_job_id=job)
+    canceled = either.job(job)
+    assert canceled["status"] == "canceled"
+
+    stats = COUNTERS | {"last_seen": "2023-04-05T06:07:08.123456Z", "metadata": {"pages": 2}}
+    claim = {"worker_hostname": "worker-1", "sync_cursor": CURSOR}
+    if mode == "documented":  # a job that has ended stays as it is
+        for method, arguments in (("sync_job_update_stats", stats), ("sync_job_claim", claim)):
+            assert either.refusal(method, connector_sync_job_id=job, **arguments).status == 409
+        assert either.job(job) == canceled
+    else:
+        either.change("sync_job_update_stats", connector_sync_job_id=job, **stats)
+        assert either.job(job) == canceled | stats
+        either.change("sync_job_claim", connector_sync_job_id=job, **claim)
+        running = either.job(job)
+        assert (running["status"], running["worker_hostname"]) == ("in_progress", "worker-1")
+        assert running["connector"]["sync_cursor"] == CURSOR
+        assert running.items() >= COUNTERS.items()
+        assert not running.keys() & {"canceled_at", "cancelation_requested_at", "completed_at"}
+    assert [each["id"] for each in either.do("sync_job_list")["results"]] == [job]
+    assert either.do("sync_job_delete", connector_sync_job_id=job) == ACKNOWLEDGED
+
+    unclaimed = either.new_job("shop", job_type="full", trigger_method="on_demand")
+    early = either.refusal("sync_job_error", connector_sync_job_id=unclaimed, error="Out of disk")
+    assert early.status == 400
+    assert either.do("delete", connector_id="shop", delete_sync_jobs=True) == ACKNOWLEDGED
+    assert either.do("sync_job_list", connector_id="shop") == {"count": 0, "results": []}

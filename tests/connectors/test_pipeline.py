@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 from elasticsearch import Elasticsearch
 from structlog.testing import capture_logs
 
-from app.store.pipelines import DEFAULT_PIPELINE, OPTIONAL_PROCESSOR, Pipelines
+from app.store.pipelines import DEFAULT_PIPELINE, OPTIONAL_PROCESSOR
+from tests.documents import ensure_pipeline
 from tests.environment import has_processors
+from tests.fault_proxy import FaultProxy, Request, to
 from tests.service import Service
 
 
@@ -19,7 +22,7 @@ def ingest(elasticsearch: Elasticsearch) -> Iterator[Elasticsearch]:
     elasticsearch.options(ignore_status=404).ingest.delete_pipeline(id=DEFAULT_PIPELINE)
     yield elasticsearch
     elasticsearch.options(ignore_status=404).ingest.delete_pipeline(id=DEFAULT_PIPELINE)
-    Pipelines(elasticsearch).ensure()
+    ensure_pipeline(elasticsearch)
 
 
 def processed(client: Elasticsearch, document: dict) -> dict:
@@ -39,7 +42,7 @@ def test_pipeline_processes_documents(ingest) -> None:
     """A node without the attachment processor gets the version without it."""
     if not has_processors(ingest):
         pytest.skip("this Elasticsearch has no processors")
-    Pipelines(ingest).ensure()
+    ensure_pipeline(ingest)
     meant_for_it = {"_reduce_whitespace": True, "_run_ml_inference": True, "_attachment_indexed_chars": 5}
     assert processed(ingest, {"body": "  a \n\t b ", "title": " kept ", **meant_for_it}) == {
         "body": "a b",
@@ -56,7 +59,7 @@ def test_document_whose_file_is_not_read_says_so(ingest) -> None:
         pytest.skip("this Elasticsearch has no processors")
     if reads_files(ingest):
         pytest.skip("this Elasticsearch reads files")
-    Pipelines(ingest).ensure()
+    ensure_pipeline(ingest)
     file = {"_attachment": "aGVsbG8=", "_extract_binary_content": True}
     failure = (
         "Processor [attachment] in pipeline [search-default-ingestion] failed: the cluster does not have it"
@@ -79,7 +82,7 @@ def test_missing_processor_is_a_warning_at_each_start_where_the_pipeline_is_ours
 
 def levels_of_the_warning(client: Elasticsearch) -> list[str]:
     with capture_logs() as lines:
-        Pipelines(client).ensure()
+        ensure_pipeline(client)
     return [line["log_level"] for line in lines if line["event"] == "attachments_not_extracted"]
 
 
@@ -97,7 +100,33 @@ def test_pipeline_is_created_when_the_service_starts(ingest, node_url) -> None:
         assert exists(ingest) == complete
 
 
+def test_processes_that_start_at_once_create_it_once_and_warn_once(ingest, node_url) -> None:
+    """All of them look before one of them can have put it. The next start finds it, and warns again."""
+    processes, requests = 4, []
+
+    def is_first_look(request: Request) -> bool:
+        if not to("/_ingest/pipeline")(request):
+            return False
+        requests.append(request.method)
+        return request.method == "GET" and requests.count("GET") <= processes
+
+    complete, reads = has_processors(ingest), reads_files(ingest)
+    settings = {"WORKERS": str(processes), "LOG_FORMAT": "json", "ELASTICSEARCH_TIMEOUT": "60"}
+    with FaultProxy(node_url) as proxy, proxy.gathering(processes, is_first_look, seconds=50):
+        for created, more in ((complete, 2 * processes + 1), (False, processes)):
+            enough = len(requests) + more
+            with Service(proxy.url, **settings) as service:
+                service.wait_for(lambda enough=enough: len(requests) >= enough)
+                if not reads:
+                    service.wait_for(lambda: '"level": "warning"' in service.log())
+                service.stop()
+                lines = [json.loads(line) for line in service.log().splitlines()]
+            assert [line["event"] for line in lines].count("pipeline_created") == created
+            about_it = [line for line in lines if line["level"] == "warning" and "pipeline" in line]
+            assert len(about_it) == (not reads)
+
+
 def test_existing_pipeline_is_kept(ingest) -> None:
     ingest.ingest.put_pipeline(id=DEFAULT_PIPELINE, description="mine", processors=[])
-    Pipelines(ingest).ensure()
+    ensure_pipeline(ingest)
     assert ingest.ingest.get_pipeline(id=DEFAULT_PIPELINE)[DEFAULT_PIPELINE]["description"] == "mine"

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import ssl
@@ -26,7 +27,7 @@ import pytest
 from scripts.gateway import TEMPLATE, Gateway, GatewayError, render
 from tests.certificates import Certificate
 from tests.gateway.recorder import Arrived, Recorder, http_response
-from tests.make_run import READY, SUPERVISOR, Run, assert_gone
+from tests.make_run import READY, SUPERVISOR, Run, assert_gone, processes
 from tests.responses import envelope
 from tests.service import REPOSITORY, Http, free_port
 
@@ -658,10 +659,46 @@ def test_nginx_ends_with_the_command(nginx, both_recorders, how, tmp_path) -> No
         assert Http(f"http://127.0.0.1:{port}").get("/_connector").text == "connectors"
         command.send_signal(how)
         assert command.wait(10) == (0 if how != signal.SIGKILL else -how)
-        assert command.stdout.read() == ""  # the output ends when the last process has closed it
+        # The output ends when the last process has closed it.
+        assert command.stdout.read() == (f"Stopped by {how.name}.\n" if how != signal.SIGKILL else "")
     assert not listens(port)
     if how != signal.SIGKILL:
         assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("prefix", "ignored", "end"),
+    [("env --default-signal=HUP", [], signal.SIGHUP), ("nohup", [signal.SIGHUP], signal.SIGTERM)],
+    ids=["plain", "nohup"],
+)
+def test_command_outlives_its_shell_until_a_signal(
+    nginx, both_recorders, prefix, ignored, end, tmp_path
+) -> None:
+    port, log = free_port(), tmp_path / "log"
+    arguments = shlex.join([*(each.url for each in both_recorders), f"--port={port}"])
+    shell = f"""
+        {prefix} {sys.executable} -m scripts.gateway {arguments} >{log} 2>&1 & echo $!
+        until grep --quiet answers {log}; do sleep 0.1; done
+    """
+    ran = subprocess.run(["sh", "-c", shell], cwd=REPOSITORY, stdout=subprocess.PIPE, timeout=60, check=True)
+    pid = int(ran.stdout)
+    family = {pid: "the gateway"} | {
+        each: name for each, (parent, name) in processes().items() if parent == pid
+    }
+    try:
+        assert any("nginx" in name for name in family.values())
+        for number in ignored:
+            os.kill(pid, number)
+        http = Http(f"http://127.0.0.1:{port}")
+        assert {http.get("/_connector").text for _ in range(200)} == {"connectors"}
+        http.close()
+        os.kill(pid, end)
+        assert_gone(family)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert log.read_text().splitlines()[-1] == f"Stopped by {end.name}."
+    assert not listens(port)
 
 
 def test_used_port_is_reported(nginx) -> None:

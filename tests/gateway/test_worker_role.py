@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from elasticsearch import Elasticsearch
 
-from app.store.pipelines import DEFAULT_PIPELINE, Pipelines
+from app.store.pipelines import DEFAULT_PIPELINE
 from scripts.elasticsearch import EmbeddedNode
 from scripts.gateway import Gateway
-from tests.documents import empty
+from tests.documents import empty, ensure_pipeline
 from tests.environment import has_processors
 from tests.gateway import test_worker_conversation as conversation
 from tests.gateway.worker import Document, Worker
@@ -37,7 +37,7 @@ def worker(secured_gateway: str, admin: Elasticsearch) -> Iterator[Worker]:
     indices = [conversation.INDEX, ACCESS_CONTROL_INDEX]
     admin.indices.delete(index=indices, ignore_unavailable=True)
     if has_processors(admin):
-        Pipelines(admin).ensure()
+        ensure_pipeline(admin)
     else:
         admin.ingest.put_pipeline(id=DEFAULT_PIPELINE, processors=[])
     one = Worker(secured_gateway, authorization=basic("worker")["Authorization"])

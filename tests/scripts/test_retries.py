@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app import clock
+from app.compatibility import DOCUMENTED
 from app.errors import ApiError
 from app.store.bulk import RETRY_ON_CONFLICT
 from app.store.scripts import Outcome, Verdict
@@ -116,6 +117,7 @@ def claim(store, **changes) -> str:
         "worker_hostname": "worker-1",
         "sync_cursor": {"b": [{}, None], "a": 1.0},
         "resend_window": 60.0,
+        "compatibility": DOCUMENTED,
     }
     return updates.claim(store, JOB, **(values | changes))
 

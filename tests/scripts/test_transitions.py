@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.compatibility import ELASTICSEARCH
+from app.compatibility import DOCUMENTED, ELASTICSEARCH
 from app.errors import ApiError
 from app.store import Store
 from app.sync_jobs import endings, updates
@@ -32,7 +32,7 @@ def cancel(store: Store) -> str:
 
 
 def claim(store: Store) -> str:
-    return updates.claim(store, JOB, "worker-1", {"cursor": 1}, resend_window=60)
+    return updates.claim(store, JOB, "worker-1", {"cursor": 1}, 60, compatibility=DOCUMENTED)
 
 
 def fail(store: Store) -> str:
@@ -40,11 +40,11 @@ def fail(store: Store) -> str:
 
 
 def check_in(store: Store) -> str:
-    return updates.check_in(store, JOB)
+    return updates.check_in(store, JOB, compatibility=DOCUMENTED)
 
 
 def stats(store: Store) -> str:
-    return updates.report_stats(store, JOB, REPORT)
+    return updates.report_stats(store, JOB, REPORT, compatibility=DOCUMENTED)
 
 
 # For each operation: its target, the statuses from which it is legal, and the status code of a refusal.
@@ -122,7 +122,7 @@ def test_heartbeats_are_accepted_until_the_job_is_finished(store, put_job, store
 
 
 def claim_as_elasticsearch(store: Store) -> str:
-    return updates.claim(store, JOB, "worker-1", {"cursor": 1}, 60, ELASTICSEARCH)
+    return updates.claim(store, JOB, "worker-1", {"cursor": 1}, 60, compatibility=ELASTICSEARCH)
 
 
 def check_in_as_elasticsearch(store: Store) -> str:

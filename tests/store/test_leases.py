@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
 import pytest
+from elasticsearch import AuthorizationException, BadRequestError
 
 from app.errors import ApiError, status_error, unavailable
 from app.store import leases
@@ -61,11 +62,13 @@ def test_released_lease_leaves_no_document(store, elasticsearch) -> None:
     [
         (status_error(400, "refused"), True),
         (status_error(404, "missing"), True),
+        (BadRequestError("refused", None, None), True),
+        (AuthorizationException("refused", None, None), True),
         (status_error(409, "conflict"), False),
         (unavailable("no answer"), False),
         (RuntimeError("a defect"), False),
     ],
-    ids=["400", "404", "409", "503", "defect"],
+    ids=["400", "404", "client's 400", "client's 403", "409", "503", "defect"],
 )
 def test_lease_is_released_only_if_nothing_can_have_been_written(
     store, elasticsearch, error, released

@@ -1,9 +1,11 @@
-"""Requests of the service to Elasticsearch, recorded by a proxy: how many, how many at once, and retries."""
+"""Requests of the service to Elasticsearch, recorded by a proxy: how many, how many at once, retries, and what is logged."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -132,3 +134,56 @@ def test_elasticsearch_gets_as_many_concurrent_requests_as_there_are_threads(
         assert list(statuses) == [200] * THREADS
     for client in clients:
         client.close()
+
+
+# As Elasticsearch says it while it starts, until the shards of an index are there.
+NO_SHARD = json.dumps({"error": {"type": "no_shard_available_action_exception", "reason": "no shard"}})
+
+
+def logged(service: Service) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in service.log().splitlines()]
+
+
+def warnings(service: Service) -> list[tuple[str, str | None]]:
+    """Event and request id of each warning so far, but for those about the pipeline."""
+    lines = [line for line in logged(service) if line["level"] == "warning" and "pipeline" not in line]
+    return [(line["event"], line.get("request_id")) for line in lines]
+
+
+def test_failure_of_a_request_is_one_warning(http: Http, proxied: Service, proxy: FaultProxy) -> None:
+    """However often it was sent; none for a request that succeeds in the end."""
+    before = warnings(proxied)
+    with proxy.losing(nth(1, to("_update/"))):
+        assert http.put(f"{JOBS}/j1/_check_in").status_code == 404
+    with proxy.recording() as recorded, proxy.responding(to("_update/"), 503, NO_SHARD):
+        for request_id in ("first", "second"):
+            response = http.put(f"{JOBS}/j1/_check_in", headers={"X-Opaque-Id": request_id})
+            assert (response.status_code, response.json()["error"]["reason"]) == (503, "no shard")
+    assert len(of_the_request(recorded)) > 2
+    assert warnings(proxied) == [
+        *before,
+        ("elasticsearch_failed", "first"),
+        ("elasticsearch_failed", "second"),
+    ]
+
+
+def test_service_that_waits_for_elasticsearch_says_so_once(proxy: FaultProxy) -> None:
+    """It goes on trying, and is asked again and again whether it is ready."""
+    refused: list[Request] = []
+
+    def refuses(request: Request) -> bool:
+        found = to("/_component_template", "/_field_caps")(request)
+        refused.extend([request] * found)
+        return found
+
+    with ExitStack() as elasticsearch_starts:
+        elasticsearch_starts.enter_context(proxy.responding(refuses, 503, NO_SHARD))
+        with Service(proxy.url, WORKERS="1", LOG_FORMAT="json") as service:
+            for _ in range(3):
+                assert service.http.get("/readyz").json()["error"]["reason"] == "no shard"
+            service.wait_for(lambda: len(refused) > 30)
+            elasticsearch_starts.close()
+            service.wait_until_ready()
+            assert warnings(service) == [("indices_not_prepared", None)]
+            changes = [line["problems"] for line in logged(service) if line["event"] == "readiness_changed"]
+            assert changes == [["no shard"], []]

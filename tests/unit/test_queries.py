@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.connectors import queries as connectors
 from app.sync_jobs import queries as sync_jobs
 
 NOT_DELETED = {"term": {"deleted": True}}
+PAGE: Any = {"offset": 0, "size": 10, "limit": 100, "count_limit": None}
 
 
 def test_list_of_jobs_without_filters_finds_all() -> None:
-    body = sync_jobs.list_search(None, [], [], order="asc", offset=0, size=10, after=None).body()
+    body = sync_jobs.list_search(None, [], [], order="asc", after=None, **PAGE).body()
     assert body["query"] == {"bool": {"filter": [], "must_not": []}}
     assert body["sort"][0]["created_at"]["order"] == "asc"
     assert "search_after" not in body
@@ -17,7 +20,12 @@ def test_list_of_jobs_without_filters_finds_all() -> None:
 
 def test_list_of_jobs_applies_all_filters_at_once() -> None:
     search = sync_jobs.list_search(
-        "", ["pending"], ["full", "incremental"], order="desc", offset=5, size=0, after=[1, "x"]
+        "",
+        ["pending"],
+        ["full", "incremental"],
+        order="desc",
+        after=[1, "x"],
+        **PAGE | {"offset": 5, "size": 0},
     )
     assert search.body()["query"]["bool"]["filter"] == [
         {"term": {"connector.id": ""}},
@@ -29,12 +37,12 @@ def test_list_of_jobs_applies_all_filters_at_once() -> None:
 
 def test_list_of_connectors_leaves_deleted_ones_out_unless_asked() -> None:
     for include_deleted, expected in ((False, [NOT_DELETED]), (True, [])):
-        search = connectors.list_search([], [], [], "", include_deleted=include_deleted, offset=0, size=1)
+        search = connectors.list_search([], [], [], "", include_deleted=include_deleted, **PAGE)
         assert search.body()["query"] == {"bool": {"filter": [], "must_not": expected}}
 
 
 def test_list_of_connectors_looks_for_the_query_anywhere() -> None:
-    search = connectors.list_search(["i"], ["n"], ["s"], "a*", include_deleted=False, offset=0, size=1)
+    search = connectors.list_search(["i"], ["n"], ["s"], "a*", include_deleted=False, **PAGE)
     *terms, anywhere = search.body()["query"]["bool"]["filter"]
     assert terms == [
         {"terms": {"index_name": ["i"]}},
