@@ -8,6 +8,7 @@ from app import context, health, logs, settings, wire
 from app.connectors.views import blueprint as connectors
 from app.secrets.views import blueprint as secrets
 from app.store import Store
+from app.sync_jobs.claiming import Claims
 from app.sync_jobs.views import blueprint as sync_jobs
 
 
@@ -22,6 +23,8 @@ def create_app(configuration: settings.Settings | None = None) -> Flask:
     store = Store(configuration)
     app = Flask(__name__, static_folder=None)
     context.attach(app, configuration, store)
+    # Whoever waits for a job holds a thread: half of them are kept for other requests.
+    app.extensions["claims"] = Claims(store, configuration.threads // 2, app.extensions["stopping"])
     wire.install(app, max_body_bytes=configuration.max_body_bytes, security=store.security)
     for blueprint in (sync_jobs, connectors, secrets, health.blueprint):
         app.register_blueprint(blueprint)

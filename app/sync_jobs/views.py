@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response, current_app
-from flask.blueprints import BlueprintSetupState
 
 from app.context import settings, store
 from app.redaction import masked_sync_job
@@ -31,13 +30,6 @@ from app.wire.rendering import json_response
 from app.wire.request_context import is_connected
 
 blueprint = Blueprint("sync_jobs", __name__, url_prefix="/_connector/_sync_job")
-
-
-@blueprint.record_once
-def _share_claims(state: BlueprintSetupState) -> None:
-    """All requests of a process share one search for the next jobs. Those that wait take half of its threads at most."""
-    held = state.app.extensions
-    held["claims"] = Claims(held["store"], held["settings"].threads // 2, held["stopping"])
 
 
 def _claims() -> Claims:

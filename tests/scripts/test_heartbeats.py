@@ -8,9 +8,11 @@ from functools import partial
 import pytest
 
 from app import clock
+from app.compatibility import DOCUMENTED
 from app.errors import ApiError
 from app.store.scripts import Outcome, Verdict
 from app.sync_jobs import updates
+from app.sync_jobs.endings import Report
 from app.sync_jobs.states import FINISHED
 from tests.scripts.conftest import ABSURDLY_EARLY, JOB
 
@@ -165,11 +167,13 @@ def test_unchanged_stats_are_a_noop_only_with_last_seen(store, put_job, stored_j
     before = {"status": "in_progress", "last_seen": clock.iso(NOW), "indexed_document_count": 3}
     put_job(before)
     monkeypatch.setattr(clock, "now", lambda: clock.iso(EARLIER))
-    send = partial(updates.report_stats, store, JOB, {"indexed_document_count": 3})
-    assert send(None, None) == "updated"
+    send = partial(
+        updates.report_stats, store, JOB, Report({"indexed_document_count": 3}), compatibility=DOCUMENTED
+    )
+    assert send(None) == "updated"
     assert stored_job() == before
-    assert send(clock.iso(EARLIER), None) == "updated"
-    assert send(clock.iso(EARLIER), None) == "noop"
+    assert send(clock.iso(EARLIER)) == "updated"
+    assert send(clock.iso(EARLIER)) == "noop"
 
 
 @pytest.mark.parametrize("key", ["", "a..b", ".", " "])

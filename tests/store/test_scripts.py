@@ -11,6 +11,7 @@ from elasticsearch import Elasticsearch
 from structlog.testing import capture_logs
 
 from app import create_app, logs
+from app.compatibility import DOCUMENTED
 from app.errors import ApiError
 from app.store import Store, documents, retries
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
@@ -161,7 +162,7 @@ def test_decision_4_request_with_lasting_conflicts_is_503(
         try:
             for _ in range(1000):
                 try:
-                    assert updates.check_in(store, "j1") == "updated"
+                    assert updates.check_in(store, "j1", compatibility=DOCUMENTED) == "updated"
                 except ApiError as refusal:
                     refusals.append(refusal)
                 if len(refusals) == 3:
