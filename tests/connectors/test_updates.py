@@ -214,6 +214,15 @@ def test_native_resets_a_connected_connector_to_configured(put, write, stored, b
     assert stored() == {"status": after, "index_name": "content-x", "is_native": True}
 
 
+def test_each_index_in_a_list_of_a_native_connector_needs_the_prefix(put, write) -> None:
+    write({"index_name": ["content-x", "search-x"]})
+    response = put("_native", {"is_native": True})
+    assert response.status_code == 400
+    assert "The index name [[content-x, search-x]] attached" in response.json()["error"]["reason"]
+    write({"index_name": ["content-x", "content-y"]})
+    assert put("_native", {"is_native": True}).json() == {"result": "updated"}
+
+
 def test_index_of_a_native_connector_needs_the_prefix(put, write, stored) -> None:
     put("_index_name", {"index_name": "search-x"})
     assert error(put("_native", {"is_native": True})) == (
