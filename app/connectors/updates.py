@@ -28,14 +28,15 @@ _INVALID_TRANSITION = "connector_invalid_status_transition_exception"
 
 def merge(store: Store, connector_id: str, fields: Mapping[str, Any]) -> str:
     """Change these fields, objects key by key."""
-    return change(store, connector_id, UPDATE, {"merged": fields, "replaced": {}})
+    return change(store, connector_id, UPDATE, {"merged": fields, "replaced": {}, "now": clock.now()})
 
 
 def replace(
     store: Store, connector_id: str, fields: Mapping[str, Any], responses: Responses | None = None
 ) -> str:
     """Change these fields, each as a whole."""
-    return change(store, connector_id, UPDATE, {"merged": {}, "replaced": fields}, responses)
+    params = {"merged": {}, "replaced": fields, "now": clock.now()}
+    return change(store, connector_id, UPDATE, params, responses)
 
 
 def set_last_sync(store: Store, connector_id: str, fields: Mapping[str, Any]) -> str:
