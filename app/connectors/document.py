@@ -13,8 +13,13 @@ _DEFAULT_SCHEDULE = {"enabled": False, "interval": "0 0 0 * * ?"}
 
 
 def is_deleted(connector: Mapping[str, Any]) -> bool:
-    """Whether a stored connector is soft-deleted; the twin of `flag.painless`, since others may write the flag as a text."""
-    return connector.get("deleted") in (True, "true")
+    """Whether a stored connector is soft-deleted."""
+    return _is_true(connector.get("deleted"))
+
+
+def _is_true(flag: Any) -> bool:
+    """The twin of `flag.painless`: others may write a boolean as a text or into a list, as Elasticsearch takes it."""
+    return any(map(_is_true, flag)) if isinstance(flag, list) else flag in (True, "true")
 
 
 def new_connector_defaults(fields: Mapping[str, Any], now: str) -> dict[str, Any]:

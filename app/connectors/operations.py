@@ -46,7 +46,7 @@ def put(store: Store, connector_id: str, fields: Mapping[str, Any]) -> str:
     defaults = new_connector_defaults(fields, clock.now())
 
     def write(lease_expires_at: int | None) -> Outcome:
-        params = _put_params(fields, defaults, lease_expires_at)
+        params = _put_params(fields, defaults=defaults, lease_expires_at=lease_expires_at)
         outcome = store.connectors.transition_or_create(connector_id, PUT, params)
         # The one reason not to make a connector that isn't there.
         return Outcome(PUT.name, Verdict.LEASE_EXPIRED) if outcome.verdict is Verdict.MISSING else outcome
@@ -67,7 +67,7 @@ def set_index_name(store: Store, connector_id: str, index_name: str | None) -> s
     """Attach an index to the connector, or none; `updated`, or `noop` for no change."""
 
     def write(lease_expires_at: int | None) -> Outcome:
-        params = _put_params({"index_name": index_name}, None, lease_expires_at)
+        params = _put_params({"index_name": index_name}, lease_expires_at=lease_expires_at)
         return transition(store, connector_id, PUT, params)
 
     def not_manageable(_details: Mapping[str, Any]) -> ApiError:
@@ -79,6 +79,26 @@ def set_index_name(store: Store, connector_id: str, index_name: str | None) -> s
 
     outcome = attach(store, connector_id, index_name, write)
     return result(connector_id, outcome, {Verdict.UNMANAGEABLE: not_manageable})
+
+
+def set_native(store: Store, connector_id: str, is_native: bool) -> str:
+    """Set whether Elastic manages the connector; `updated`, or `noop` for no change."""
+
+    def not_manageable(details: Mapping[str, Any]) -> ApiError:
+        return status_error(
+            400,
+            f"The index name [{details['index_name']}] attached to the connector [{connector_id}] must start with "
+            f"the required prefix: [{MANAGED_PREFIX}] to be Elastic-managed. Please update the attached index first "
+            "to comply with this requirement.",
+        )
+
+    params = _put_params({"is_native": is_native}, restates=True)
+    return change(store, connector_id, PUT, params, {Verdict.UNMANAGEABLE: not_manageable})
+
+
+def set_service_type(store: Store, connector_id: str, service_type: str) -> str:
+    """Set what the connector connects to; `updated`, or `noop` for no change."""
+    return change(store, connector_id, PUT, _put_params({"service_type": service_type}, restates=True))
 
 
 def get(store: Store, connector_id: str, *, include_deleted: bool = False) -> dict[str, Any]:
@@ -150,12 +170,17 @@ def _remove(store: Store, connector_id: str) -> None:
 
 
 def _put_params(
-    fields: Mapping[str, Any], defaults: Mapping[str, Any] | None, lease_expires_at: int | None
+    fields: Mapping[str, Any],
+    *,
+    defaults: Mapping[str, Any] | None = None,
+    lease_expires_at: int | None = None,
+    restates: bool = False,
 ) -> dict[str, Any]:
     return {
         "fields": fields,
         "defaults": defaults,
         "lease_expires_at": lease_expires_at,
+        "restates": restates,
         "managed_prefix": MANAGED_PREFIX,
     }
 

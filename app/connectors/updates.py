@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from app import clock
-from app.connectors.index_names import MANAGED_PREFIX
 from app.connectors.states import TRANSITIONS
 from app.connectors.transitions import change
 from app.errors import ApiError, Cause, illegal_argument, status_error
@@ -22,8 +21,6 @@ CHECK_IN = load(__package__, "check_in")
 CONFIGURATION = load(__package__, "configuration")
 CONFIGURATION_VALUES = load(__package__, "configuration_values")
 FAIL = load(__package__, "error")
-NATIVE = load(__package__, "native")
-SERVICE_TYPE = load(__package__, "service_type")
 STATUS = load(__package__, "status")
 
 _INVALID_TRANSITION = "connector_invalid_status_transition_exception"
@@ -31,14 +28,15 @@ _INVALID_TRANSITION = "connector_invalid_status_transition_exception"
 
 def merge(store: Store, connector_id: str, fields: Mapping[str, Any]) -> str:
     """Change these fields, objects key by key."""
-    return change(store, connector_id, UPDATE, {"merged": fields, "replaced": {}})
+    return change(store, connector_id, UPDATE, {"merged": fields, "replaced": {}, "now": clock.now()})
 
 
 def replace(
     store: Store, connector_id: str, fields: Mapping[str, Any], responses: Responses | None = None
 ) -> str:
     """Change these fields, each as a whole."""
-    return change(store, connector_id, UPDATE, {"merged": {}, "replaced": fields}, responses)
+    params = {"merged": {}, "replaced": fields, "now": clock.now()}
+    return change(store, connector_id, UPDATE, params, responses)
 
 
 def set_last_sync(store: Store, connector_id: str, fields: Mapping[str, Any]) -> str:
@@ -75,26 +73,6 @@ def set_error(store: Store, connector_id: str, error: str | None) -> str:
     """Set the connector's error; None or an empty text clears it."""
     params = {"error": error, "status": ConnectorStatus.ERROR if error else ConnectorStatus.CONNECTED}
     return change(store, connector_id, FAIL, params)
-
-
-def set_native(store: Store, connector_id: str, is_native: bool) -> str:
-    """Set whether Elastic manages the connector."""
-    params = {"is_native": is_native, "managed_prefix": MANAGED_PREFIX}
-
-    def not_manageable(details: Mapping[str, Any]) -> ApiError:
-        return status_error(
-            400,
-            f"The index name [{details['index_name']}] attached to the connector [{connector_id}] must start with "
-            f"the required prefix: [{MANAGED_PREFIX}] to be Elastic-managed. Please update the attached index first "
-            "to comply with this requirement.",
-        )
-
-    return change(store, connector_id, NATIVE, params, {Verdict.UNMANAGEABLE: not_manageable})
-
-
-def set_service_type(store: Store, connector_id: str, service_type: str) -> str:
-    """Set what the connector connects to."""
-    return change(store, connector_id, SERVICE_TYPE, {"service_type": service_type})
 
 
 def set_status(store: Store, connector_id: str, status: str) -> str:

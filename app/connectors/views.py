@@ -169,7 +169,7 @@ def name(connector_id: str, body: dict[str, Any]) -> Response:
 @endpoint(action="update_native", body=properties.NativeBody, validate_path=written_connector_id)
 def native(connector_id: str, body: dict[str, Any]) -> Response:
     """Set whether Elastic manages the connector."""
-    return json_response({"result": updates.set_native(store(), connector_id, body["is_native"])})
+    return json_response({"result": operations.set_native(store(), connector_id, body["is_native"])})
 
 
 @blueprint.put("/<connector:connector_id>/_pipeline")
@@ -190,7 +190,7 @@ def schedule(connector_id: str, body: dict[str, Any]) -> Response:
 @endpoint(action="update_service_type", body=properties.ServiceTypeBody, validate_path=written_connector_id)
 def service_type(connector_id: str, body: dict[str, Any]) -> Response:
     """Set the service type: what the connector connects to."""
-    return json_response({"result": updates.set_service_type(store(), connector_id, body["service_type"])})
+    return json_response({"result": operations.set_service_type(store(), connector_id, body["service_type"])})
 
 
 @blueprint.put("/<connector:connector_id>/_status")

@@ -17,6 +17,8 @@ from app.protocol import (
 )
 
 ACCESS_CONTROL_INDEX_PREFIX = ".search-acl-filter-"
+# An empty list is no value in Elasticsearch, and some programs write it for an empty object.
+_NONE: tuple[Any, ...] = (None, [])
 
 
 def new_sync_job(
@@ -60,14 +62,16 @@ def _snapshot(connector_id: str, connector: Mapping[str, Any], job_type: str, no
 
 def _text(connector: Mapping[str, Any], field: str) -> str | None:
     value = connector.get(field)
-    if value is not None and not isinstance(value, str):
+    if value in _NONE:
+        return None
+    if not isinstance(value, str):
         raise _unreadable(field, "a text")
     return value
 
 
 def _object(field: str, value: Any, keys: Iterable[str] | None = None) -> dict[str, Any] | None:
     """The stored object, with those of the `keys` that it has; with all, if there are none."""
-    if value is None:
+    if value in _NONE:
         return None
     if not isinstance(value, Mapping):
         raise _unreadable(field, "an object")

@@ -151,6 +151,13 @@ def test_decision_13_metadata_is_merged(http: Http, jobs: Stored, sent: object, 
     assert jobs.source("j1")["metadata"] == stored
 
 
+def test_object_in_metadata_replaces_a_list_of_objects(http: Http, jobs: Stored) -> None:
+    """Only in fields of the protocol does an object in a list count as the object."""
+    jobs.put("j1", a_running_job(metadata={"kept": [{"a": 1}]}))
+    assert http.put(STATS, json=COUNTERS | {"metadata": {"kept": {"b": 2}}}).json() == {"result": "updated"}
+    assert jobs.source("j1")["metadata"] == {"kept": {"b": 2}}
+
+
 REQUIRED = list(COUNTERS)
 
 

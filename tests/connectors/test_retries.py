@@ -17,8 +17,8 @@ VALID = {"errors": [], "state": "valid"}
 ACTS: dict[str, tuple[dict, Callable[[Store], object], object]] = {
     "status": ({"status": "created"}, lambda s: updates.set_status(s, ID, "needs_configuration"), "updated"),
     "error": ({}, lambda s: updates.set_error(s, ID, "x"), "updated"),
-    "native": ({"status": "connected"}, lambda s: updates.set_native(s, ID, True), "updated"),
-    "service type": ({"status": "error"}, lambda s: updates.set_service_type(s, ID, "x"), "updated"),
+    "native": ({"status": "connected"}, lambda s: operations.set_native(s, ID, True), "updated"),
+    "service type": ({"status": "error"}, lambda s: operations.set_service_type(s, ID, "x"), "updated"),
     "configuration": ({}, lambda s: updates.configure(s, ID, ITEM), "updated"),
     "values": ({"configuration": ITEM}, lambda s: updates.set_values(s, ID, {"a": 2}), "updated"),
     "merge": ({}, lambda s: updates.merge(s, ID, {"name": "x"}), "updated"),

@@ -190,6 +190,16 @@ def test_check_in_sets_last_seen_to_now(put, stored, write) -> None:
         assert stored()["last_seen"][:2] == "20"
 
 
+def test_decision_5_last_seen_is_stored_as_it_is_stated_but_never_later_than_now(put, stored, write) -> None:
+    write({"last_seen": "2024-01-01T00:00:00Z"})
+    for sent, seen in (("2023-01-01", "2023-01-01T00:00:00.000Z"), (None, None)):
+        assert put("_last_sync", {"last_seen": sent}).json() == {"result": "updated"}
+        assert stored() == {"last_seen": seen}
+        assert put("_last_sync", {"last_seen": sent}).json() == {"result": "noop"}
+    assert put("_last_sync", {"last_seen": "2999-01-01"}).json() == {"result": "updated"}
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(stored()["last_seen"])) < timedelta(seconds=30)
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -212,6 +222,15 @@ def test_native_resets_a_connected_connector_to_configured(put, write, stored, b
     assert put("_native", {"is_native": True}).json() == {"result": "updated"}
     after = "configured" if before.lower() == "connected" else before
     assert stored() == {"status": after, "index_name": "content-x", "is_native": True}
+
+
+def test_each_index_in_a_list_of_a_native_connector_needs_the_prefix(put, write) -> None:
+    write({"index_name": ["content-x", "search-x"]})
+    response = put("_native", {"is_native": True})
+    assert response.status_code == 400
+    assert "The index name [[content-x, search-x]] attached" in response.json()["error"]["reason"]
+    write({"index_name": ["content-x", "content-y"]})
+    assert put("_native", {"is_native": True}).json() == {"result": "updated"}
 
 
 def test_index_of_a_native_connector_needs_the_prefix(put, write, stored) -> None:
