@@ -13,6 +13,7 @@ from app.errors import ApiError
 from app.settings import Settings
 from app.store.client import TracedTransport, connect
 from app.store.documents import Documents
+from app.store.idempotency_keys import IdempotencyKeys
 from app.store.index_definitions import CONNECTORS, DEFINITIONS, LEASES, SECRETS, SYNC_JOBS
 from app.store.indices import Indices
 from app.store.leases import Leases
@@ -44,7 +45,9 @@ class Store:
         self.connectors = Documents(client, self.indices, CONNECTORS, refresh_writes=refresh_writes)
         self.sync_jobs = Documents(client, self.indices, SYNC_JOBS, refresh_writes=refresh_writes)
         self.secrets = Documents(client, self.indices, SECRETS, refresh_writes=refresh_writes)
-        self.leases = Leases(Documents(client, self.indices, LEASES, refresh_writes=False))
+        leases = Documents(client, self.indices, LEASES, refresh_writes=False)
+        self.leases = Leases(leases)
+        self.idempotency_keys = IdempotencyKeys(leases)
         self.pipelines = Pipelines(client, self.leases)
 
     def prepare(self, is_first: Callable[[], bool]) -> None:

@@ -35,6 +35,8 @@ class Caller:
     by_index: bool = False
     refused: ApiError | None = None
     """Why Elasticsearch refused the question itself: the caller may not act as the user that they name."""
+    name: str = ""
+    """The user, of an API key its owner, else the user acted as. Empty on a cluster without security."""
 
 
 UNRESTRICTED = Caller(frozenset(CONNECTOR_PRIVILEGES + SECRET_PRIVILEGES))

@@ -156,7 +156,7 @@ class Documents:
         """One page, with everything that was answered before this call. Empty where there is no index."""
 
         def request(_is_retry: bool) -> Page:
-            self._refresh()
+            self._refresh(always=search.refresh)
             return find(self._client, self._alias, search)
 
         try:
@@ -189,9 +189,9 @@ class Documents:
 
         return self._send(request)
 
-    def _refresh(self) -> None:
+    def _refresh(self, *, always: bool = False) -> None:
         # Never with `ignore_unavailable`: a closed index would look like one without documents.
-        if not self._refresh_writes:
+        if always or not self._refresh_writes:
             self._client.indices.refresh(index=self._alias)
 
     def _update(

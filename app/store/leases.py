@@ -59,7 +59,21 @@ class Leases:
         exception leaves the lease to expire, since a write may still be on its way. Raises `ApiError` 503 where others
         hold the key for `WAIT_TIMEOUT_SECONDS`.
         """
-        lease = self._acquire(key)
+        with self._releasing(self._acquire(key)) as lease:
+            yield lease
+
+    @contextmanager
+    def try_hold(self, key: str) -> Iterator[Lease | None]:
+        """As `hold`, without waiting: None inside the block where somebody else holds the key."""
+        lease = self._try_acquire(key, secrets.token_urlsafe(15))
+        if lease is None:
+            yield None
+        else:
+            with self._releasing(lease):
+                yield lease
+
+    @contextmanager
+    def _releasing(self, lease: Lease) -> Iterator[Lease]:
         try:
             yield lease
         except (AuthorizationException, BadRequestError):
@@ -77,17 +91,22 @@ class Leases:
 
     def _acquire(self, key: str) -> Lease:
         holder = secrets.token_urlsafe(15)
+        deadline = time.monotonic() + WAIT_TIMEOUT_SECONDS
+        while True:
+            if lease := self._try_acquire(key, holder):
+                return lease
+            if time.monotonic() >= deadline:
+                raise unavailable("Another request holds the lease it needs. The request can be sent again.")
+            time.sleep(random.uniform(0, _MAX_PAUSE_SECONDS))  # noqa: S311
+
+    def _try_acquire(self, key: str, holder: str) -> Lease | None:
         params = {
             "holder": holder,
             "duration": int(LEASE_SECONDS * 1000),
             "margin": int(MARGIN_SECONDS * 1000),
         }
-        deadline = time.monotonic() + WAIT_TIMEOUT_SECONDS
-        while True:
-            outcome = self._documents.transition_or_create(key, ACQUIRE, params, returns=["expires_at"])
-            if outcome.verdict is not Verdict.HELD:
-                outcome.respond({Verdict.CREATED: "held", Verdict.UPDATED: "held"})
-                return Lease(key, holder, outcome.details["expires_at"])
-            if time.monotonic() >= deadline:
-                raise unavailable("Another request holds the lease it needs. The request can be sent again.")
-            time.sleep(random.uniform(0, _MAX_PAUSE_SECONDS))  # noqa: S311
+        outcome = self._documents.transition_or_create(key, ACQUIRE, params, returns=["expires_at"])
+        if outcome.verdict is Verdict.HELD:
+            return None
+        outcome.respond({Verdict.CREATED: "held", Verdict.UPDATED: "held"})
+        return Lease(key, holder, outcome.details["expires_at"])

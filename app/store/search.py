@@ -20,6 +20,7 @@ class Search:
 
     `after` are the `sort_values` of the last hit of the page before; `offset` and `size` count documents, and their sum may
     reach `limit`. Documents without the field come last, in both directions. They are counted up to `count_limit`, None for all.
+    `refresh`: see every write, also of other programs, where the settings leave refreshing to writes.
     """
 
     filters: Sequence[dict[str, Any]]
@@ -32,6 +33,7 @@ class Search:
     count_limit: int | None = None
     after: Sequence[Any] | None = None
     must_not: Sequence[dict[str, Any]] = field(default_factory=tuple)
+    refresh: bool = False
 
     def body(self) -> dict[str, Any]:
         """The request body of the search."""

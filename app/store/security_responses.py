@@ -22,7 +22,7 @@ def read_caller(
         return Caller(frozenset(), refused=ApiError(403, _cause(body)))
     try:
         if status == 200:
-            return Caller(granted(), by_index)
+            return Caller(granted(), by_index, name=_name(body))
     except (AttributeError, KeyError, TypeError):
         pass
     raise unclear_response(status, body)
@@ -67,6 +67,14 @@ def reason(body: Mapping[str, Any]) -> str:
     """Why Elasticsearch refuses."""
     error = body.get("error")
     return str(error.get("reason")) if isinstance(error, Mapping) else str(error)
+
+
+def _name(body: Mapping[str, Any]) -> str:
+    """Raises `TypeError` where there is none: two callers without a name would look like one."""
+    name = body.get("username")
+    if not isinstance(name, str) or not name:
+        raise TypeError
+    return name
 
 
 def _cause(body: Mapping[str, Any]) -> Cause:

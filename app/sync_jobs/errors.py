@@ -37,6 +37,15 @@ def claim_error(sync_job_id: str, job: Mapping[str, Any]) -> ApiError:
     return status_error(409, reason, cause)
 
 
+def active_error(connector_id: str, sync_job_id: str, job_type: str, status: str) -> ApiError:
+    """409: the connector has an active job of that type, this one."""
+    return status_error(
+        409,
+        f"Connector [{connector_id}] already has an active sync job [{sync_job_id}] "
+        f"of type [{job_type}] with status [{status}].",
+    )
+
+
 def finished_error(sync_job_id: str, job: Mapping[str, Any]) -> ApiError:
     """409: the job takes no more heartbeats."""
     return status_error(

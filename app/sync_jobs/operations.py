@@ -1,4 +1,4 @@
-"""Creating, finding and deleting sync jobs: one function per use case, plain values in and out, else an `ApiError`."""
+"""Finding and deleting sync jobs: one function per use case, plain values in and out, else an `ApiError`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app import clock
 from app.compatibility import Compatibility
-from app.connectors.document import is_deleted
-from app.errors import index_not_found, not_found, status_error
+from app.errors import not_found
 from app.store import Store
-from app.store.documents import new_id, with_id
+from app.store.documents import with_id
 from app.store.failures import IndexMissing
-from app.store.index_definitions import CONNECTORS
 from app.store.search import WINDOW
 from app.sync_jobs import paging
-from app.sync_jobs.document import new_sync_job
 from app.sync_jobs.errors import missing_error
 from app.sync_jobs.queries import list_search
 
@@ -31,33 +27,6 @@ class SyncJobList:
     count: int
     results: list[dict[str, Any]]
     search_after: str | None
-
-
-def create(store: Store, connector_id: str, job_type: str, trigger_method: str) -> str:
-    """Create a job for a connector, with a snapshot of the connector in it; the id of the new job."""
-    try:
-        connector = store.connectors.get(connector_id)
-    except IndexMissing:
-        raise index_not_found(CONNECTORS.name) from None
-    if connector is None or is_deleted(connector):
-        raise not_found(f"Connector with id '{connector_id}' does not exist.")
-    # A connector that cannot be read is refused as such, whatever else it lacks.
-    document = new_sync_job(connector_id, connector, job_type, trigger_method, clock.now())
-    if not connector.get("index_name"):
-        raise status_error(
-            400,
-            f"Cannot start a sync for connector [{connector_id}] with no index attached. "
-            "Set the [index_name] property for the connector to enable syncing data.",
-        )
-    if not connector.get("service_type"):
-        raise status_error(
-            400,
-            f"Cannot start a sync for connector [{connector_id}] with [service_type] not defined. "
-            "Set the service type of your connector before starting the sync.",
-        )
-    sync_job_id = new_id()
-    store.sync_jobs.create(sync_job_id, document)
-    return sync_job_id
 
 
 def get(store: Store, sync_job_id: str) -> dict[str, Any]:

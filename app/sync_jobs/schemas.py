@@ -55,6 +55,16 @@ class CreateBody(RequestBody):
     )
 
 
+class CreateParameters(parameters.QueryParameters):
+    """`POST /_connector/_sync_job`."""
+
+    if_active = parameters.Enum(
+        ("create", "refuse", "return"),
+        load_default="create",
+        metadata={"description": "What to do where the connector has an active job of the same type."},
+    )
+
+
 class ClaimBody(RequestBody):
     """`PUT /_connector/_sync_job/{id}/_claim`."""
 

@@ -33,3 +33,4 @@ TRANSITIONS: Final = {
     status.value: [target.value for target in targets] for status, targets in _TABLE.items()
 }
 FINISHED: Final = [status for status, targets in TRANSITIONS.items() if not targets]
+ACTIVE: Final = [status for status, targets in TRANSITIONS.items() if targets]

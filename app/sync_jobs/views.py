@@ -8,13 +8,14 @@ from flask import Blueprint, Response, current_app
 
 from app.context import settings, store
 from app.redaction import masked_sync_job
-from app.sync_jobs import endings, operations, updates
+from app.sync_jobs import creating, endings, operations, updates
 from app.sync_jobs.claiming import ClaimRequest, Claims
 from app.sync_jobs.queries import ClaimFilter
 from app.sync_jobs.schemas import (
     ClaimBody,
     ClaimNextBody,
     CreateBody,
+    CreateParameters,
     CursorReportBody,
     ErrorBody,
     ListParameters,
@@ -24,7 +25,7 @@ from app.sync_jobs.schemas import (
     existing_sync_job_id,
     written_sync_job_id,
 )
-from app.wire.authorization import may_manage
+from app.wire.authorization import caller_name, may_manage
 from app.wire.endpoint import endpoint
 from app.wire.rendering import json_response
 from app.wire.request_context import is_connected
@@ -43,11 +44,15 @@ def _redacted(sync_job: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.post("")
-@endpoint(action="sync_job/post", body=CreateBody)
-def create(body: dict[str, Any]) -> Response:
+@endpoint(action="sync_job/post", body=CreateBody, query=CreateParameters, takes_idempotency_key=True)
+def create(body: dict[str, Any], query: dict[str, Any], idempotency_key: str | None) -> Response:
     """Create a job for a connector."""
-    sync_job_id = operations.create(store(), body["id"], body["job_type"], body["trigger_method"])
-    return json_response({"id": sync_job_id}, 201)
+    request = creating.JobRequest(body["id"], body["job_type"], body["trigger_method"], query["if_active"])
+    if idempotency_key is None:
+        made = creating.create(store(), request)
+    else:
+        made = creating.create_once(store(), request, caller_name(), idempotency_key)
+    return json_response({"id": made.id}, made.status)
 
 
 @blueprint.get("")

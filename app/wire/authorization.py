@@ -86,6 +86,11 @@ def may_manage() -> bool:
     return "manage_connector" in _caller().granted
 
 
+def caller_name() -> str:
+    """The name of the user who sends this request, or whom it acts as; empty on a cluster without security."""
+    return _caller().name
+
+
 def _authenticate() -> None:
     if request.path in PUBLIC_PATHS:
         return

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, request
 
 from app.errors import ApiError, Cause, illegal_argument, validation_failed
-from app.wire import authorization, media_types, request_body, request_context
+from app.wire import authorization, idempotency_key, media_types, request_body, request_context
 from app.wire.parameters import QueryParameters
 from app.wire.schema import RequestBody
 from app.wire.suggestions import did_you_mean
@@ -24,15 +24,17 @@ def endpoint(
     body: type[RequestBody] | None = None,
     body_optional: bool = False,
     validate_path: Callable[..., list[str]] | None = None,
+    takes_idempotency_key: bool = False,
 ) -> Callable[[View], View]:
     """Declare what an endpoint takes, and the `action` that its caller must be allowed to do (`app.wire.authorization`).
 
     The view is called with its path values and, where declared, `query` and `body` as dicts of parsed values. An optional
     body that is absent reads as `{}`. `validate_path` gets the path values as keywords and says what is wrong with them.
+    Where declared, `idempotency_key` is that header's value, or None.
 
     Each request may end in `PlainError` 406, or in `ApiError` 400 or 413, in Elasticsearch's order: the body, the query
-    parameters, parameters that nobody asked for, a body that nobody asked for, then what `validate_path` and the
-    body's own rules have to say, all at once; and last in `ApiError` 403.
+    parameters, parameters that nobody asked for, a body that nobody asked for, the idempotency key, then what
+    `validate_path` and the body's own rules have to say, all at once; and last in `ApiError` 403.
     """
 
     def decorate(view: View) -> View:
@@ -57,6 +59,8 @@ def endpoint(
             if body is None and data:
                 message = f"request [{request.method} {current.path}] does not support having a body"
                 raise illegal_argument(message)
+            if takes_idempotency_key:
+                arguments["idempotency_key"] = idempotency_key.read()
             if violations:
                 raise validation_failed(violations)
             authorization.require(action)

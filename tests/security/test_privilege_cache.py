@@ -122,6 +122,9 @@ def test_credentials_of_callers_are_sent_unchanged_and_never_those_of_the_servic
 # --- Unclear responses ---
 
 NO_PRIVILEGES = '{"username":"admin","has_all_requested":true,"cluster":{},"index":{},"application":{}}'
+GRANTED = NO_PRIVILEGES.replace('"cluster":{}', '"cluster":{"manage_connector":true}').replace(
+    '"index":{}', '"index":{".elastic-connectors*":{"write":true}}'
+)
 UNCLEAR = [
     (500, '{"error":{"type":"exception","reason":"?"},"status":500}'),
     (404, '{"error":"no handler found for uri [/_security/user/_has_privileges] and method [POST]"}'),
@@ -136,6 +139,11 @@ UNCLEAR = [
     (200, '{"cluster":["manage_connector"]}'),
     (200, '{"cluster":null}'),
     (200, '{"has_all_requested":true}'),
+    # Callers without a name would share their idempotency keys.
+    *(
+        (200, GRANTED.replace('"username":"admin"', name))
+        for name in ('"x":1', '"username":null', '"username":""', '"username":["admin"]')
+    ),
     (302, "<html>Log in</html>"),
     (429, '{"error":{"type":"es_rejected_execution_exception","reason":"?"},"status":429}'),
 ]

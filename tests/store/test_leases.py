@@ -113,3 +113,29 @@ def test_release_keeps_the_lease_of_the_next_holder(store, elasticsearch) -> Non
     with store.leases.hold(KEY):
         put_lease(elasticsearch, 60)
     assert exists(elasticsearch)
+
+
+# --- Without waiting ---
+
+
+def test_lease_of_another_holder_is_not_tried_twice(store, elasticsearch) -> None:
+    put_lease(elasticsearch, 60)
+    with store.leases.try_hold(KEY) as lease:
+        assert lease is None
+    assert elasticsearch.get(index=LEASES.alias, id=KEY)["_source"]["holder"] == "dead"
+
+
+def test_tried_lease_has_one_holder_and_is_released(store, elasticsearch) -> None:
+    with store.leases.try_hold(KEY) as lease, store.leases.try_hold(KEY) as other:
+        assert lease is not None
+        assert other is None
+    assert not exists(elasticsearch)
+
+
+@pytest.mark.parametrize(("status", "released"), [(400, True), (404, True), (409, False), (503, False)])
+def test_tried_lease_is_released_only_if_nothing_can_have_been_written(
+    store, elasticsearch, status, released
+) -> None:
+    with pytest.raises(ApiError), store.leases.try_hold(KEY):
+        raise status_error(status, "an error")
+    assert exists(elasticsearch) is not released

@@ -57,11 +57,12 @@ def call_every_endpoint(http: Http, value: int) -> None:
         ("PUT", f"{connector}/_error", {"error": text}),
         ("PUT", f"{connector}/_status", {"status": "connected"}),
         ("GET", f"/_connector?query={text}", None),
-        ("POST", JOBS, {"id": text}),
+        ("POST", f"{JOBS}?if_active=refuse", {"id": text}),
         ("GET", f"{JOBS}?connector_id={text}", None),
     ]
     for method, path, body in calls:
-        response = http.request(method, path, **({"json": body} if body else {}))
+        key = {"Idempotency-Key": text} if method == "POST" else {}
+        response = http.request(method, path, headers=key, **({"json": body} if body else {}))
         assert response.status_code < 300, (path, response.text)
     [job] = response.json()["results"]
     counters = dict.fromkeys(
