@@ -9,6 +9,7 @@ from app.connectors.views import blueprint as connectors
 from app.secrets.views import blueprint as secrets
 from app.store import Store
 from app.sync_jobs.claiming import Claims
+from app.sync_jobs.many_views import blueprint as many_sync_jobs
 from app.sync_jobs.views import blueprint as sync_jobs
 
 
@@ -26,6 +27,6 @@ def create_app(configuration: settings.Settings | None = None) -> Flask:
     # Whoever waits for a job holds a thread: half of them are kept for other requests.
     app.extensions["claims"] = Claims(store, configuration.threads // 2, app.extensions["stopping"])
     wire.install(app, max_body_bytes=configuration.max_body_bytes, security=store.security)
-    for blueprint in (sync_jobs, connectors, secrets, health.blueprint):
+    for blueprint in (sync_jobs, many_sync_jobs, connectors, secrets, health.blueprint):
         app.register_blueprint(blueprint)
     return app

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def now() -> str:
@@ -21,3 +23,9 @@ def iso(timestamp: datetime) -> str:
         else "seconds"
     )
     return timestamp.isoformat(timespec=timespec) + "Z"
+
+
+def ago(now: str, duration: timedelta) -> str:
+    """The timestamp that long before `now`, which is in the form of `now()`; 1970 for durations that go back further."""
+    end = datetime.fromisoformat(now)
+    return iso(end - min(duration, end - _EPOCH))

@@ -38,6 +38,8 @@ class Endpoint:
     body: Any = None
     """A valid body; None if it takes no body."""
 
+    body_optional: bool = False
+
     needs: str = MANAGE
     """The privilege that it requires."""
 
@@ -75,9 +77,16 @@ OF_JOBS = [
     Endpoint("sync_job/update_error", "PUT", f"{JOBS}/{{id}}/_error", {"error": "it broke"}),
     Endpoint("sync_job/update_stats", "PUT", f"{JOBS}/{{id}}/_stats", COUNTERS),
     Endpoint("sync_job/claim_next", "POST", f"{JOBS}/_claim", {"worker_hostname": "w"}),
-    Endpoint("sync_job/complete", "PUT", f"{JOBS}/{{id}}/_complete", {"sync_cursor": {"a": 1}}),
-    Endpoint("sync_job/suspend", "PUT", f"{JOBS}/{{id}}/_suspend", {"sync_cursor": {"a": 1}}),
-    Endpoint("sync_job/confirm_cancel", "PUT", f"{JOBS}/{{id}}/_confirm_cancel", {"metadata": {"a": 1}}),
+    Endpoint("sync_job/complete", "PUT", f"{JOBS}/{{id}}/_complete", {"sync_cursor": {"a": 1}}, True),
+    Endpoint("sync_job/suspend", "PUT", f"{JOBS}/{{id}}/_suspend", {"sync_cursor": {"a": 1}}, True),
+    Endpoint(
+        "sync_job/confirm_cancel", "PUT", f"{JOBS}/{{id}}/_confirm_cancel", {"metadata": {"a": 1}}, True
+    ),
+    Endpoint("sync_job/check_in_many", "POST", f"{JOBS}/_check_in", {"worker_hostname": "w", "ids": ["j1"]}),
+    Endpoint("sync_job/cancel_many", "POST", f"{JOBS}/_cancel", {"connector_id": "c1"}),
+    Endpoint("sync_job/rescue", "POST", f"{JOBS}/_rescue", {"idle_for": "1m"}, True),
+    Endpoint("sync_job/prune", "POST", f"{JOBS}/_prune", {"keep_last": 0, "dry_run": False}, True),
+    Endpoint("sync_job/summary", "GET", f"{JOBS}/_summary", needs=READ),
 ]
 
 
@@ -110,9 +119,9 @@ OF_CONNECTORS = [
     _update("update_status", "_status", {"status": "error"}),
 ]
 OF_SECRETS = [
-    Endpoint("secret/post", "POST", SECRETS_PATH, {"value": "v"}, SECRET_WRITE),
+    Endpoint("secret/post", "POST", SECRETS_PATH, {"value": "v"}, needs=SECRET_WRITE),
     Endpoint("secret/get", "GET", f"{SECRETS_PATH}/{{id}}", needs=SECRET_READ),
-    Endpoint("secret/put", "PUT", f"{SECRETS_PATH}/{{id}}", {"value": "v"}, SECRET_WRITE),
+    Endpoint("secret/put", "PUT", f"{SECRETS_PATH}/{{id}}", {"value": "v"}, needs=SECRET_WRITE),
     Endpoint("secret/delete", "DELETE", f"{SECRETS_PATH}/{{id}}", needs=SECRET_WRITE),
 ]
 ALL = [*OF_JOBS, *OF_CONNECTORS, *OF_SECRETS]

@@ -16,6 +16,7 @@ from app.store.failures import (
     Conflict,
     DocumentMissing,
     IndexMissing,
+    IndexUnusable,
     TransientFailure,
     to_error,
     translated,
@@ -25,10 +26,10 @@ from app.store.scripts import VERDICT_FIELD, Outcome, Script, Verdict
 
 log = structlog.get_logger(__name__)
 
-# The longest id that Elasticsearch writes, in UTF-8. A longer or an empty one would refuse the whole request.
+# The longest id that Elasticsearch writes, in UTF-8.
 MAX_ID_BYTES = 512
-# Scripted updates in one request: far fewer than a second's work, and small beside Elasticsearch's limit of bytes.
-_BATCH = 500
+# Documents in one request: less than a second's work, and small beside Elasticsearch's limit of bytes.
+_BATCH = 1_000
 # Collisions inside Elasticsearch are retried there first: that costs no round trip.
 RETRY_ON_CONFLICT = 5
 
@@ -59,6 +60,11 @@ class Change:
 Result = Outcome | ApiError | None
 
 
+def can_exist(document_id: str) -> bool:
+    """Whether a document may have this id. One that none can have refuses a whole request about many documents."""
+    return 0 < len(document_id.encode("utf-8", "surrogatepass")) <= MAX_ID_BYTES
+
+
 @dataclass(slots=True)
 class _Sending:
     """The changes that are still under way, by their position."""
@@ -78,11 +84,11 @@ def transition(
 ) -> list[Result]:
     """What became of each change, in their order: its outcome, its error, None where there is no document.
 
-    `IndexMissing` where there is no index.
+    `IndexMissing` and `IndexUnusable` where there is no index, or none that can be used.
     """
     sending = _Sending(dict(enumerate(changes)))
     for position, change in enumerate(changes):
-        if not 0 < len(change.document_id.encode("utf-8", "surrogatepass")) <= MAX_ID_BYTES:
+        if not can_exist(change.document_id):
             sending.done(position, None)
     deadline = time.monotonic() + CONFLICT_TIMEOUT_SECONDS
     failures = 0
@@ -117,10 +123,29 @@ def delete(
 
         def request(_is_retry: bool, lines: list[dict[str, Any]] = lines) -> int:
             response = client.bulk(index=alias, operations=lines, refresh=refresh)
-            return sum(item["delete"].get("result") == "deleted" for item in response["items"])
+            return sum(_deleted(item["delete"]) for item in response["items"])
 
         deleted += send(request)
     return deleted
+
+
+def get(
+    client: Elasticsearch, alias: str, document_ids: Sequence[str], fields: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """As `Documents.get_all`; `IndexMissing` where there is no index."""
+    response = client.mget(index=alias, ids=list(document_ids), source_includes=list(fields))
+    for each in response["docs"]:
+        if "error" in each:  # a document that could not be looked for isn't one that does not exist
+            raise to_error(503, each)
+    return {each["_id"]: each["_source"] for each in response["docs"] if each["found"]}
+
+
+def _deleted(item: Mapping[str, Any]) -> bool:
+    if "error" in item:
+        error = to_error(item["status"], item)
+        if not isinstance(error, Conflict):
+            raise error
+    return item.get("result") == "deleted"
 
 
 def _send(
@@ -139,6 +164,8 @@ def _send(
     except TransientFailure as lost:
         sending.lost.update(position for position, _ in batch)
         return lost
+    except IndexUnusable:
+        raise
     except ApiError as error:
         for position, _ in batch:
             sending.done(position, error)
@@ -179,10 +206,10 @@ def _read(change: Change, item: Mapping[str, Any]) -> Result:
     error = to_error(item["status"], {"error": item["error"]})
     if isinstance(error, DocumentMissing):
         return None
+    if isinstance(error, IndexUnusable | IndexMissing | Conflict | TransientFailure):
+        raise error
     if isinstance(error, ApiError):
         return error
-    if isinstance(error, IndexMissing | Conflict | TransientFailure):
-        raise error
     raise TypeError(f"an update ended in {error!r}")
 
 

@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 
 from app.errors import ApiError, unavailable
 from app.store import bulk, deletion
-from app.store.bulk import MAX_ID_BYTES, RETRY_ON_CONFLICT, Change, Version
+from app.store.bulk import RETRY_ON_CONFLICT, Change, Version, can_exist
 from app.store.failures import (
     UNREACHABLE,
     Conflict,
@@ -82,7 +82,7 @@ class Documents:
         def request(_is_retry: bool) -> dict[str, Any]:
             return dict(self._client.get(index=self._alias, id=document_id)["_source"])
 
-        if len(document_id.encode("utf-8", "surrogatepass")) > MAX_ID_BYTES:
+        if not can_exist(document_id):
             return None  # Elasticsearch would look for it, or find the line of the request too long
         try:
             return self._send(request)
@@ -147,7 +147,11 @@ class Documents:
         What becomes of one change has no effect on the others: the error of one stands in its place.
         """
         try:
-            return bulk.transition(self._client, self._alias, changes, refresh=self._refresh_writes)
+            return self._send(
+                lambda _is_retry: bulk.transition(
+                    self._client, self._alias, changes, refresh=self._refresh_writes
+                )
+            )
         except IndexMissing:
             self._reject_unusable()
             return [None] * len(changes)
@@ -165,29 +169,24 @@ class Documents:
             return Page(total=0, hits=[])
 
     def query(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Elasticsearch's response to a search, with everything that was answered before this call.
+        """Elasticsearch's response to a search, with everything that was answered before this call, by whomever.
 
         `IndexMissing` where there is no index.
         """
 
         def request(_is_retry: bool) -> Mapping[str, Any]:
-            self._refresh()
+            self._refresh(always=True)
             return dict(self._client.search(index=self._alias, body=dict(body)))
 
         return self._send(request)
 
     def get_all(self, document_ids: Sequence[str], fields: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Those of the documents that exist, as they are now, with these fields only. Empty where there is no index."""
-        if not document_ids:
-            return {}
-
-        def request(_is_retry: bool) -> dict[str, dict[str, Any]]:
-            response = self._client.mget(
-                index=self._alias, ids=list(document_ids), source_includes=list(fields)
-            )
-            return {each["_id"]: each["_source"] for each in response["docs"] if each.get("found")}
-
-        return self._send(request)
+        ids = [each for each in document_ids if can_exist(each)]
+        with suppress(IndexMissing):
+            if ids:
+                return self._send(lambda _is_retry: bulk.get(self._client, self._alias, ids, fields))
+        return {}
 
     def _refresh(self, *, always: bool = False) -> None:
         # Never with `ignore_unavailable`: a closed index would look like one without documents.

@@ -51,6 +51,8 @@ class Verdict(StrEnum):
     UNREADABLE = "unreadable"
     NOT_HELD = "not_held"
     """The job is another worker's than the request names, or nobody's."""
+    DRY_RUN = "dry_run"
+    """It would be changed, if the request were not a dry run."""
     OVERTAKEN = "overtaken"
     """Somebody else has written the document since it was read."""
     HELD = "held"

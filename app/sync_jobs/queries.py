@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
+from app import clock
 from app.protocol import JobType, SyncKind
 from app.store.search import WINDOW, Search
 from app.sync_jobs.states import RUNNING, WAITING
+
+CLOCK_TOLERANCE: Final = timedelta(minutes=1)
+"""How far the clock of a worker, or of another service, may be ahead. What is later lies in the future."""
 
 # Connectors of one kind that a search for candidates looks at.
 CANDIDATES = 500
@@ -136,3 +141,17 @@ def _candidates(wanted: ClaimFilter, kind: SyncKind, passed_over: Collection[str
         "filter": {"bool": {"filter": of_kind, "must_not": not_of_kind}},
         "aggs": {"connectors": connectors},
     }
+
+
+def idle(now: str, idle_for: timedelta) -> list[dict[str, Any]]:
+    """The filters of running jobs whose workers were not heard of for longer than `idle_for`.
+
+    The twin of `lastSign.painless`: a timestamp that is missing or lies in the future gives way to the next one.
+    """
+    past, latest = clock.ago(now, idle_for), clock.ago(now, -CLOCK_TOLERANCE)
+    silent: dict[str, Any] = {"match_all": {}}
+    for field in ("created_at", "started_at", "last_seen"):
+        known = {"range": {field: {"lte": latest}}}
+        otherwise = {"bool": {"must_not": known, "filter": silent}}
+        silent = {"bool": {"should": [{"range": {field: {"lt": past}}}, otherwise]}}
+    return [_RUNNING, silent]

@@ -75,7 +75,7 @@ def claim_next(body: dict[str, Any]) -> Response:
         worker_hostname=body["worker_hostname"],
         wanted=ClaimFilter(**{name: tuple(texts) for name, texts in lists.items() if texts is not None}),
         limit=body["limit"],
-        wait=body["wait"],
+        wait=body["wait"].total_seconds(),
         request_id=body.get("request_id"),
         resend_window=settings().claim_resend_window,
     )
@@ -85,14 +85,14 @@ def claim_next(body: dict[str, Any]) -> Response:
     return json_response({"results": claim.jobs})
 
 
-@blueprint.get("/<segment:connector_sync_job_id>")
+@blueprint.get("/<sync_job:connector_sync_job_id>")
 @endpoint(action="sync_job/get", validate_path=existing_sync_job_id)
 def get(connector_sync_job_id: str) -> Response:
     """Get a job."""
     return json_response(_redacted(operations.get(store(), connector_sync_job_id)))
 
 
-@blueprint.delete("/<segment:connector_sync_job_id>")
+@blueprint.delete("/<sync_job:connector_sync_job_id>")
 @endpoint(action="sync_job/delete", validate_path=written_sync_job_id)
 def delete(connector_sync_job_id: str) -> Response:
     """Delete a job."""

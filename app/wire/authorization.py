@@ -26,6 +26,7 @@ _PRIVILEGES = {
     "list": _READING,
     "sync_job/get": _READING,
     "sync_job/list": _READING,
+    "sync_job/summary": _READING,
     "secret/get": ("read_connector_secrets",),
     "secret/post": ("write_connector_secrets",),
     "secret/put": ("write_connector_secrets",),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from marshmallow import fields
 
+from app.wire.fields import EnumString
 from app.wire.json_scanner import PathPart
 from app.wire.parse_failure import ParseFailure, Place, Spot, WrongToken, token_name
 from app.wire.schema import BodyField, RequestBody, schema_instance
@@ -85,6 +87,23 @@ class StringList(BodyField, fields.List[Any]):
         if not isinstance(value, list):
             raise WrongToken(value)
         return [_text(element, index) for index, element in enumerate(value)]
+
+
+class EnumStringList(StringList):
+    """A list of a few words, in any case; a single string counts as a list of one. `enum` is the set's name in error texts."""
+
+    def __init__(self, words: Iterable[str], *, enum: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._word = EnumString(words, enum=enum)
+
+    def _read(self, value: Any) -> list[Any]:
+        words = []
+        for index, text in enumerate(super()._read(value)):
+            try:
+                words.append(self._word.read(text))
+            except ParseFailure as failure:
+                raise failure if isinstance(value, str) else failure.under(index) from None
+        return words
 
 
 def _object(schema: type[RequestBody], value: dict[str, Any], path: tuple[PathPart, ...]) -> dict[str, Any]:

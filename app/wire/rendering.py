@@ -40,6 +40,11 @@ def envelope(error: ApiError | PlainError) -> dict[str, Any]:
     return {"error": shown, "status": error.status}
 
 
+def error_object(error: ApiError) -> dict[str, Any]:
+    """The error of one item of a response, as those of Elasticsearch's bulk responses."""
+    return _chain(error.cause)
+
+
 def _described(cause: Cause) -> dict[str, Any]:
     return {"type": cause.type, "reason": cause.reason, **cause.details}
 

@@ -11,7 +11,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import BaseConverter, Rule
 
 from app.errors import PlainError
-from app.wire.uri import RESERVED_NAMES, decode
+from app.wire.uri import RESERVED_JOB_NAMES, RESERVED_NAMES, decode
 
 # In the order in which a response lists them.
 METHODS = ("GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE", "CONNECT")
@@ -34,6 +34,12 @@ class ConnectorConverter(SegmentConverter):
     regex = f"(?!(?:{'|'.join(map(re.escape, RESERVED_NAMES))})(?:/|$))[^/]*"
 
 
+class SyncJobConverter(SegmentConverter):
+    """A segment that is never the name of an endpoint for many jobs."""
+
+    regex = f"(?!(?:{'|'.join(RESERVED_JOB_NAMES)})(?:/|$))[^/]*"
+
+
 class ExactRule(Rule):
     """A route for the methods it was given: GET does not imply HEAD."""
 
@@ -52,6 +58,7 @@ def install(app: Flask) -> None:
     app.url_map.redirect_defaults = False
     app.url_map.converters["segment"] = SegmentConverter
     app.url_map.converters["connector"] = ConnectorConverter
+    app.url_map.converters["sync_job"] = SyncJobConverter
 
 
 def unknown_path(method: str, target: str) -> Response | PlainError:

@@ -19,6 +19,9 @@ RESERVED_NAMES = ("_sync_job", "_secret", "_ui", "_openapi", "_openapi.json")
 """Other parts of the API under `/_connector`, never ids of connectors, however they are percent-encoded. No generated id is
 among them, since those have 20 characters."""
 
+RESERVED_JOB_NAMES = ("_cancel", "_check_in", "_claim", "_prune", "_rescue", "_summary")
+"""Endpoints under `/_connector/_sync_job`, likewise never ids of jobs."""
+
 _HEX_PAIR = re.compile(r"[0-9A-Fa-f]{2}")
 _ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 # A surrogate in UTF-8 is one broken character to Elasticsearch and three to Python.
@@ -93,7 +96,7 @@ def _routable(path: str) -> str:
 
 def _unescaped(segment: str) -> str:
     decoded = decode(segment)
-    return decoded if decoded in RESERVED_NAMES else segment
+    return decoded if decoded in (*RESERVED_NAMES, *RESERVED_JOB_NAMES) else segment
 
 
 def _decode_component(text: str) -> str:

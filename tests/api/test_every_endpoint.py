@@ -23,7 +23,9 @@ def each(endpoints: Iterable[Endpoint]) -> pytest.MarkDecorator:
 
 EVERY = each(ENDPOINTS)
 OF_A_JOB = each(endpoint.of("j1") for endpoint in OF_JOBS if endpoint.of_one)
-WITH_BODY = each(endpoint for endpoint in ENDPOINTS if endpoint.body is not None)
+WITH_BODY = each(
+    endpoint for endpoint in ENDPOINTS if endpoint.body is not None and not endpoint.body_optional
+)
 WITHOUT_BODY = each(endpoint for endpoint in ENDPOINTS if endpoint.body is None)
 NOT_FOUND_MESSAGE = not_found("connector sync job [j1] not found")
 

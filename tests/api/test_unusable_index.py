@@ -17,6 +17,8 @@ from tests.service import Http, Service
 
 SECOND = "unusable-index-second"
 USE_JOBS = [endpoint.of("j1") for endpoint in OF_JOBS]
+# They search, which an alias on two indices allows, and here write nothing.
+SEARCHES = [f"sync_job/{name}" for name in ("list", "summary", "prune")]
 USE_CONNECTORS = [
     *(
         ENDPOINTS[action].of("c1")
@@ -79,7 +81,7 @@ def test_closed_index_is_503_with_the_fix(
 @pytest.mark.parametrize(
     ("definition", "endpoints"),
     [
-        (SYNC_JOBS, [each for each in USE_JOBS if each.action != "sync_job/list"]),
+        (SYNC_JOBS, [each for each in USE_JOBS if each.action not in SEARCHES]),
         (CONNECTORS, [each for each in USE_CONNECTORS if each.action != "list"]),
     ],
     ids=["jobs", "connectors"],

@@ -211,6 +211,29 @@ def test_response_equals_that_of_elasticsearch(http: Http, node_url: str, case: 
     assert {**ours, "body": ""} == {**theirs, "body": ""}
 
 
+TIME_VALUES = [
+    *("", "abc", "10", "10x", "10M", "10%20m", "10m", "10m%20", "%2010m", "1.5h", ".5s", "5.s", "1e3s", "1,5s", "1.5x"),
+    *("0", "00", "-0", "0.0", "-1s", "-1", "-2", "-2s", "-0s", "--1s", "%2B5s", "%2B-5s", "5MS", "5NANOS", "5micros", "s", "ms"),
+    *("m", "1m1s", "1_0s", "0x1s", "1%20days", "9223372036854775807nanos", "9223372036854775808nanos", "9" * 30 + "s", "1ds"),
+    *("%D9%A3s", "5%C4%B0", "5%C2%A0s", "5%00s"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", TIME_VALUES)
+def test_time_values_are_those_of_elasticsearch(http: Http, node_url: str, text: str) -> None:
+    """But `-1`, which means "no timeout" there, and nothing here."""
+    theirs = exchange(node_url, "GET", f"/_cluster/health?timeout={text}", Case("", LIST))
+    ours = exchange(http.url, "GET", f"/_connector/_sync_job/_summary?idle_for={text}", Case("", LIST))
+    if text in ("-1", "-1s"):
+        reason = f"failed to parse value [{text}] for setting [idle_for], must be >= [0s]"
+        assert json.loads(ours["body"])["error"]["reason"] == reason
+    elif theirs["status"] == 400:
+        assert ours["body"].replace("[idle_for]", "[timeout]") == theirs["body"]
+        assert ours["status"] == 400
+    else:
+        assert (ours["status"], theirs["status"]) == (200, 200)
+
+
 @pytest.mark.parametrize(
     ("method", "theirs", "ours"),
     [

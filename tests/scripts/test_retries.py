@@ -12,6 +12,7 @@ from app.errors import ApiError
 from app.store.bulk import RETRY_ON_CONFLICT
 from app.store.scripts import Outcome, Verdict
 from app.sync_jobs import endings, updates
+from app.sync_jobs.rescue import RESCUE
 from app.sync_jobs.states import FINISHED, TRANSITIONS
 from tests.scripts.conftest import ABSURDLY_EARLY, JOB
 
@@ -23,11 +24,19 @@ CLAIM = COMMON | {
     "resend_window": 0,
     "restartable": [],
 }
+MANY = {"only": {"connector_id": None, "job_types": None, "statuses": ["pending"]}}
+SILENT = {"idle_for": 0, "tolerance": 0, "threshold": "0s", "dry_run": False}
+ORPHANED = SILENT | {"idle_for": None}
 SENT = [
     (updates.CANCEL, COMMON, "pending"),
     (updates.CANCEL, COMMON, "in_progress"),
     (updates.CLAIM, CLAIM, "pending"),
     (updates.CLAIM, CLAIM | {"restartable": FINISHED}, "completed"),
+    (updates.CANCEL, COMMON | MANY, "pending"),
+    (RESCUE, COMMON | SILENT | {"from": "in_progress"}, "in_progress"),
+    (RESCUE, COMMON | SILENT | {"from": "canceling"}, "canceling"),
+    (RESCUE, COMMON | ORPHANED | {"from": "pending"}, "pending"),
+    (RESCUE, COMMON | ORPHANED | {"from": "suspended"}, "suspended"),
     (endings.FAIL, COMMON | {"error": "it broke"}, "in_progress"),
 ]
 HEARTBEAT = {"finished": FINISHED, "now": NOW}

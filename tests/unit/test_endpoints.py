@@ -8,6 +8,7 @@ from flask import Flask
 
 from app.connectors.views import blueprint as connectors
 from app.secrets.views import blueprint as secrets
+from app.sync_jobs.many_views import blueprint as many_sync_jobs
 from app.sync_jobs.views import blueprint as sync_jobs
 from app.wire import routing
 from tests.endpoints import ALL
@@ -16,7 +17,7 @@ from tests.endpoints import ALL
 def test_table_of_endpoints_has_every_route() -> None:
     app = Flask(__name__, static_folder=None)
     routing.install(app)
-    for blueprint in (sync_jobs, connectors, secrets):
+    for blueprint in (sync_jobs, many_sync_jobs, connectors, secrets):
         app.register_blueprint(blueprint)
     routes = [
         (method, re.sub("<[^>]+>", "{id}", rule.rule))

@@ -46,11 +46,21 @@ def test_function_is_named_as_its_file() -> None:
 
 def test_functions_called_by_functions_are_included() -> None:
     assert set(defined(load("app.sync_jobs", "check_in").source)) == {
-        "text",
+        "describe",
         "heartbeat",
+        "heldByOther",
+        "text",
         "timestamp",
         "verdict",
     }
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parts[-3]}-{file.stem}")
+def test_text_that_may_be_null_is_compared_from_the_right(file: Path) -> None:
+    """Elasticsearch sometimes fails on `text == value`, where the text is null and the value's type is not known."""
+    source = loaded(file).source
+    for name in re.findall(r"String (\w+) = text\(", source):
+        assert not re.search(rf"\b{name} [!=]= (?!'|null)", source)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parts[-3]}-{file.stem}")

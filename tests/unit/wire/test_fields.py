@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import ApiError, Cause
-from app.wire import fields, nested_fields
+from app.wire import fields, nested_fields, time_values
 from app.wire.schema import RequestBody
 from app.wire.timestamps import InvalidTimestamp, iso_timestamp
 
@@ -42,6 +42,8 @@ class Body(RequestBody):
     items = nested_fields.ListOf(Item)
     by_name = nested_fields.MapOf(Item)
     texts = nested_fields.StringList()
+    colors = nested_fields.EnumStringList(["red", "dark_blue"], enum="Color")
+    wait = time_values.TimeValue(minimum=timedelta(seconds=1), maximum=timedelta(minutes=2))
 
 
 def read(name: str, literal: str) -> Any:
@@ -93,6 +95,11 @@ def reasons(name: str, literal: str) -> list[str | None]:
         ("by_name", '{"a.b":{"label":"x"}}', {"a.b": {"label": "x"}}),
         ("texts", '"x"', ["x"]),
         ("texts", '["x",1,true]', ["x", "1", "true"]),
+        ("colors", '"RED"', ["red"]),
+        ("colors", '["Dark_Blue","red","red"]', ["dark_blue", "red", "red"]),
+        ("colors", "[]", []),
+        ("wait", '"1000ms"', timedelta(seconds=1)),
+        ("wait", '"2m"', timedelta(minutes=2)),
     ],
 )
 def test_valid_value_is_accepted(name: str, literal: str, value: Any) -> None:
@@ -121,6 +128,9 @@ def test_valid_value_is_accepted(name: str, literal: str, value: Any) -> None:
         ("by_name", "[]", "START_ARRAY"),
         ("texts", "{}", "START_OBJECT"),
         ("texts", "1", "VALUE_NUMBER"),
+        ("colors", "null", "VALUE_NULL"),
+        ("wait", "0", "VALUE_NUMBER"),
+        ("wait", "null", "VALUE_NULL"),
     ],
 )
 def test_value_of_a_wrong_type_is_refused(name: str, literal: str, token: str) -> None:
@@ -141,6 +151,24 @@ def test_value_of_a_wrong_type_is_refused(name: str, literal: str, token: str) -
         ("order", '"2147483647.5"', ["Value [2147483647.5] is out of range for an integer"]),
         ("no_list", "[1]", ["Unsupported token [START_ARRAY]"]),
         ("color", '"green"', ["Unknown Color [green]."]),
+        ("colors", '"green"', ["Unknown Color [green]."]),
+        (
+            "wait",
+            '"5"',
+            [
+                "failed to parse setting [wait] with value [5] as a time value: unit is missing or unrecognized"
+            ],
+        ),
+        (
+            "wait",
+            '"1.5m"',
+            [
+                "failed to parse [1.5m], fractional time values are not supported",
+                'For input string: "1.5"',
+            ],
+        ),
+        ("wait", '"999ms"', ["failed to parse value [999ms] for setting [wait], must be >= [1s]"]),
+        ("wait", '"121s"', ["failed to parse value [121s] for setting [wait], must be <= [2m]"]),
         ("sign", '"Ends_With"', ["Unknown Sign [Ends_With]."]),
         ("at", '""', ["cannot parse empty datetime"]),
         ("at", '"2024-02-30"', ["Invalid date 'FEBRUARY 30'"]),
@@ -177,6 +205,7 @@ def test_invalid_value_is_refused(name: str, literal: str, inner: list[str]) -> 
                                                         'For input string: "y"']),
         ("texts", '["a", null]', ["[1:16] [body] failed to parse field [texts]",
                                   "Expected text at 1:16 but found VALUE_NULL"]),
+        ("colors", '["red", "green"]', ["[1:19] [body] failed to parse field [colors]", "Unknown Color [green]."]),
         ("texts", '["a",["b"]]', ["[1:15] [body] failed to parse field [texts]", "expected value but got [START_ARRAY]"]),
     ],
 )  # fmt: skip
@@ -259,10 +288,13 @@ def test_any_value_is_accepted_or_refused(name: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["1" * MANY + "x", "1." * MANY, "." + "1" * MANY + "e", "0" * MANY + "-", "1e" + "1" * MANY],
-    ids=lambda text: text[:3],
+    [
+        *("1" * MANY + "x", "1." * MANY, "." + "1" * MANY + "e", "0" * MANY + "-", "1e" + "1" * MANY),
+        *("1" * MANY + "xs", "0" * MANY + "-m", "s" * MANY),
+    ],
+    ids=lambda text: text[:2] + text[-2:],
 )
-@pytest.mark.parametrize("name", ["count", "order", "at"])
+@pytest.mark.parametrize("name", ["count", "order", "at", "wait"])
 def test_long_text_that_is_no_number_is_refused_in_linear_time(name: str, text: str) -> None:
     """Parsing is linear: trying each way to split the digits would exceed the time limit of a test."""
     assert reasons(name, json.dumps(text))

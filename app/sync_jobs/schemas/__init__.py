@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from marshmallow import validate
@@ -14,7 +15,7 @@ from app.wire.fields import EnumString, Integer, JsonObject, Long, String, Times
 from app.wire.ids import too_long
 from app.wire.nested_fields import StringList
 from app.wire.schema import RequestBody
-from app.wire.time_values import TimeValue, at_most
+from app.wire.time_values import TimeValue
 
 
 def existing_sync_job_id(connector_sync_job_id: str) -> list[str]:
@@ -173,8 +174,8 @@ class ClaimNextBody(RequestBody):
         metadata={"description": "How many jobs are claimed at most."},
     )
     wait = TimeValue(
-        load_default=0.0,
-        validate=at_most("wait", "60s"),
+        maximum=timedelta(seconds=60),
+        load_default=timedelta(0),
         metadata={"description": "How long to wait for a first job."},
     )
     request_id = String(
