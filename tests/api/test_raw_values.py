@@ -53,12 +53,24 @@ CANCELED = {
     "status": "canceled",
     **dict.fromkeys(("cancelation_requested_at", "canceled_at", "completed_at"), ANY),
 }
-CLAIMED = {**WORKER, "status": "in_progress", "started_at": ANY, "last_seen": ANY}
+CLAIMED = {**WORKER, "status": "in_progress", "started_at": ANY, "claimed_at": ANY, "last_seen": ANY}
 WITH_CURSOR = CLAIMED | {"connector.sync_cursor": CURSOR["sync_cursor"]}
 FAILED = {"status": "error", "error": "x", "completed_at": ANY, "last_seen": ANY}
 COUNTED = {**COUNTERS, "last_seen": ANY}
 STATED = {**COUNTERS, "last_seen": "2025-01-01T00:00:00.000Z", "total_document_count": 9}
 HOLDING = ("connector", "worker_hostname", "started_at", "last_seen")
+SUSPENDED = {
+    **COUNTERS,
+    "status": "suspended",
+    "last_seen": ANY,
+    "connector.sync_cursor": CURSOR["sync_cursor"],
+}
+COMPLETED = {**SUSPENDED, "status": "completed", "completed_at": ANY, "error": ANY}
+CONFIRMED = {
+    **COUNTERS,
+    "status": "canceled",
+    **dict.fromkeys(("last_seen", "completed_at", "canceled_at"), ANY),
+}
 CHANGES = [
     change("cancel", None, "pending", CANCELED, UNKNOWN),
     change("cancel", None, "in_progress", CANCELING, UNKNOWN),
@@ -68,6 +80,9 @@ CHANGES = [
     change("update_error", {"error": "x"}, "in_progress", FAILED, UNKNOWN),
     change("update_stats", COUNTERS, "in_progress", COUNTED),
     change("update_stats", STATED | {"metadata": {"new": 1}}, "in_progress", STATED | {"metadata.new": 1}),
+    change("complete", COUNTERS | CURSOR, "in_progress", COMPLETED, UNKNOWN),
+    change("suspend", COUNTERS | CURSOR, "in_progress", SUSPENDED, UNKNOWN),
+    change("confirm_cancel", COUNTERS, "canceling", CONFIRMED, UNKNOWN),
     # Whether this is a claim sent again depends on all that the first one wrote.
     change("claim", {"worker_hostname": "w1", **CURSOR}, "in_progress", {}, [*HELD, *UNCLAIMABLE], HOLDING),
 ]

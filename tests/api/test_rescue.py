@@ -10,6 +10,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app import clock, settings
+from app.compatibility import DOCUMENTED
 from app.errors import ApiError, status_error, unavailable
 from app.store import Store
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
@@ -477,7 +478,7 @@ def test_heartbeat_that_comes_first_wins(
 
     def heartbeat() -> None:
         monkeypatch.setattr(clock, "now", real)
-        assert updates.check_in(store, "a") == "updated"
+        assert updates.check_in(store, "a", compatibility=DOCUMENTED) == "updated"
 
     monkeypatch.setattr(clock, "now", lambda: clock.iso(datetime.fromisoformat(real()) - slow))
     meanwhile(monkeypatch, proxied, heartbeat)
@@ -520,7 +521,9 @@ def test_waiting_job_that_is_claimed_first_goes_on(
     proxied: Store, stored: Stored, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored.put("a", orphan("pending"))
-    meanwhile(monkeypatch, proxied, lambda: updates.claim(store, "a", "w", None, 60))
+    meanwhile(
+        monkeypatch, proxied, lambda: updates.claim(store, "a", "w", None, 60, compatibility=DOCUMENTED)
+    )
     assert run(proxied) == []
     assert stored.source("a")["status"] == "in_progress"
 
