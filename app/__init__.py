@@ -24,7 +24,7 @@ def create_app(configuration: settings.Settings | None = None) -> Flask:
     store = Store(configuration)
     app = Flask(__name__, static_folder=None)
     context.attach(app, configuration, store)
-    # Whoever waits for a job holds a thread: half of them are kept for other requests.
+    # All requests of a process share one search for the next jobs. Those that wait take half of its threads at most.
     app.extensions["claims"] = Claims(store, configuration.threads // 2, app.extensions["stopping"])
     wire.install(app, max_body_bytes=configuration.max_body_bytes, security=store.security)
     for blueprint in (sync_jobs, many_sync_jobs, connectors, secrets, health.blueprint):

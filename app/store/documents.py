@@ -147,11 +147,8 @@ class Documents:
         What becomes of one change has no effect on the others: the error of one stands in its place.
         """
         try:
-            return self._send(
-                lambda _is_retry: bulk.transition(
-                    self._client, self._alias, changes, refresh=self._refresh_writes
-                )
-            )
+            refresh = self._refresh_writes
+            return self._send(lambda _: bulk.transition(self._client, self._alias, changes, refresh=refresh))
         except IndexMissing:
             self._reject_unusable()
             return [None] * len(changes)
@@ -176,7 +173,9 @@ class Documents:
 
         def request(_is_retry: bool) -> Mapping[str, Any]:
             self._refresh(always=True)
-            return dict(self._client.search(index=self._alias, body=dict(body)))
+            # A part of the documents would look like all of them.
+            options = {"allow_partial_search_results": False}
+            return dict(self._client.search(index=self._alias, body=dict(body), **options))
 
         return self._send(request)
 

@@ -30,7 +30,8 @@ MARGIN_SECONDS = 2.0
 # Longer than a lease that its holder left behind.
 WAIT_TIMEOUT_SECONDS = 10.0
 _MAX_PAUSE_SECONDS = 0.1
-_NOTHING_WRITTEN = frozenset({400, 404})
+# Statuses of errors after which no write is still on its way.
+NOTHING_WRITTEN = frozenset({400, 404})
 
 ACQUIRE = load(__package__, "acquire_lease")
 RELEASE = load(__package__, "release_lease")
@@ -80,7 +81,7 @@ class Leases:
             self._release(lease)
             raise
         except ApiError as error:
-            if error.status in _NOTHING_WRITTEN:
+            if error.status in NOTHING_WRITTEN:
                 self._release(lease)
             raise
         self._release(lease)

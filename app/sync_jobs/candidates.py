@@ -1,4 +1,4 @@
-"""The jobs that can be claimed next: one search for all callers of a process that ask at the same time."""
+"""The jobs that can be claimed next, and those that run: one search for all callers of a process that ask at the same time."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from app.store import Store
 from app.store.bulk import Version
 from app.store.failures import IndexMissing
 from app.sync_jobs.locks import may_be_abandoned
-from app.sync_jobs.queries import CANDIDATES, ClaimFilter, candidates_search
+from app.sync_jobs.queries import CANDIDATES, ClaimFilter, candidates_search, running_search
 
 # Searches that one look makes at most, each without the connectors that the ones before passed over.
-_MAX_ROUNDS = 20
+_MAX_ROUNDS = 100
+# Filters in one search: more connectors than these find together make a response that Elasticsearch refuses.
+_MAX_FILTERS = 32
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -45,8 +47,12 @@ class Candidates:
         self._found = {
             each: sorted(jobs, key=lambda job: job.created_at, reverse=True) for each, jobs in found.items()
         }
-        self._dealt: set[tuple[str, SyncKind]] = set()
+        self._dealt: set[tuple[str, ...]] = set()
         self._lock = Lock()
+
+    def has(self, wanted: ClaimFilter) -> bool:
+        """Whether there may be jobs to deal out."""
+        return bool(self._found.get(wanted))
 
     def deal(self, wanted: ClaimFilter, count: int) -> list[Candidate]:
         """The next `count` jobs that this filter wants, or as many as there are."""
@@ -55,8 +61,10 @@ class Candidates:
             left = self._found.get(wanted, [])
             while left and len(dealt) < count:
                 job = left.pop()
-                if (job.connector_id, job.kind) not in self._dealt:
-                    self._dealt.add((job.connector_id, job.kind))
+                # A job that another program wrote may be of several connectors.
+                keys = {(job.connector_id, job.kind), (job.sync_job_id,)}
+                if not keys & self._dealt:
+                    self._dealt |= keys
                     dealt.append(job)
         return dealt
 
@@ -113,11 +121,27 @@ def find_candidates(store: Store, filters: frozenset[ClaimFilter]) -> Candidates
     wanted = list(filters)
     passed_over: dict[SyncKind, set[str]] = {kind: set() for kind in SyncKind}
     found: dict[ClaimFilter, list[Candidate]] = {}
-    for _ in range(_MAX_ROUNDS):
-        found, goes_on = _look(store, wanted, passed_over)
-        if not goes_on:
-            break
+    for start in range(0, len(wanted), _MAX_FILTERS):
+        for _ in range(_MAX_ROUNDS):
+            some, goes_on = _look(store, wanted[start : start + _MAX_FILTERS], passed_over)
+            if not goes_on:
+                break
+        found |= some
     return Candidates(found)
+
+
+def find_running(store: Store, connector_ids: frozenset[str]) -> Mapping[tuple[str, SyncKind], str]:
+    """The id of a job that runs, for each of the connectors and each kind that has one."""
+    try:
+        response = store.sync_jobs.query(running_search(connector_ids))
+    except IndexMissing:
+        return {}
+    return {
+        (connector_id, SyncKind.of(job_type)): hit["_id"]
+        for hit in response["hits"]["hits"]
+        for connector_id in hit["fields"]["connector.id"]
+        for job_type in hit["fields"].get("job_type", [None])
+    }
 
 
 def _look(
@@ -139,14 +163,12 @@ def _look(
     found: dict[ClaimFilter, list[Candidate]] = {each: [] for each in wanted}
     goes_on = False
     for filter_, kind, buckets in groups:
-        before = len(passed_over[kind])
-        for bucket in filter(_is_free, buckets):
-            if _can_be_locked(connectors.get(bucket["key"]), kind):
-                found[filter_].append(_candidate(bucket, kind))
-            else:
-                passed_over[kind].add(bucket["key"])
-        cut_off = len(buckets) == CANDIDATES and all(map(_is_free, buckets))
-        goes_on = goes_on or (cut_off and len(passed_over[kind]) > before)
+        free = list(filter(_is_free, buckets))
+        jobs = [_candidate(each, kind) for each in free if _can_be_locked(connectors.get(each["key"]), kind)]
+        found[filter_] += jobs
+        passed_over[kind] |= {each["key"] for each in free} - {each.connector_id for each in jobs}
+        cut_off = len(free) == CANDIDATES
+        goes_on = goes_on or (cut_off and len(jobs) < CANDIDATES / 2)
     return found, goes_on
 
 

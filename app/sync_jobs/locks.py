@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
@@ -20,6 +20,7 @@ from app.errors import ApiError
 from app.protocol import ConnectorStatus, SyncKind, SyncStatus
 from app.store import Store
 from app.store.bulk import Change
+from app.store.leases import NOTHING_WRITTEN
 from app.store.scripts import Outcome, Verdict, load
 
 log = structlog.get_logger(__name__)
@@ -69,17 +70,23 @@ class Locked(Protocol):
         """Its kind."""
 
 
+J = TypeVar("J", bound=Locked)
+
+
 def may_be_abandoned(connector: Mapping[str, Any], kind: SyncKind) -> bool:
-    """Whether a lock may have been left behind by a claim that died; its script decides."""
+    """Whether a lock may have been left behind by a claim that died; its script decides. See `lockOwner.painless`."""
     locks = connector.get("sync_locks")
     owner = locks.get(kind) if isinstance(locks, Mapping) else None
-    return owner is not None and owner["at"] + TAKEOVER_SECONDS * 1000 <= time.time() * 1000
+    if not isinstance(owner, Mapping) or owner.get("synced") != connector.get("last_synced"):
+        return False
+    taken_at = owner.get("at")
+    return isinstance(taken_at, int) and taken_at + TAKEOVER_SECONDS * 1000 <= time.time() * 1000
 
 
-def lock_connectors(store: Store, jobs: Sequence[Locked], token: str) -> list[Lock | None]:
-    """Lock the connector of each job for it; None where another job has it, or there is no connector.
+def lock_connectors(store: Store, jobs: Sequence[J], token: str) -> dict[J, Lock]:
+    """Lock the connector of each job for it; without those that another job has, or that there are not.
 
-    Raises `ApiError` where that could not be found out. A lock that was taken nevertheless expires.
+    Raises `ApiError` where none was locked as far as is known. A lock that was taken nevertheless expires.
     """
     changes = [
         Change(
@@ -91,23 +98,29 @@ def lock_connectors(store: Store, jobs: Sequence[Locked], token: str) -> list[Lo
         for job in jobs
     ]
     outcomes = store.connectors.transition_all(changes)
-    for outcome in outcomes:
-        if isinstance(outcome, ApiError):
-            raise outcome
-    return [
-        _lock(outcome, job.kind) if isinstance(outcome, Outcome) else None
-        for job, outcome in zip(jobs, outcomes, strict=True)
-    ]
+    locks: dict[J, Lock] = {}
+    failure = None
+    for job, outcome in zip(jobs, outcomes, strict=True):
+        if isinstance(outcome, Outcome):
+            if lock := _lock(outcome, job.kind):
+                locks[job] = lock
+        elif outcome is not None and outcome.status in NOTHING_WRITTEN:
+            log.warning("connector_not_locked", connector_id=job.connector_id, reason=outcome.cause.reason)
+        else:
+            failure = outcome or failure
+    if failure is not None and not locks:
+        raise failure
+    return locks
 
 
-def unlock_connectors(store: Store, jobs: Sequence[tuple[Locked, str | None]], token: str) -> None:
-    """Give locks of a claim back, or hand each to the job of the kind that turned out to run, if there is one.
+def unlock_connectors(store: Store, jobs: Mapping[J, str | None], token: str) -> None:
+    """Give locks of a claim back, or hand each to the job of the kind that turned out to run, if there is one (its id).
 
     It raises nothing: what cannot be given back expires.
     """
     changes = [
         Change(job.connector_id, UNLOCK, {**_lock_params(job, token), "running": running})
-        for job, running in jobs
+        for job, running in jobs.items()
     ]
     with suppress(ApiError):
         store.connectors.transition_all(changes)

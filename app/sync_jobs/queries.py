@@ -15,8 +15,9 @@ from app.sync_jobs.states import RUNNING, WAITING
 CLOCK_TOLERANCE: Final = timedelta(minutes=1)
 """How far the clock of a worker, or of another service, may be ahead. What is later lies in the future."""
 
-# Connectors of one kind that a search for candidates looks at.
-CANDIDATES = 500
+# Connectors of one kind that a search for candidates looks at: as many as one request can claim. Fetching their jobs costs more
+# than all else, for each filter anew.
+CANDIDATES = 100
 # What a claim changes of a job, and gives back where it comes to nothing.
 CLAIM_FIELDS = ("status", "worker_hostname", "started_at", "last_seen", "claimed_at", "claim_token")
 
@@ -90,7 +91,9 @@ def running_search(connector_ids: Collection[str]) -> dict[str, Any]:
     return {
         "size": WINDOW,
         "query": {"bool": {"filter": [_RUNNING, {"terms": {"connector.id": sorted(connector_ids)}}]}},
-        "_source": ["connector.id", "job_type"],
+        # As they are indexed: in the source, either may be a list.
+        "_source": False,
+        "docvalue_fields": ["connector.id", "job_type"],
     }
 
 
@@ -127,7 +130,8 @@ def _candidates(wanted: ClaimFilter, kind: SyncKind, passed_over: Collection[str
         "terms": {
             "field": "connector.id",
             "size": CANDIDATES,
-            "order": [{"running": "asc"}, {"waiting>oldest": "asc"}],
+            # The last decides where no job says when it was created.
+            "order": [{"running": "asc"}, {"waiting>oldest": "asc"}, {"waiting": "desc"}],
         },
         "aggs": {
             "running": {"filter": _RUNNING},

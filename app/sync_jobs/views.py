@@ -33,11 +33,6 @@ from app.wire.request_context import is_connected
 blueprint = Blueprint("sync_jobs", __name__, url_prefix="/_connector/_sync_job")
 
 
-def _claims() -> Claims:
-    found: Claims = current_app.extensions["claims"]
-    return found
-
-
 def _redacted(sync_job: dict[str, Any]) -> dict[str, Any]:
     """The job as the caller may see it."""
     return sync_job if may_manage() else masked_sync_job(sync_job)
@@ -78,11 +73,10 @@ def claim_next(body: dict[str, Any]) -> Response:
         wait=body["wait"].total_seconds(),
         request_id=body.get("request_id"),
         resend_window=settings().claim_resend_window,
+        is_connected=is_connected,
     )
-    claim = _claims().claim_next(request, is_connected)
-    if not is_connected():
-        _claims().give_back(claim)
-    return json_response({"results": claim.jobs})
+    claims: Claims = current_app.extensions["claims"]
+    return json_response({"results": claims.claim_next(request)})
 
 
 @blueprint.get("/<sync_job:connector_sync_job_id>")

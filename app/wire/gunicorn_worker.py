@@ -55,6 +55,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().handle_exit(sig, frame)
         self.end_waiting()
 
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Stop at once, as far as that goes: the process ends with its last thread."""
+        self.end_waiting()
+        super().handle_quit(sig, frame)
+
     def handle_request(self, req: Request, conn: TConn) -> bool:
         """Serve one request. A client that does not read its response loses its connection."""
         try:

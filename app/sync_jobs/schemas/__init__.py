@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from marshmallow import validate
+from marshmallow import ValidationError, validate
 from marshmallow.validate import Validator
 
 from app.errors import illegal_argument
@@ -121,10 +121,14 @@ class StatsBody(RequestBody):
 
 
 def _wanted(name: str, description: str, *validators: Validator) -> StringList:
-    return StringList(
-        validate=[validate.Length(min=1, error=f"[{name}] cannot be empty."), *validators],
-        metadata={"description": description},
-    )
+    """All who claim at the same time share a search. Elasticsearch would refuse it to all of them for one list that is too long."""
+
+    def reject_long(texts: list[str]) -> None:
+        if max(map(len, texts), default=0) > 512:
+            raise ValidationError(f"[{name}] has an entry of more than 512 characters.")
+
+    number = validate.Length(1, 1000, error=f"[{name}] must have 1 to 1000 entries.")
+    return StringList(validate=[number, reject_long, *validators], metadata={"description": description})
 
 
 class ReportBody(RequestBody):
@@ -158,7 +162,8 @@ class ClaimNextBody(RequestBody):
 
     worker_hostname = String(
         required=True,
-        validate=validate.Length(min=1, error="[worker_hostname] cannot be empty."),
+        # Elasticsearch indexes, and looks for, 32,766 bytes.
+        validate=validate.Length(1, 8191, error="[worker_hostname] must have 1 to 8191 characters."),
         metadata={"description": "The name of the worker, on the jobs from now on."},
     )
     connector_ids = _wanted("connector_ids", "Only jobs of these connectors.")
