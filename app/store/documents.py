@@ -174,8 +174,8 @@ class Documents:
         def request(_is_retry: bool) -> Mapping[str, Any]:
             self._refresh(always=True)
             # A part of the documents would look like all of them.
-            options = {"allow_partial_search_results": False}
-            return dict(self._client.search(index=self._alias, body=dict(body), **options))
+            search = self._client.search
+            return dict(search(index=self._alias, body=dict(body), allow_partial_search_results=False))
 
         return self._send(request)
 

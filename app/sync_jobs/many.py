@@ -48,16 +48,12 @@ def check_in_all(store: Store, worker_hostname: str, sync_job_ids: Sequence[str]
     Raises `ApiError` where Elasticsearch takes none of them.
     """
     params = {"now": clock.now(), "finished": FINISHED, "worker_hostname": worker_hostname}
-    changes = [Change(each, CHECK_IN, params, ["status"]) for each in dict.fromkeys(sync_job_ids)]
+    changes = [Change(each, CHECK_IN, params, ["status"]) for each in sync_job_ids]
     outcomes = store.sync_jobs.transition_all(changes)
     errors = [outcome for outcome in outcomes if isinstance(outcome, ApiError) and passes(outcome)]
     if errors and len(errors) == len(outcomes):
         raise errors[0]
-    heartbeats = {
-        change.document_id: _heartbeat(change.document_id, outcome, params)
-        for change, outcome in zip(changes, outcomes, strict=True)
-    }
-    return [heartbeats[each] for each in sync_job_ids]
+    return [_heartbeat(each, outcome, params) for each, outcome in zip(sync_job_ids, outcomes, strict=True)]
 
 
 def _heartbeat(sync_job_id: str, outcome: Outcome | ApiError | None, params: Mapping[str, Any]) -> Heartbeat:

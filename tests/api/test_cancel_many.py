@@ -10,7 +10,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app import settings
-from app.errors import ApiError
+from app.errors import ApiError, unavailable
 from app.store import Store
 from app.store.index_definitions import SYNC_JOBS
 from app.sync_jobs import many, walks
@@ -266,6 +266,25 @@ def test_job_that_cannot_be_written_is_a_conflict_and_holds_nothing_up(
 
     monkeypatch.setattr(proxied.sync_jobs, "transition_all", spoil_one)
     assert many.cancel_all(proxied, connector_id="c1") == counts(canceled=2, conflicts=1)
+
+
+def test_error_that_may_pass_is_raised_when_the_others_are_done(
+    proxied: Store, stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walks, "PAGE", 2)
+    stored.put_all({each: of("c1") for each in "abcd"})
+    send = proxied.sync_jobs.transition_all
+
+    def fail_first(changes: Any) -> Any:
+        others = [change for change in changes if change.document_id != "a"]
+        return [unavailable("busy")] * (len(changes) - len(others)) + send(others)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(proxied.sync_jobs, "transition_all", fail_first)
+        with pytest.raises(ApiError) as refused:
+            many.cancel_all(proxied, connector_id="c1")
+        assert (refused.value.status, refused.value.cause.reason) == (503, "busy")
+    assert many.cancel_all(proxied, connector_id="c1") == counts(canceled=1)
 
 
 def test_cluster_that_goes_away_is_503_and_the_request_can_be_repeated(

@@ -11,6 +11,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
+from tests.documents import empty
 from tests.endpoints import COUNTERS, ENDPOINTS, JOBS, OF_JOBS
 from tests.raw_values import (
     CONNECTOR,
@@ -22,6 +23,7 @@ from tests.raw_values import (
     found_violations,
     leaves,
     responses_to,
+    wrong_changes,
 )
 from tests.service import Http, Service
 
@@ -131,6 +133,91 @@ def test_decision_47_change_of_a_finished_job_reads_leniently_and_keeps_all_else
 ) -> None:
     raws = index.write(change.matters, **change.before)
     assert found_violations(compatible, change, index, raws) == []
+
+
+FREE_TO_END = {"status": "canceled", "canceled_at": ANY, "completed_at": ANY}
+RESCUED = {"status": "error", "error": ANY, "completed_at": ANY, "last_seen": ANY}
+OF_THE_CONNECTOR = {"connector_id": "c1", "job_types": ["incremental"]}
+# Body, status, what is set, and the fields without which a job may be left as it is.
+MANY: dict[str, tuple[Any, str, dict[str, Any], set[str]]] = {
+    "cancel_many": ({"statuses": ["pending"]}, "pending", CANCELED, {"status"}),
+    "cancel_many of a connector": (
+        OF_THE_CONNECTOR,
+        "in_progress",
+        CANCELING,
+        {"status", "connector", "job_type"},
+    ),
+    "rescue": ({"limit": 10_000}, "in_progress", RESCUED, {"status"}),
+    "rescue of canceling jobs": (
+        {"limit": 10_000},
+        "canceling",
+        FREE_TO_END | {"last_seen": ANY},
+        {"status"},
+    ),
+    "rescue of orphans": ({"limit": 10_000}, "suspended", FREE_TO_END, {"status", "connector"}),
+}
+
+
+@pytest.mark.parametrize("case", MANY)
+def test_request_for_many_jobs_reads_leniently_and_keeps_all_else(
+    http: Http, elasticsearch: Elasticsearch, index: RawIndex, case: str
+) -> None:
+    body, status, sets, matter = MANY[case]
+    empty(elasticsearch)
+    raws = index.write(status=status)
+    response = replace(ENDPOINTS[f"sync_job/{case.partition(' ')[0]}"], body=body).send(http)
+    assert response.status_code == 200, response.text
+    found = response.json()
+    afters = index.read(raws)
+    fields = {tuple(path.split(".")): value for path, value in sets.items()}
+    changed = [(raw, after) for raw, after in zip(raws, afters, strict=True) if after != raw.document]
+    assert [
+        f"{raw}: {wrong}" for raw, after in changed for wrong in wrong_changes(raw.document, after, fields)
+    ] == []
+    assert {str(raw) for raw in raws if raw.field and raw.field[0] not in matter} <= {
+        str(raw) for raw, _ in changed
+    }
+    if "rescued" in found:
+        assert {job["id"] for job in found["rescued"]} == {raw.id for raw, _ in changed}
+        assert found["truncated"] is False
+    else:
+        assert found["canceled"] + found["canceling"] == len(changed)
+
+
+def test_heartbeats_of_many_jobs_read_leniently_and_keep_all_else(
+    http: Http, elasticsearch: Elasticsearch, index: RawIndex
+) -> None:
+    empty(elasticsearch)
+    raws = index.write()
+    for start in range(0, len(raws), 1_000):
+        some = raws[start : start + 1_000]
+        sent = {"worker_hostname": "w1", "ids": [raw.id for raw in some]}
+        response = replace(ENDPOINTS["sync_job/check_in_many"], body=sent).send(http)
+        assert response.status_code == 200, response.text
+        for raw, item, after in zip(some, response.json()["items"], index.read(some), strict=True):
+            if "error" in item:
+                assert (item["status_code"], after) == (409, raw.document), raw
+                assert not raw.field or raw.field[0] == "worker_hostname"
+            else:
+                assert item["status"] == raw.document.get("status"), raw
+                assert list(wrong_changes(raw.document, after, {("last_seen",): ANY})) == []
+
+
+def test_summary_and_pruning_of_any_jobs(http: Http, elasticsearch: Elasticsearch, index: RawIndex) -> None:
+    empty(elasticsearch)
+    raws = index.write(status="completed")
+    finished = index.matching({"terms": {"status": ["completed", "canceled", "error"]}})
+    summary = ENDPOINTS["sync_job/summary"].send(http)
+    assert summary.status_code == 200, summary.text
+    assert summary.json()["by_status"]["completed"] == len(index.matching({"term": {"status": "completed"}}))
+    body = {"keep_last": 0, "dry_run": False}
+    pruned = replace(ENDPOINTS["sync_job/prune"], body=body).send(http)
+    assert pruned.status_code == 200, pruned.text
+    left = {raw.id for raw, after in zip(raws, index.read(raws), strict=True) if after is not None}
+    assert pruned.json() == {"deleted": len(raws) - len(left)}
+    assert {raw.id for raw in raws} - left <= finished
+    ends = ("status", "completed_at", "canceled_at", "last_seen")
+    assert not {str(raw) for raw in raws if raw.id in left and raw.field and raw.field[0] not in ends}
 
 
 def test_get_and_list_return_what_is_stored(http: Http, index: RawIndex) -> None:

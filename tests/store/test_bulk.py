@@ -39,7 +39,9 @@ def proxied(proxy: FaultProxy) -> Store:
     """A store whose requests go through the proxy."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("ELASTICSEARCH_URL", proxy.url)
-        return Store(settings.load())
+        store = Store(settings.load())
+    store.indices.ensure()  # its client has to meet the real Elasticsearch first
+    return store
 
 
 @pytest.fixture(autouse=True)
@@ -180,6 +182,25 @@ def test_item_that_elasticsearch_could_not_carry_out_is_retried_alone(
         results = proxied.sync_jobs.transition_all([add("a"), add("b")])
     assert outcomes(results) == [Verdict.UPDATED, Verdict.UPDATED]
     assert [items_of(request) for request in recorded] == [[("a", False), ("b", False)], [("b", True)]]
+
+
+def test_change_that_collided_is_no_retry_beside_one_that_was_lost(
+    proxy: FaultProxy, proxied: Store, documents: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "_BATCH", 1)
+    put(documents, "a", "b")
+    conflict = {"type": "version_conflict_engine_exception", "reason": "[a]: version conflict"}
+    answer = json.dumps({"errors": True, "items": [{"update": {"status": 409, "error": conflict}}]})
+    with (
+        proxy.recording() as recorded,
+        proxy.responding(nth(1, BULK), 200, answer),
+        proxy.losing(nth(2, BULK)),
+    ):
+        results = proxied.sync_jobs.transition_all([add("a"), add("b")])
+    assert outcomes(results) == [Verdict.UPDATED, Verdict.UPDATED]
+    assert [items_of(request) for request in recorded] == [
+        [("a", False)], [("b", False)], [("a", False)], [("b", True)]
+    ]  # fmt: skip
 
 
 def test_cluster_that_stays_away_is_an_error_of_each_change(
