@@ -16,6 +16,7 @@ SECRETS_PATH = f"{ROOT}/_secret"
 READ, MANAGE, SECRET_READ, SECRET_WRITE = "read", "manage", "secret read", "secret write"
 
 COUNTERS = {"deleted_document_count": 10, "indexed_document_count": 20, "indexed_document_volume": 30}
+REPORT = {"indexed_document_count": 20, "metadata": {"a": 1}}
 PIPELINE = {
     "name": "p",
     "extract_binary_content": True,
@@ -38,10 +39,11 @@ class Endpoint:
     body: Any = None
     """A valid body; None if it takes no body."""
 
-    body_optional: bool = False
-
     needs: str = MANAGE
     """The privilege that it requires."""
+
+    body_optional: bool = False
+    """Whether it also takes requests without a body."""
 
     @property
     def of_one(self) -> bool:
@@ -77,15 +79,15 @@ OF_JOBS = [
     Endpoint("sync_job/update_error", "PUT", f"{JOBS}/{{id}}/_error", {"error": "it broke"}),
     Endpoint("sync_job/update_stats", "PUT", f"{JOBS}/{{id}}/_stats", COUNTERS),
     Endpoint("sync_job/claim_next", "POST", f"{JOBS}/_claim", {"worker_hostname": "w"}),
-    Endpoint("sync_job/complete", "PUT", f"{JOBS}/{{id}}/_complete", {"sync_cursor": {"a": 1}}, True),
-    Endpoint("sync_job/suspend", "PUT", f"{JOBS}/{{id}}/_suspend", {"sync_cursor": {"a": 1}}, True),
-    Endpoint(
-        "sync_job/confirm_cancel", "PUT", f"{JOBS}/{{id}}/_confirm_cancel", {"metadata": {"a": 1}}, True
-    ),
+    Endpoint("sync_job/complete", "PUT", f"{JOBS}/{{id}}/_complete", REPORT, body_optional=True),
+    Endpoint("sync_job/suspend", "PUT", f"{JOBS}/{{id}}/_suspend", REPORT, body_optional=True),
+    Endpoint("sync_job/confirm_cancel", "PUT", f"{JOBS}/{{id}}/_confirm_cancel", REPORT, body_optional=True),
     Endpoint("sync_job/check_in_many", "POST", f"{JOBS}/_check_in", {"worker_hostname": "w", "ids": ["j1"]}),
     Endpoint("sync_job/cancel_many", "POST", f"{JOBS}/_cancel", {"connector_id": "c1"}),
-    Endpoint("sync_job/rescue", "POST", f"{JOBS}/_rescue", {"idle_for": "1m"}, True),
-    Endpoint("sync_job/prune", "POST", f"{JOBS}/_prune", {"keep_last": 0, "dry_run": False}, True),
+    Endpoint("sync_job/rescue", "POST", f"{JOBS}/_rescue", {"idle_for": "1m"}, body_optional=True),
+    Endpoint(
+        "sync_job/prune", "POST", f"{JOBS}/_prune", {"keep_last": 0, "dry_run": False}, body_optional=True
+    ),
     Endpoint("sync_job/summary", "GET", f"{JOBS}/_summary", needs=READ),
 ]
 
@@ -95,10 +97,10 @@ def _update(action: str, name: str, body: Any = None) -> Endpoint:
 
 
 OF_CONNECTORS = [
-    Endpoint("post", "POST", ROOT, {"name": "n"}),
-    Endpoint("put", "PUT", ROOT, {"name": "n"}),
+    Endpoint("post", "POST", ROOT, {"name": "n"}, body_optional=True),
+    Endpoint("put", "PUT", ROOT, {"name": "n"}, body_optional=True),
     Endpoint("list", "GET", ROOT, needs=READ),
-    Endpoint("put", "PUT", f"{ROOT}/{{id}}", {"name": "n"}),
+    Endpoint("put", "PUT", f"{ROOT}/{{id}}", {"name": "n"}, body_optional=True),
     Endpoint("get", "GET", f"{ROOT}/{{id}}", needs=READ),
     Endpoint("delete", "DELETE", f"{ROOT}/{{id}}"),
     _update("update_last_seen", "_check_in"),

@@ -120,7 +120,7 @@ class Documents:
         """Let `script` decide on the document and change it, in one atomic step; None where there is no document.
 
         The script's `params.is_retry` tells it whether an earlier sending may have been carried out. The fields `returns` of
-        a changed document are the outcome's details. `IndexMissing` where there is no index.
+        the document are among the outcome's details. `IndexMissing` where there is no index.
         """
         try:
             return self._update(document_id, script, params, returns)

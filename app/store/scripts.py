@@ -70,7 +70,7 @@ Responses = Mapping[Verdict, str | Callable[[Mapping[str, Any]], ApiError]]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the script `script` did. `details` come with the verdict, or are the returned fields of a changed document."""
+    """What the script `script` did. `details` are the returned fields of the document, and what comes with the verdict."""
 
     script: str
     verdict: Verdict
@@ -107,9 +107,11 @@ class Script:
         if not isinstance(said, Mapping):
             raise UnexpectedVerdict(f"script [{self.name}] left the document alone without a verdict")
         try:
-            return Outcome(self.name, Verdict(said["name"]), said["details"])
+            verdict = Verdict(said["name"])
         except ValueError:
             raise UnexpectedVerdict(f"script [{self.name}] has an unknown verdict [{said['name']}]") from None
+        fields = {name: value for name, value in returned.items() if name != VERDICT_FIELD}
+        return Outcome(self.name, verdict, fields | said["details"])
 
 
 def load(package: str, name: str) -> Script:

@@ -90,10 +90,7 @@ def _end(
         params,
         {Verdict.DUPLICATE: "noop", Verdict.REFUSED: partial(transition_error, target)},
     )
-    job: Mapping[str, Any] | None = outcome.details
-    if outcome.verdict is not Verdict.UPDATED:
-        # Whoever sent the request before may not have come as far as the connector.
-        job = store.sync_jobs.get(sync_job_id)
-    if job is not None:
-        free_connectors(store, {sync_job_id: job}, sync_cursor)
+    # Also for a repeated request: the first one may not have come as far as the connector.
+    repeated = outcome.verdict is Verdict.DUPLICATE
+    free_connectors(store, {sync_job_id: outcome.details}, sync_cursor, repeated=repeated)
     return result

@@ -41,6 +41,7 @@ ENDED_FIELDS: Final = (
     "error",
     "indexed_document_count",
     "job_type",
+    "last_seen",
     "status",
 )
 """What `free_connectors` needs to know of a job."""
@@ -144,16 +145,23 @@ def _lock(outcome: Outcome, kind: SyncKind) -> Lock | None:
 
 
 def free_connectors(
-    store: Store, ended: Mapping[str, Mapping[str, Any]], sync_cursor: Mapping[str, Any] | None = None
+    store: Store,
+    ended: Mapping[str, Mapping[str, Any]],
+    sync_cursor: Mapping[str, Any] | None = None,
+    *,
+    repeated: bool = False,
 ) -> None:
     """Leave the results of jobs on their connectors, and unlock these. `ended` has the `ENDED_FIELDS` of each job, by its id.
 
-    `sync_cursor` is where the next incremental job goes on, if the jobs' worker has said so.
+    `sync_cursor` is where the next incremental job goes on, if the jobs' worker has said so. `repeated`: the jobs ended before
+    this request, so that their connectors may have been freed, and locked for the next job, since.
     It raises nothing: the jobs have ended in any case. What it could not free is logged.
     """
     now = clock.now()
     changes = {
-        job_id: change for job_id, job in ended.items() if (change := _freeing(job_id, job, now, sync_cursor))
+        job_id: change
+        for job_id, job in ended.items()
+        if (change := _freeing(job_id, job, now, sync_cursor, repeated=repeated))
     }
     try:
         outcomes = store.connectors.transition_all(list(changes.values()))
@@ -170,7 +178,12 @@ def free_connectors(
 
 
 def _freeing(
-    job_id: str, job: Mapping[str, Any], now: str, sync_cursor: Mapping[str, Any] | None
+    job_id: str,
+    job: Mapping[str, Any],
+    now: str,
+    sync_cursor: Mapping[str, Any] | None,
+    *,
+    repeated: bool,
 ) -> Change | None:
     """None for a job that does not say whose it is."""
     connector = job.get("connector")
@@ -183,6 +196,8 @@ def _freeing(
         "kind": kind,
         "status_field": kind.status_field,
         "result": _result(kind, job, now, sync_cursor),
+        "repeated": repeated,
+        "ended_at": job.get("last_seen") if repeated else now,
     }
     return Change(connector_id, FREE, params)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import pytest
@@ -66,6 +67,15 @@ STATS = Taker(
         "metadata": "object",
     },
 )
+REPORT_KINDS = {**dict.fromkeys([*COUNTERS, "total_document_count"], "long"), "metadata": "object"}
+COMPLETE, SUSPEND = (
+    Taker(
+        ENDPOINTS[f"sync_job/{name}"].of("running"),
+        "connector_sync_job_report",
+        REPORT_KINDS | {"sync_cursor": "object"},
+    )
+    for name in ("complete", "suspend")
+)
 TAKERS = [
     Taker(
         ENDPOINTS["sync_job/post"],
@@ -79,6 +89,9 @@ TAKERS = [
         {"error": "string"},
     ),
     STATS,
+    COMPLETE,
+    SUSPEND,
+    Taker(ENDPOINTS["sync_job/confirm_cancel"].of("canceling"), "connector_sync_job_report", REPORT_KINDS),
     Taker(ENDPOINTS["put"].of("c1"), "connector_put_request", CONNECTOR_KINDS),
     Taker(ENDPOINTS["post"], "connector_put_request", CONNECTOR_KINDS),
 ]
@@ -86,8 +99,8 @@ EVERYWHERE = pytest.mark.parametrize("taker", TAKERS, ids=lambda taker: taker.en
 # Endpoints whose body has an arbitrary object of the caller.
 WITH_OBJECTS = pytest.mark.parametrize(
     ("taker", "key"),
-    [(CLAIM, "sync_cursor"), (STATS, "metadata")],
-    ids=["sync_cursor", "metadata"],
+    [(CLAIM, "sync_cursor"), (STATS, "metadata"), (COMPLETE, "sync_cursor")],
+    ids=["sync_cursor", "metadata", "sync_cursor of an end"],
 )
 
 TOKENS = {
@@ -112,6 +125,7 @@ def write_all(client: Elasticsearch) -> None:
     Stored(client, CONNECTORS).put("c1", a_connector(name="old"))
     Stored(client, SYNC_JOBS).put("pending", a_job())
     Stored(client, SYNC_JOBS).put("running", a_running_job())
+    Stored(client, SYNC_JOBS).put("canceling", a_running_job("canceling"))
 
 
 @pytest.fixture(scope="module")
@@ -273,11 +287,10 @@ def test_malformed_object_of_the_caller_is_refused(http: Http, taker: Taker, key
     "number", ["9223372036854775808", "-9223372036854775809", "9" * 400, "1e19", "1e400"]
 )
 def test_counter_beyond_64_bits_is_refused(http: Http, number: str) -> None:
-    stats = TAKERS[3]
     for name in COUNTERS:
         others = "".join(f',"{other}":1' for other in COUNTERS if other != name)
-        for text in (number, f'"{number}"'):
-            response = stats.send(http, f'{{"{name}":{text}{others}}}')
+        for taker, text in product((STATS, COMPLETE), (number, f'"{number}"')):
+            response = taker.send(http, f'{{"{name}":{text}{others}}}')
             assert response.status_code == 400
             assert error_body(response)["error"]["type"] == "x_content_parse_exception"
 

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.documents import Stored, a_connector, a_job, a_running_job
+from tests.documents import Stored, a_connector, a_running_job
 from tests.endpoints import ENDPOINTS, OF_JOBS, Endpoint
 from tests.responses import envelope, error_body
 from tests.service import Service
 
 LIMIT = 2048
 TOO_LONG = envelope(413, "too_long_http_content_exception", f"Content length exceeded [{LIMIT}] bytes.")
+# The status of the job, where the endpoint wants another than `in_progress`.
+START = {"sync_job/claim": "pending", "sync_job/confirm_cancel": "canceling"}
 TAKERS = [
     *(endpoint.of("j1") for endpoint in OF_JOBS if endpoint.body is not None),
     ENDPOINTS["put"].of("c1"),
@@ -33,7 +35,7 @@ def test_body_beyond_the_limit_is_refused_and_not_written(
     limited_service: Service, jobs: Stored, connectors: Stored, writes: Callable[[], int], endpoint: Endpoint
 ) -> None:
     connectors.put("c1", a_connector())
-    jobs.put("j1", a_job() if endpoint.action == "sync_job/claim" else a_running_job())
+    jobs.put("j1", a_running_job(START.get(endpoint.action, "in_progress")))
     before = writes()
     sent = json.dumps(endpoint.body).encode()
     largest, larger = sent.ljust(LIMIT), sent.ljust(LIMIT + 1)

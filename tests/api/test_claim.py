@@ -25,49 +25,90 @@ def claim_refused(status: str, holder: str = "") -> dict[str, Any]:
     return envelope(409, "status_exception", reason + holder, (cause, reason))
 
 
-HELD_BY_WORKER_1 = " Sync job [j1] was claimed by [worker-1] at [2024-01-01T12:00:00.000001Z]."
+def claim(http: Http, jobs: Stored, worker: str, before: dict[str, Any]) -> dict[str, Any]:
+    """Claim the job; returns what that changed, with `NOW` for the time of the claim."""
+    since = datetime.now(UTC)
+    response = http.put(CLAIM, json={"worker_hostname": worker})
+    assert (response.status_code, response.json()) == (200, {"result": "updated"})
+    changes = only_changes(before, jobs.source("j1"))
+    now = changes["claimed_at"]
+    assert is_now(now, since)
+    return {name: "NOW" if value == now else value for name, value in changes.items()}
+
+
+CLAIMED = {"status": "in_progress", "claimed_at": "NOW", "last_seen": "NOW"}
 
 
 @pytest.mark.parametrize("status", ["pending", "suspended"])
 def test_waiting_job_is_claimed(http: Http, jobs: Stored, status: str) -> None:
-    """A suspended job keeps its other fields: counters, error, end times, cursor."""
+    """It keeps its other fields: counters, error, end times, cursor."""
     kept = {"completed_at": "2024-01-03T00:00:00Z", "canceled_at": None, "error": "old"}
     before = jobs.put("j1", a_job(status, **kept))
-    since = datetime.now(UTC)
-    response = http.put(CLAIM, json=WORKER)
-    assert (response.status_code, response.json()) == (200, {"result": "updated"})
-    changes = only_changes(before, jobs.source("j1"))
-    now = changes["started_at"]
-    assert is_now(now, since)
-    assert changes == {
-        "status": "in_progress",
-        "worker_hostname": "worker-1",
-        "started_at": now,
-        "last_seen": now,
-    }
+    started = CLAIMED | {"worker_hostname": "worker-1", "started_at": "NOW"}
+    assert claim(http, jobs, "worker-1", before) == started
 
 
-def test_suspended_job_can_be_claimed_by_another_worker(http: Http, jobs: Stored) -> None:
+@pytest.mark.parametrize("started", [None, ["2024-01-01"]], ids=str)
+def test_suspended_job_without_a_readable_start_starts_with_the_claim(
+    http: Http, jobs: Stored, started: object
+) -> None:
+    before = jobs.put("j1", a_running_job("suspended", started_at=started))
+    assert claim(http, jobs, "worker-1", before) == CLAIMED | {"started_at": "NOW"}
+
+
+@pytest.mark.parametrize("worker", ["worker-1", "worker-2"])
+def test_decision_2_resumed_job_keeps_its_start_and_its_counters(
+    http: Http, jobs: Stored, worker: str
+) -> None:
+    """Also if another worker resumes it. The time of the claim is on its own."""
+    before = jobs.put("j1", a_running_job("suspended", claimed_at="2024-01-01T12:00:00.000001Z"))
+    other = {} if worker == "worker-1" else {"worker_hostname": worker}
+    assert claim(http, jobs, worker, before) == CLAIMED | other
+
+
+def test_decision_2_job_starts_with_a_claim_unless_it_is_resumed(http: Http, jobs: Stored) -> None:
+    """Something else may have left a time in a job that has never run."""
+    before = jobs.put("j1", a_running_job("pending", claimed_at="2024-01-01T12:00:00.000001Z"))
+    assert claim(http, jobs, "worker-1", before) == CLAIMED | {"started_at": "NOW"}
+
+
+def test_decision_2_claim_is_shown(http: Http, jobs: Stored) -> None:
     jobs.put("j1", a_running_job("suspended"))
-    assert http.put(CLAIM, json={"worker_hostname": "worker-2"}).json() == {"result": "updated"}
-    job = jobs.source("j1")
-    assert job["worker_hostname"] == "worker-2"
-    assert job["started_at"] == job["last_seen"]
+    assert http.put(CLAIM, json=WORKER).json() == {"result": "updated"}
+    stored = {"id": "j1", **jobs.source("j1")}
+    assert stored["claimed_at"] == stored["last_seen"] > stored["started_at"]
+    assert http.get(f"{JOBS}/j1").json() == stored
+    assert http.get(JOBS).json()["results"] == [stored]
 
 
 @pytest.mark.parametrize(
-    ("status", "holder"),
+    ("fields", "named"),
     [
-        ("in_progress", HELD_BY_WORKER_1),
-        ("canceling", HELD_BY_WORKER_1),
+        ({}, "2024-01-01T12:00:00.000001Z"),
+        ({"claimed_at": "2024-01-01T12:00:00.000001Z"}, "2024-01-01T12:00:00.000001Z"),
+        ({"claimed_at": "2024-01-05T00:00:00Z"}, "2024-01-05T00:00:00Z"),
+        ({"claimed_at": "2024-01-01T11:00:00Z"}, "2024-01-01T12:00:00.000001Z"),
+        ({"claimed_at": None}, "2024-01-01T12:00:00.000001Z"),
+        ({"claimed_at": {"no": "time"}}, "2024-01-01T12:00:00.000001Z"),
+    ],
+    ids=[
+        "no claim through the API",
+        "only claim",
+        "resumed",
+        "claimed by others since",
+        "null",
+        "unreadable",
     ],
 )
+@pytest.mark.parametrize("status", ["in_progress", "canceling"])
 def test_decision_2_claim_of_a_held_job_is_refused_and_names_the_holder(
-    http: Http, jobs: Stored, status: str, holder: str
+    http: Http, jobs: Stored, status: str, fields: dict[str, Any], named: str
 ) -> None:
-    jobs.put("j1", a_running_job(status))
+    """With the time of the claim, or, for a job that others claimed, of its start."""
+    jobs.put("j1", a_running_job(status, **fields))
     before = jobs.version("j1")
-    assert error_body(http.put(CLAIM, json={"worker_hostname": "worker-2"})) == claim_refused(status, holder)
+    refused = claim_refused(status, f" Sync job [j1] was claimed by [worker-1] at [{named}].")
+    assert error_body(http.put(CLAIM, json={"worker_hostname": "worker-2"})) == refused
     assert jobs.version("j1") == before
 
 
@@ -93,10 +134,13 @@ def test_decision_2_claim_of_a_finished_job_is_refused(http: Http, jobs: Stored,
 CURSORS = [None, {}, {"a": {"b": [1.5, None, "x"]}}]
 
 
+@pytest.mark.parametrize("status", ["pending", "suspended"])
 @pytest.mark.parametrize("cursor", CURSORS, ids=["none", "empty", "full"])
-def test_decision_2_duplicate_claim_of_the_winner_is_a_noop(http: Http, jobs: Stored, cursor: object) -> None:
+def test_decision_2_duplicate_claim_of_the_winner_is_a_noop(
+    http: Http, jobs: Stored, cursor: object, status: str
+) -> None:
     body = WORKER if cursor is None else WORKER | {"sync_cursor": cursor}
-    jobs.put("j1", a_job())
+    jobs.put("j1", a_running_job(status))
     assert http.put(CLAIM, json=body).json() == {"result": "updated"}
     before = jobs.version("j1")
     for _ in range(2):
@@ -154,6 +198,22 @@ def test_decision_2_duplicate_claim_is_accepted_for_sixty_seconds(
 ) -> None:
     then = (datetime.now(UTC) - timedelta(seconds=age)).isoformat()
     jobs.put("j1", a_running_job(started_at=then, last_seen=then))
+    before = jobs.version("j1")
+    assert http.put(CLAIM, json=WORKER).status_code == status
+    assert jobs.version("j1") == before
+
+
+@pytest.mark.parametrize(("claimed", "seen", "status"), [(50, 50, 200), (50, 40, 409), (70, 70, 409)])
+def test_decision_2_duplicate_claim_of_a_resumed_job_counts_from_the_claim(
+    http: Http, jobs: Stored, claimed: int, seen: int, status: int
+) -> None:
+    """`started_at` is that of the first claim."""
+    now = datetime.now(UTC)
+    times = {"claimed_at": claimed, "last_seen": seen}
+    jobs.put(
+        "j1",
+        a_running_job(**{name: (now - timedelta(seconds=age)).isoformat() for name, age in times.items()}),
+    )
     before = jobs.version("j1")
     assert http.put(CLAIM, json=WORKER).status_code == status
     assert jobs.version("j1") == before

@@ -165,8 +165,9 @@ def test_claims_of_finished_jobs(documented: Http, compatible: Http, jobs: Store
     assert only_changes(kept, after) == {
         "status": "in_progress",
         "worker_hostname": "worker-2",
-        "started_at": after["started_at"],
-        "last_seen": after["started_at"],
+        "started_at": after["claimed_at"],
+        "claimed_at": after["claimed_at"],
+        "last_seen": after["claimed_at"],
         "connector": before["connector"] | {"sync_cursor": {"page": 1}},
     }
     # It has one holder again, who may send the claim once more.
@@ -174,7 +175,7 @@ def test_claims_of_finished_jobs(documented: Http, compatible: Http, jobs: Store
     assert again.json() == {"result": "noop"}
     code, _, reason = error(compatible.put(f"{JOBS}/j1/_claim", json={"worker_hostname": "worker-3"}))
     assert code == 409
-    assert reason.endswith(f" Sync job [j1] was claimed by [worker-2] at [{after['started_at']}].")
+    assert reason.endswith(f" Sync job [j1] was claimed by [worker-2] at [{after['claimed_at']}].")
 
 
 @pytest.mark.parametrize("status", ["in_progress", "canceling"])
@@ -216,3 +217,8 @@ def test_extensions_are_the_same_in_both_modes(
     seen(elasticsearch)
     for http in (documented, compatible):
         assert ids_of(http.get(f"{JOBS}?status=pending,error")) == ["error", "pending"]
+        jobs.put("j1", a_running_job())
+        assert http.put(f"{JOBS}/j1/_complete?worker_hostname=worker-1").json() == {"result": "updated"}
+        assert http.put(f"{JOBS}/j1/_complete?worker_hostname=worker-1").json() == {"result": "noop"}
+        code, _, reason = error(http.put(f"{JOBS}/j1/_check_in?worker_hostname=worker-2"))
+        assert (code, reason) == (409, "Sync job [j1] is held by [worker-1], not by [worker-2].")

@@ -23,9 +23,10 @@ def each(endpoints: Iterable[Endpoint]) -> pytest.MarkDecorator:
 
 EVERY = each(ENDPOINTS)
 OF_A_JOB = each(endpoint.of("j1") for endpoint in OF_JOBS if endpoint.of_one)
-WITH_BODY = each(
+NEEDS_BODY = each(
     endpoint for endpoint in ENDPOINTS if endpoint.body is not None and not endpoint.body_optional
 )
+TAKES_NO_BODY = each(endpoint for endpoint in ENDPOINTS if endpoint.body_optional)
 WITHOUT_BODY = each(endpoint for endpoint in ENDPOINTS if endpoint.body is None)
 NOT_FOUND_MESSAGE = not_found("connector sync job [j1] not found")
 
@@ -89,7 +90,7 @@ def test_unexpected_body_is_refused_and_nothing_is_written(
     assert writes() == before
 
 
-@WITH_BODY
+@NEEDS_BODY
 def test_missing_body_is_refused_and_nothing_is_written(
     http: Http, jobs: Stored, writes: Callable[[], int], endpoint: Endpoint
 ) -> None:
@@ -98,3 +99,12 @@ def test_missing_body_is_refused_and_nothing_is_written(
     response = http.request(endpoint.method, endpoint.path)
     assert error_body(response) == envelope(400, "parse_exception", "request body is required")
     assert writes() == before
+
+
+@TAKES_NO_BODY
+def test_optional_body_may_be_missing_or_empty(http: Http, jobs: Stored, endpoint: Endpoint) -> None:
+    status = "canceling" if endpoint.action == "sync_job/confirm_cancel" else "in_progress"
+    for options in ({}, {"json": {}}):
+        jobs.put("j1", a_job(status))
+        response = http.request(endpoint.method, endpoint.path, **options)
+        assert (response.status_code, response.json()) == (200, {"result": "updated"})

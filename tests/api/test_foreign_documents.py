@@ -14,7 +14,8 @@ from tests.endpoints import COUNTERS, JOBS
 from tests.responses import bad_transition, envelope, error_body, ids_of
 from tests.service import Http
 
-WORKER = {"worker_hostname": "w", "sync_cursor": {"a": 1}}
+CURSOR = {"sync_cursor": {"a": 1}}
+WORKER = {"worker_hostname": "w"} | CURSOR
 NO_TRANSITION = "connector_sync_job_invalid_status_transition_exception"
 
 # As the public connector service writes jobs: offsets instead of `Z`, nulls, missing counters.
@@ -93,13 +94,19 @@ def test_deepest_document_of_elasticsearch_can_be_read_and_updated(
     }
 
 
+METADATA = {"metadata": {"new": 1}}
+REPORT = COUNTERS | METADATA
 # The fields that each request may change.
+REPORTED = {*REPORT, "status", "last_seen", "connector"}
 CHANGED = {
-    "_claim": {"status", "worker_hostname", "started_at", "last_seen", "connector"},
+    "_claim": {"status", "worker_hostname", "started_at", "claimed_at", "last_seen", "connector"},
     "_check_in": {"last_seen"},
     "_stats": {*COUNTERS, "last_seen", "metadata"},
     "_cancel": {"status", "cancelation_requested_at", "canceled_at", "completed_at"},
     "_error": {"status", "error", "completed_at", "last_seen"},
+    "_complete": {*REPORTED, "error", "completed_at"},
+    "_suspend": REPORTED,
+    "_confirm_cancel": REPORTED | {"canceled_at", "completed_at"},
 }
 
 
@@ -110,8 +117,11 @@ def test_foreign_document_can_be_updated(http: Http, jobs: Stored, shape: dict[s
         ("suspended", "_cancel", None, "canceled"),
         ("in_progress", "_cancel", None, "canceling"),
         ("in_progress", "_check_in", None, "in_progress"),
-        ("in_progress", "_stats", COUNTERS | {"metadata": {"new": 1}}, "in_progress"),
+        ("in_progress", "_stats", REPORT, "in_progress"),
         ("canceling", "_error", {"error": "x"}, "error"),
+        ("in_progress", "_complete", REPORT | CURSOR, "completed"),
+        ("in_progress", "_suspend", REPORT | CURSOR, "suspended"),
+        ("canceling", "_confirm_cancel", REPORT, "canceled"),
     ):
         before = jobs.put("j1", shape | {"status": status})
         response = http.put(f"{JOBS}/j1/{path}", **({"json": body} if body else {}))
@@ -120,13 +130,13 @@ def test_foreign_document_can_be_updated(http: Http, jobs: Stored, shape: dict[s
         assert after["status"] == then
         changed = {key for key in after.keys() | before.keys() if after.get(key) != before.get(key)}
         assert changed <= CHANGED[path]
-        if path == "_claim":
+        if body and "sync_cursor" in body:
             kept = before.get("connector")
             if isinstance(kept, list):  # an object in a list is kept, and its list
                 assert after["connector"] == [{**kept[0], "sync_cursor": {"a": 1}}]
             else:
                 assert after["connector"] == {**(kept or {}), "sync_cursor": {"a": 1}}
-        if path == "_stats":
+        if body and "metadata" in body:
             metadata = after["metadata"]
             assert (metadata[0] if isinstance(metadata, list) else metadata)["new"] == 1
             assert after.items() >= COUNTERS.items()
@@ -144,7 +154,16 @@ INVALID_STATUSES = [
 
 
 @pytest.mark.parametrize(("status", "shown"), INVALID_STATUSES)
-@pytest.mark.parametrize(("path", "body"), [("_cancel", None), ("_error", {"error": "x"})])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("_cancel", None),
+        ("_error", {"error": "x"}),
+        ("_complete", CURSOR),
+        ("_suspend", None),
+        ("_confirm_cancel", METADATA),
+    ],
+)
 def test_transition_from_an_invalid_status_is_refused(
     http: Http, jobs: Stored, status: object, shown: str, path: str, body: object
 ) -> None:

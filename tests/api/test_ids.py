@@ -14,6 +14,8 @@ from tests.service import Http
 
 STATS = dict.fromkeys(["deleted_document_count", "indexed_document_count", "indexed_document_volume"], 9)
 WRITES: list[tuple[str, str, object]] = [
+    ("PUT", "/_claim", {"worker_hostname": "v"}),
+    ("PUT", "/_suspend", None),
     ("PUT", "/_claim", {"worker_hostname": "w"}),
     ("PUT", "/_stats", STATS),
     ("PUT", "/_check_in", None),

@@ -123,8 +123,8 @@ def test_life_of_a_job(worker: Worker) -> None:
     )
     lost = worker.refusal("sync_job_claim", connector_sync_job_id=first, worker_hostname="worker-2")
     assert (lost.status, lost.message.splitlines()[0]) == (409, "status_exception")
-    started = worker.job(first)["started_at"]
-    assert f"Sync job [{first}] was claimed by [worker-1] at [{started}]." in lost.body["error"]["reason"]
+    claimed = worker.job(first)["claimed_at"]
+    assert f"Sync job [{first}] was claimed by [worker-1] at [{claimed}]." in lost.body["error"]["reason"]
     assert worker.waiting() == [second]
 
     # The worker sends heartbeats.
@@ -140,7 +140,7 @@ def test_life_of_a_job(worker: Worker) -> None:
     assert running.items() >= {**COUNTERS, "total_document_count": 19, "metadata": {"pages": 2}}.items()
     assert (running["status"], running["worker_hostname"]) == ("in_progress", "worker-1")
     assert running["connector"]["sync_cursor"] == CURSOR
-    assert running["last_seen"] > started
+    assert running["last_seen"] > claimed
 
     # The job fails, which is final.
     worker.change("sync_job_error", connector_sync_job_id=first, error="Out of disk")
@@ -156,7 +156,7 @@ def test_life_of_a_job(worker: Worker) -> None:
         connector_id=shop,
         last_sync_status="error",
         last_sync_error="Out of disk",
-        last_seen=started,
+        last_seen=claimed,
     )
     assert worker.do("get", connector_id=shop)["last_sync_error"] == "Out of disk"
 

@@ -120,6 +120,7 @@ def new_job(
 def started(worker: Worker, job: Document) -> Document:
     """The document of a job after the worker has claimed it."""
     return job | {
+        "claimed_at": RECENT,
         "last_seen": RECENT,
         "started_at": RECENT,
         "status": "in_progress",
@@ -448,6 +449,69 @@ def test_idle_job_is_set_to_error(worker, connector) -> None:
     )
     assert (refused.status_code, refused.json()["error"]["type"]) == (409, "status_exception")
     assert worker.read(JOBS, job_id).source == job
+
+
+def test_job_of_a_dead_worker_that_an_operator_fails_frees_its_connector(workers, connector) -> None:
+    """Until then, the next worker skips the connector."""
+    first, second = workers
+    job_id, job = new_running_job(first)
+    connector = first.read(CONNECTORS, C).source
+    assert not second.lock(C)
+
+    error_text = "worker-1 is dead"
+    failed = second.call("PUT", f"/_connector/_sync_job/{job_id}/_error", {"error": error_text})
+    assert failed == {"result": "updated"}
+    job |= {"status": "error", "error": error_text, "completed_at": RECENT, "last_seen": RECENT}
+    assert second.read(JOBS, job_id).source == job
+    connector |= {
+        "last_synced": RECENT,
+        "status": "error",
+        "error": error_text,
+        "last_sync_status": "error",
+        "last_sync_error": error_text,
+        "last_indexed_document_count": 0,
+        "last_deleted_document_count": 0,
+    }
+    assert second.read(CONNECTORS, C).source == connector
+
+    assert second.lock(C)
+    connector |= {"status": "connected", "error": None, "last_sync_status": "in_progress"}
+    connector["last_sync_error"] = None
+    assert second.read(CONNECTORS, C).source == connector
+
+
+def test_job_that_ends_through_the_api_leaves_what_the_worker_would_write(worker, connector) -> None:
+    """Both ends, with the same values: the same documents but for what only the claim's way or the worker writes."""
+    results = []
+    for through_the_api in (False, True):
+        job_id, job = new_running_job(worker, job_type="incremental")
+        cursor = {"page": through_the_api}
+        if through_the_api:
+            body = {
+                "indexed_document_count": 4,
+                "indexed_document_volume": 0,
+                "deleted_document_count": 0,
+                "total_document_count": 4,
+                "sync_cursor": cursor,
+            }
+            path = f"/_connector/_sync_job/{job_id}/_complete?worker_hostname={worker.hostname}"
+            assert worker.call("PUT", path, body) == {"result": "updated"}
+        else:
+            worker.end(job_id, "completed", total_document_count=4)
+            worker.unlock(C, "completed", sync_cursor=cursor)
+        job, stored = worker.read(JOBS, job_id).source, worker.read(CONNECTORS, C).source
+        assert stored.pop("sync_cursor") == cursor
+        results.append((job, stored))
+    (by_the_worker, unlocked), (by_the_api, freed) = results
+    times = {"created_at", "claimed_at", "started_at", "last_seen", "completed_at"}
+    assert by_the_worker.pop("error") is None  # `_complete` removes it
+    assert by_the_api["connector"].pop("sync_cursor") == {"page": True}
+    assert by_the_worker.keys() == by_the_api.keys() >= times
+    assert {k: v for k, v in by_the_worker.items() if k not in times} == {
+        k: v for k, v in by_the_api.items() if k not in times
+    }
+    assert unlocked.pop("last_synced") < freed.pop("last_synced")
+    assert unlocked == freed
 
 
 def test_job_whose_connector_is_deleted_is_an_orphan(worker, connector) -> None:

@@ -10,11 +10,12 @@ from app import clock
 from app.compatibility import DOCUMENTED
 from app.errors import ApiError
 from app.store.bulk import RETRY_ON_CONFLICT
+from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from app.store.scripts import Outcome, Verdict
-from app.sync_jobs import endings, updates
+from app.sync_jobs import endings, locks, updates
 from app.sync_jobs.rescue import RESCUE
 from app.sync_jobs.states import FINISHED, TRANSITIONS
-from tests.scripts.conftest import ABSURDLY_EARLY, JOB
+from tests.scripts.conftest import ABSURDLY_EARLY, CONNECTOR, JOB
 
 NOW = clock.now()
 COMMON = {"transitions": TRANSITIONS, "now": NOW}
@@ -27,6 +28,12 @@ CLAIM = COMMON | {
 MANY = {"only": {"connector_id": None, "job_types": None, "statuses": ["pending"]}}
 SILENT = {"idle_for": 0, "tolerance": 0, "threshold": "0s", "dry_run": False}
 ORPHANED = SILENT | {"idle_for": None}
+RELEASE = COMMON | {
+    "counters": {"indexed_document_count": 5},
+    "metadata": {"a": 1},
+    "sync_cursor": {"b": 1},
+    "worker_hostname": None,
+}
 SENT = [
     (updates.CANCEL, COMMON, "pending"),
     (updates.CANCEL, COMMON, "in_progress"),
@@ -38,6 +45,9 @@ SENT = [
     (RESCUE, COMMON | ORPHANED | {"from": "pending"}, "pending"),
     (RESCUE, COMMON | ORPHANED | {"from": "suspended"}, "suspended"),
     (endings.FAIL, COMMON | {"error": "it broke"}, "in_progress"),
+    (endings.RELEASE, RELEASE | {"from": "in_progress", "to": "completed"}, "in_progress"),
+    (endings.RELEASE, RELEASE | {"from": "in_progress", "to": "suspended"}, "in_progress"),
+    (endings.RELEASE, RELEASE | {"from": "canceling", "to": "canceled"}, "canceling"),
 ]
 HEARTBEAT = {"finished": FINISHED, "now": NOW}
 STATS = HEARTBEAT | {
@@ -53,11 +63,13 @@ HEARTBEATS = [
 ]
 
 
-def send(store, elasticsearch, script, params, *, is_retry) -> Outcome:
+def send(
+    store, elasticsearch, script, params, *, is_retry, index=SYNC_JOBS.alias, document_id=JOB
+) -> Outcome:
     """Send a script as the store does, with an explicit `is_retry`."""
     response = elasticsearch.update(
-        index=".elastic-connectors-sync-jobs",
-        id=JOB,
+        index=index,
+        id=document_id,
         script={"source": script.source, "params": params | {"is_retry": is_retry}},
         source_includes=["verdict"],
         retry_on_conflict=RETRY_ON_CONFLICT,
@@ -102,8 +114,129 @@ def test_retry_succeeds_after_a_later_change_of_the_job(store, elasticsearch, pu
         {"status": "canceled", "cancelation_requested_at": NOW, "canceled_at": "2024-01-01T00:00:00+00:00"}
     )
     assert send(store, elasticsearch, updates.CANCEL, COMMON, is_retry=True).verdict is Verdict.DONE
-    put_job({"status": "canceling", "started_at": NOW, "worker_hostname": "worker-1"})
+    put_job({"status": "canceling", "claimed_at": NOW, "worker_hostname": "worker-1"})
     assert send(store, elasticsearch, updates.CLAIM, CLAIM, is_retry=True).verdict is Verdict.DONE
+
+
+@pytest.mark.parametrize(("script", "params", "start"), [each for each in SENT if each[0] is endings.RELEASE])
+def test_end_that_its_worker_repeats_is_a_duplicate(
+    store, elasticsearch, put_job, stored_job, script, params, start
+) -> None:
+    """Whatever the times, and also where the service itself has sent the second request twice."""
+    params = params | {"worker_hostname": "worker-1"}
+    put_job({"status": start, "worker_hostname": "worker-1"})
+    send(store, elasticsearch, script, params | {"now": "2024-01-01T00:00:00Z"}, is_retry=False)
+    before = stored_job()
+    for is_retry in (False, True):
+        outcome = send(store, elasticsearch, script, params, is_retry=is_retry)
+        assert outcome.verdict is Verdict.DUPLICATE
+    outcome = send(store, elasticsearch, script, params | {"worker_hostname": "worker-2"}, is_retry=True)
+    assert (outcome.verdict, outcome.details) == (Verdict.NOT_HELD, {"worker_hostname": "worker-1"})
+    assert stored_job() == before
+
+
+@pytest.mark.parametrize(
+    ("script", "params", "start"),
+    [each for each in (*SENT, *HEARTBEATS) if each[0] not in (updates.CANCEL, updates.CLAIM)],
+)
+def test_request_of_another_worker_is_refused_before_all_else(
+    store, elasticsearch, put_job, stored_job, script, params, start
+) -> None:
+    """Whatever the status, and also where it looks like the effect of this request."""
+    for status in (start, "completed", "resting"):
+        before = {"status": status, "worker_hostname": "worker-1", "last_seen": NOW, "completed_at": NOW}
+        put_job(before)
+        for is_retry in (False, True):
+            sent = params | {"worker_hostname": "worker-2"}
+            outcome = send(store, elasticsearch, script, sent, is_retry=is_retry)
+            assert outcome.verdict is Verdict.NOT_HELD
+        assert stored_job() == before
+
+
+FREEING = {
+    "job_id": JOB,
+    "kind": "content",
+    "status_field": "last_sync_status",
+    "result": {"last_synced": NOW, "last_sync_status": "completed"},
+    "repeated": False,
+    "ended_at": NOW,
+}
+LOCKED = {"last_sync_status": "in_progress", "last_synced": "2024-01-01T00:00:00Z"}
+
+
+def free(store, elasticsearch, *, is_retry, **changes) -> Verdict:
+    outcome = send(
+        store,
+        elasticsearch,
+        locks.FREE,
+        FREEING | changes,
+        is_retry=is_retry,
+        index=CONNECTORS.alias,
+        document_id=CONNECTOR,
+    )
+    return outcome.verdict
+
+
+def test_retry_of_a_freeing_that_took_effect_succeeds(
+    store, elasticsearch, put_connector, stored_connector
+) -> None:
+    """Also where the connector was locked for the next job meanwhile."""
+    put_connector(LOCKED)
+    assert free(store, elasticsearch, is_retry=False) is Verdict.UPDATED
+    freed = stored_connector()
+    for connector in (freed, freed | {"last_sync_status": "in_progress"}):
+        put_connector(connector)
+        assert free(store, elasticsearch, is_retry=True) is Verdict.DONE
+        assert stored_connector() == connector
+
+
+@pytest.mark.parametrize("is_retry", [False, True])
+def test_freeing_that_did_not_take_effect_does_so_later(
+    store, elasticsearch, put_connector, stored_connector, is_retry
+) -> None:
+    put_connector(LOCKED)
+    assert free(store, elasticsearch, is_retry=is_retry) is Verdict.UPDATED
+    assert stored_connector() == FREEING["result"]
+
+
+def test_first_freeing_does_not_depend_on_clocks(store, elasticsearch, put_connector) -> None:
+    """Another program's clock may be ahead."""
+    put_connector(LOCKED | {"last_synced": "2999-01-01T00:00:00Z"})
+    assert free(store, elasticsearch, is_retry=False) is Verdict.UPDATED
+
+
+@pytest.mark.parametrize(
+    ("synced", "verdict"),
+    [
+        ("2024-01-01T00:00:00.000001+00:00", Verdict.UPDATED),
+        ("2024-01-01T00:00:00.000002Z", Verdict.UNCHANGED),
+        ("2024-01-01T02:00:00.000002+02:00", Verdict.UNCHANGED),
+        ("2024-01-01T00:00:00.000003Z", Verdict.UNCHANGED),
+        (None, Verdict.UPDATED),
+        (["2024-01-02"], Verdict.UPDATED),
+    ],
+)
+def test_repeated_freeing_takes_effect_unless_the_connector_was_freed_since(
+    store, elasticsearch, put_connector, synced, verdict
+) -> None:
+    """`ended_at` is the end of the job. Where it cannot be read, the lock is taken for the job's."""
+    ended = {"repeated": True, "ended_at": "2024-01-01T00:00:00.000002Z"}
+    put_connector(LOCKED | {"last_synced": synced})
+    assert free(store, elasticsearch, is_retry=False, **ended) is verdict
+    put_connector(LOCKED | {"last_synced": synced})
+    assert free(store, elasticsearch, is_retry=False, repeated=True, ended_at=None) is Verdict.UPDATED
+
+
+def test_deleted_connector_is_missing(store, elasticsearch, put_connector) -> None:
+    for is_retry in (False, True):
+        put_connector(LOCKED | {"deleted": True})
+        assert free(store, elasticsearch, is_retry=is_retry) is Verdict.MISSING
+
+
+@pytest.mark.parametrize("is_retry", [False, True])
+def test_lock_of_another_job_holds_also_on_a_retry(store, elasticsearch, put_connector, is_retry) -> None:
+    put_connector(LOCKED | {"sync_locks": {"content": {"job": "other", "at": 2**41}}})
+    assert free(store, elasticsearch, is_retry=is_retry) is Verdict.HELD
 
 
 # A job right after worker-1 claimed it with a cursor, with timestamps as another program writes them.

@@ -8,10 +8,12 @@ import pytest
 
 from app.compatibility import DOCUMENTED, ELASTICSEARCH
 from app.errors import ApiError
+from app.protocol import SyncKind
 from app.store import Store
 from app.sync_jobs import endings, updates
+from app.sync_jobs.locks import free_connectors
 from app.sync_jobs.states import FINISHED, TRANSITIONS
-from tests.scripts.conftest import JOB
+from tests.scripts.conftest import ABSURDLY_EARLY, CONNECTOR, JOB
 
 # Invalid values that other programs may leave in the field `status`.
 INVALID_STATUSES: dict[str, dict[str, Any]] = {
@@ -39,6 +41,18 @@ def fail(store: Store) -> str:
     return endings.fail(store, JOB, "it broke")
 
 
+def complete(store: Store) -> str:
+    return endings.complete(store, JOB, endings.Report())
+
+
+def suspend(store: Store) -> str:
+    return endings.suspend(store, JOB, endings.Report())
+
+
+def confirm_cancel(store: Store) -> str:
+    return endings.confirm_cancel(store, JOB, endings.Report())
+
+
 def check_in(store: Store) -> str:
     return updates.check_in(store, JOB, compatibility=DOCUMENTED)
 
@@ -53,6 +67,15 @@ MOVES = [
     (cancel, "canceling", [s for s, to in TRANSITIONS.items() if "canceling" in to], 400),
     (claim, "in_progress", [s for s, to in TRANSITIONS.items() if "in_progress" in to], 409),
     (fail, "error", [s for s, to in TRANSITIONS.items() if "error" in to], 400),
+    (complete, "completed", [s for s, to in TRANSITIONS.items() if "completed" in to], 400),
+    (suspend, "suspended", [s for s, to in TRANSITIONS.items() if "suspended" in to], 400),
+    # Jobs that no worker runs are canceled without one.
+    (
+        confirm_cancel,
+        "canceled",
+        [s for s, to in TRANSITIONS.items() if "canceled" in to and "error" in to],
+        400,
+    ),
 ]
 LEGAL = [(act, start, target) for act, target, starts, _ in MOVES for start in starts]
 REFUSED = [
@@ -64,7 +87,7 @@ REFUSED = [
 
 
 def test_cases_cover_every_operation_and_status() -> None:
-    assert len(LEGAL) + len(REFUSED) == 3 * len(TRANSITIONS) == 21
+    assert len(LEGAL) + len(REFUSED) == 6 * len(TRANSITIONS) == 42
 
 
 @pytest.mark.parametrize(("act", "start", "target"), LEGAL, ids=lambda v: getattr(v, "__name__", v))
@@ -91,7 +114,10 @@ def test_illegal_transition_changes_nothing(store, put_job, stored_job, act, sta
 
 
 @pytest.mark.parametrize("document", INVALID_STATUSES.values(), ids=INVALID_STATUSES.keys())
-@pytest.mark.parametrize(("act", "status"), [(cancel, 400), (claim, 409), (fail, 400)])
+@pytest.mark.parametrize(
+    ("act", "status"),
+    [(cancel, 400), (claim, 409), (fail, 400), (complete, 400), (suspend, 400), (confirm_cancel, 400)],
+)
 def test_transition_from_an_invalid_status_is_refused(
     store, put_job, stored_job, act, status, document
 ) -> None:
@@ -196,3 +222,112 @@ def test_claim_sets_a_cursor_on_any_document(store, put_job, stored_job, documen
     put_job({"status": "pending"} | document)
     assert claim(store) == "updated"
     assert stored_job()["connector"]["sync_cursor"] == {"cursor": 1}
+
+
+# --- The connector of a job that ends ---
+
+# The statuses in which a worker leaves its job.
+LEFT = sorted({to for start in ("in_progress", "canceling") for to in TRANSITIONS[start]} - {"canceling"})
+KINDS = {"full": SyncKind.CONTENT, "incremental": SyncKind.CONTENT, "access_control": SyncKind.ACCESS_CONTROL}
+
+
+def end(store: Store, status: str = "completed", job_type: str = "full") -> None:
+    job = {
+        "connector": {"id": CONNECTOR},
+        "job_type": job_type,
+        "status": status,
+        "indexed_document_count": 5,
+    }
+    free_connectors(store, {JOB: job | ({"error": "it broke"} if status == "error" else {})})
+
+
+def test_cases_cover_every_status_that_ends_a_run() -> None:
+    assert LEFT == ["canceled", "completed", "error", "suspended"]
+
+
+@pytest.mark.parametrize("job_type", KINDS)
+@pytest.mark.parametrize("status", LEFT)
+def test_locked_connector_gets_the_status_of_its_job(
+    store, put_connector, stored_connector, status, job_type
+) -> None:
+    """In the fields of the job's kind, whatever the other kind does."""
+    mine, other = KINDS[job_type], next(kind for kind in SyncKind if kind is not KINDS[job_type])
+    before = {mine.status_field: "in_progress", other.status_field: "in_progress", "kept": [1, {"a": None}]}
+    put_connector(before)
+    end(store, status, job_type)
+    error = "it broke" if status == "error" else None
+    after = stored_connector()
+    assert after == before | {
+        mine.status_field: status,
+        mine.error_field: error,
+        "error": error,
+        "status": "error" if status == "error" else "connected",
+        "last_synced": after["last_synced"],
+        **({} if status == "suspended" else {"last_indexed_document_count": 5}),
+    }
+
+
+@pytest.mark.parametrize("job_type", KINDS)
+@pytest.mark.parametrize(
+    "stored",
+    [
+        *(each for each in TRANSITIONS if each != "in_progress"),
+        None,
+        "resting",
+        "IN_PROGRESS",
+        7,
+        ["in_progress"],
+    ],
+    ids=str,
+)
+def test_connector_that_is_not_locked_stays(store, put_connector, stored_connector, stored, job_type) -> None:
+    mine, other = KINDS[job_type], next(kind for kind in SyncKind if kind is not KINDS[job_type])
+    before = {mine.status_field: stored, other.status_field: "in_progress", "kept": 1}
+    put_connector(before)
+    end(store, job_type=job_type)
+    assert stored_connector() == before
+
+
+OWNERS = {
+    "this job": ({"job": JOB, "at": 1_000}, True),
+    "another job": ({"job": "other", "at": 1_000}, False),
+    "another job, freed in the same millisecond": ({"job": "other", "at": 900}, True),
+    "another job, freed since": ({"job": "other", "at": 500}, True),
+    "this job, freed since": ({"job": JOB, "at": 500}, True),
+    "no time": ({"job": "other"}, True),
+    "no object": (["other"], True),
+    "nothing": (None, True),
+}
+
+
+@pytest.mark.parametrize("kind", SyncKind)
+@pytest.mark.parametrize(("owner", "freed"), OWNERS.values(), ids=OWNERS.keys())
+def test_lock_that_a_claim_noted_is_for_its_job(
+    store, put_connector, stored_connector, kind, owner, freed
+) -> None:
+    """Unless the connector was freed since: what the claim noted is history then."""
+    job_type = next(each for each, its_kind in KINDS.items() if its_kind is kind)
+    before = {kind.status_field: "in_progress", "last_synced": 900, "sync_locks": {kind: owner, "other": {}}}
+    put_connector(before)
+    end(store, job_type=job_type)
+    after = stored_connector()
+    if freed:
+        assert (after[kind.status_field], after["sync_locks"]) == ("completed", {"other": {}})
+    else:
+        assert after == before
+
+
+@pytest.mark.parametrize(
+    "synced", [None, [], 0, "900", "1970-01-01T00:00:00.9+00:00", *ABSURDLY_EARLY], ids=str
+)
+def test_lock_of_another_job_holds_however_the_last_sync_is_written(
+    store, put_connector, stored_connector, synced
+) -> None:
+    before = {
+        "last_sync_status": "in_progress",
+        "last_synced": synced,
+        "sync_locks": {"content": {"job": "other", "at": 1_000}},
+    }
+    put_connector(before)
+    end(store)
+    assert stored_connector() == before

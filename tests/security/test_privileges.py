@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from tests.endpoints import ALL, MANAGE, READ, SECRET_READ, SECRET_WRITE, Endpoint
 from tests.secured import KNOWS_CONNECTOR_PRIVILEGES, WEAK_SERVICE
 from tests.service import Http
@@ -73,6 +74,25 @@ def test_401_is_that_of_elasticsearch_with_the_path_of_the_service(guarded, secu
         ours = guarded.http.get("/_connector/x/y%2Fz?q=1", headers=headers)
         assert (ours.status_code, ours.json()) == (theirs.status_code, theirs.json())
         assert ours.headers["WWW-Authenticate"] == theirs.headers["WWW-Authenticate"]
+
+
+def test_job_ends_without_privileges_for_its_connector(guarded, callers, admin) -> None:
+    """The connector that its end frees is written with the service's own credentials."""
+    connector = {"last_sync_status": "in_progress", "status": "connected"}
+    job = {"status": "in_progress", "connector": {"id": "c1"}}
+    for name, body, status in (
+        ("_error", {"error": "x"}, "error"),
+        ("_complete", {}, "completed"),
+        ("_suspend", {}, "suspended"),
+    ):
+        admin.index(index=CONNECTORS.alias, id="c1", document=connector)
+        admin.index(index=SYNC_JOBS.alias, id="j1", document=job)
+        path = f"/_connector/_sync_job/j1/{name}"
+        assert guarded.http.put(path, headers=callers.monitor, json=body).status_code == 403
+        assert admin.get(index=CONNECTORS.alias, id="c1")["_source"] == connector
+        response = guarded.http.put(path, headers=callers.manager_key, json=body)
+        assert response.json() == {"result": "updated"}
+        assert admin.get(index=CONNECTORS.alias, id="c1")["_source"]["last_sync_status"] == status
 
 
 def test_validation_comes_before_403(guarded, callers) -> None:

@@ -25,6 +25,9 @@ TRANSITIONS: dict[str, tuple[str, str, Any, str]] = {
     "cancel": ("in_progress", "_cancel", None, "canceling"),
     "cancel at once": ("pending", "_cancel", None, "canceled"),
     "error": ("in_progress", "_error", {"error": "it broke"}, "error"),
+    "complete": ("in_progress", "_complete", COUNTERS | {"sync_cursor": {"a": 1}}, "completed"),
+    "suspend": ("in_progress", "_suspend", {"metadata": {"a": 1}}, "suspended"),
+    "confirm cancel": ("canceling", "_confirm_cancel", None, "canceled"),
     "check in": ("in_progress", "_check_in", None, "in_progress"),
     "stats": ("in_progress", "_stats", COUNTERS | {"metadata": {"a": 1}}, "in_progress"),
     "stats with last_seen": (
@@ -34,6 +37,8 @@ TRANSITIONS: dict[str, tuple[str, str, Any, str]] = {
         "pending",
     ),
 }
+OF_C1 = {"connector": {"id": "c1"}}
+ENDS = ("_error", "_complete", "_suspend", "_confirm_cancel")
 EACH = pytest.mark.parametrize(("start", "path", "body", "end"), TRANSITIONS.values(), ids=TRANSITIONS.keys())
 
 
@@ -71,11 +76,13 @@ def of_the_request(recorded: list[Request]) -> list[Request]:
 def test_transition_is_one_request_without_a_read(
     http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, start: str, path: str, body: Any, end: str
 ) -> None:
-    elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": start})
+    """A job that its worker gives up frees its connector, which is another document: one more request."""
+    elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": start} | OF_C1)
     with proxy.recording() as recorded:
         assert put(http, path, body) == (200, {"result": "updated"})
-    [request] = of_the_request(recorded)
-    assert (request.method, request.path.partition("?")[0]) == ("POST", f"/{SYNC_JOBS.alias}/_update/j1")
+    requests = [f"{each.method} {each.path.partition('?')[0]}" for each in of_the_request(recorded)]
+    frees = [f"PUT /{CONNECTORS.alias}/_bulk"] * (path in ENDS)
+    assert requests == [f"POST /{SYNC_JOBS.alias}/_update/j1", *frees]
 
 
 @pytest.mark.parametrize("responses", [True, False], ids=["lost response", "lost request"])
@@ -90,10 +97,13 @@ def test_decision_3_lost_transition_is_carried_out_once(
     end: str,
     responses: bool,
 ) -> None:
-    before = elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": start})["_version"]
+    job = {"status": start} | OF_C1
+    before = elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document=job)["_version"]
     with proxy.recording() as recorded, proxy.losing(nth(1, to("_update/")), responses=responses):
         assert put(http, path, body) == (200, {"result": "updated"})
-    assert len(of_the_request(recorded)) == 2
+    requests = of_the_request(recorded)
+    assert len([each for each in requests if to(f"/{SYNC_JOBS.alias}/_update/")(each)]) == 2
+    assert len(requests) == 2 + (path in ENDS)  # the connector
     found = elasticsearch.get(index=SYNC_JOBS.alias, id="j1")
     assert (found["_version"], found["_source"]["status"]) == (before + 1, end)
 
