@@ -80,6 +80,10 @@ class Stored:
         response = self._client.options(request_timeout=60).bulk(index=self.index, operations=lines)
         assert not response["errors"]
 
+    def update(self, document_id: str, fields: Mapping[str, Any]) -> None:
+        """Merge fields into a document, as other programs do."""
+        self._client.update(index=self.index, id=document_id, doc=fields, retry_on_conflict=10)
+
     def source(self, document_id: str) -> dict[str, Any]:
         return dict(self._client.get(index=self.index, id=document_id)["_source"])
 

@@ -27,6 +27,7 @@ GROUPS = {
         "tests/connectors/test_attaching.py",
         "tests/connectors/test_races.py",
     ),
+    "examples": ("tests/examples/",),
     "clients": ("tests/clients/",),
     "commands": ("tests/run/",),
 }

@@ -18,7 +18,8 @@ TOO_LONG = envelope(413, "too_long_http_content_exception", f"Content length exc
 # The status of the job, where the endpoint wants another than `in_progress`.
 START = {"sync_job/claim": "pending", "sync_job/confirm_cancel": "canceling"}
 TAKERS = [
-    *(endpoint.of("j1") for endpoint in OF_JOBS if endpoint.body is not None),
+    *(each.of("j1") for each in OF_JOBS if each.body is not None and each.of_one),
+    ENDPOINTS["sync_job/post"],
     ENDPOINTS["put"].of("c1"),
 ]
 

@@ -55,12 +55,15 @@ REPEATED = pytest.mark.parametrize("end", [COMPLETE, SUSPEND, CONFIRM], ids=lamb
 JOB_TYPES = pytest.mark.parametrize("job_type", KINDS)
 
 
+SYNCED = "2024-01-01T00:00:00+00:00"
+
+
 def a_locked_connector(**other: Any) -> dict[str, Any]:
     """A connector with running jobs of both kinds, with values that no end may change by accident."""
     return a_connector(
         **{
             **dict.fromkeys([*STATUS_FIELD.values()], "in_progress"),
-            "last_synced": "2024-01-01T00:00:00+00:00",
+            "last_synced": SYNCED,
             "last_indexed_document_count": 77,
             "sync_cursor": {"page": 1},
             "sync_now": False,
@@ -70,10 +73,9 @@ def a_locked_connector(**other: Any) -> dict[str, Any]:
     )
 
 
-def a_lock(job_id: str, at: Any = "2024-02-01T00:00:00Z", **other: Any) -> dict[str, Any]:
-    """What a claim that locks the connector notes; `at` is later than the connector's `last_synced`."""
-    milliseconds = int(datetime.fromisoformat(at).timestamp() * 1000)
-    return {"job": job_id, "token": "t", "at": milliseconds, **other}
+def a_lock(job_id: str, **other: Any) -> dict[str, Any]:
+    """What a claim notes when it locks `a_locked_connector`."""
+    return {"job": job_id, "token": "t", "at": 1706745600000, "synced": SYNCED, **other}
 
 
 def changed(
@@ -215,6 +217,7 @@ def test_connector_that_a_claim_has_locked_for_another_job_is_left_alone(
 ) -> None:
     locks = {"content": a_lock("j2"), "access_control": a_lock("j1")}
     left_alone(http, jobs, connectors, end, a_locked_connector(sync_locks=locks))
+    locks = {kind: lock | {"synced": None} for kind, lock in locks.items()}
     never_synced = a_locked_connector(sync_locks=locks, last_synced=None)
     left_alone(http, jobs, connectors, end, never_synced)
 
@@ -231,7 +234,8 @@ def test_connector_that_a_claim_has_locked_for_this_job_is_freed(
     job = a_running_job(end.start, job_type=job_type)
     changes = changed(http, jobs, connectors, end, job, sync_locks={**others, kind: a_lock("j1")})
     assert changes[STATUS_FIELD[kind]] == end.status
-    assert changes["sync_locks"] == others
+    [(other, lock)] = changes["sync_locks"].items()
+    assert lock == others[other] | {"synced": connectors.source("c1")["last_synced"]}
 
 
 @EACH
@@ -250,7 +254,7 @@ def test_lock_that_a_worker_freed_and_took_again_is_its_own(
     http: Http, jobs: Stored, connectors: Stored
 ) -> None:
     """What a claim noted is older than the connector's last sync: its job has ended, by a direct write."""
-    old = {"content": a_lock("j0", at="2023-12-31T00:00:00Z")}
+    old = {"content": a_lock("j0", synced="2023-12-31T00:00:00Z")}
     jobs.put("j1", a_running_job())
     connectors.put("c1", a_locked_connector(sync_locks=old))
     assert COMPLETE.send(http) == {"result": "updated"}

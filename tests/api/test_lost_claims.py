@@ -16,6 +16,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from app import settings
+from app.compatibility import DOCUMENTED
 from app.errors import ApiError
 from app.protocol import SyncKind
 from app.store import Store
@@ -133,7 +134,7 @@ FORMER = named(
     "touch",
     named(
         [
-            ("heartbeat", lambda store, jobs: updates.check_in(store, "j1")),
+            ("heartbeat", lambda store, jobs: updates.check_in(store, "j1", compatibility=DOCUMENTED)),
             ("cancellation", lambda store, jobs: updates.cancel(store, "j1")),
             ("deletion", lambda store, jobs: store.sync_jobs.delete("j1")),
             ("raw write", lambda store, jobs: jobs.put("j1", waiting(note="new"))),

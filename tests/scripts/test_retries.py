@@ -137,7 +137,7 @@ def test_end_that_its_worker_repeats_is_a_duplicate(
 
 @pytest.mark.parametrize(
     ("script", "params", "start"),
-    [each for each in (*SENT, *HEARTBEATS) if each[0] not in (updates.CANCEL, updates.CLAIM)],
+    [each for each in (*SENT, *HEARTBEATS) if each[0] not in (updates.CANCEL, updates.CLAIM, RESCUE)],
 )
 def test_request_of_another_worker_is_refused_before_all_else(
     store, elasticsearch, put_job, stored_job, script, params, start
@@ -235,7 +235,9 @@ def test_deleted_connector_is_missing(store, elasticsearch, put_connector) -> No
 
 @pytest.mark.parametrize("is_retry", [False, True])
 def test_lock_of_another_job_holds_also_on_a_retry(store, elasticsearch, put_connector, is_retry) -> None:
-    put_connector(LOCKED | {"sync_locks": {"content": {"job": "other", "at": 2**41}}})
+    put_connector(
+        LOCKED | {"sync_locks": {"content": {"job": "other", "at": 2**41, "synced": LOCKED["last_synced"]}}}
+    )
     assert free(store, elasticsearch, is_retry=is_retry) is Verdict.HELD
 
 

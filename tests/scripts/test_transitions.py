@@ -289,11 +289,11 @@ def test_connector_that_is_not_locked_stays(store, put_connector, stored_connect
 
 
 OWNERS = {
-    "this job": ({"job": JOB, "at": 1_000}, True),
-    "another job": ({"job": "other", "at": 1_000}, False),
-    "another job, freed in the same millisecond": ({"job": "other", "at": 900}, True),
-    "another job, freed since": ({"job": "other", "at": 500}, True),
-    "this job, freed since": ({"job": JOB, "at": 500}, True),
+    "this job": ({"job": JOB, "at": 1_000, "synced": 900}, True),
+    "another job": ({"job": "other", "at": 1_000, "synced": 900}, False),
+    "another job, freed since": ({"job": "other", "at": 500, "synced": 400}, True),
+    "another job, freed for the first time since": ({"job": "other", "at": 500}, True),
+    "this job, freed since": ({"job": JOB, "at": 500, "synced": 400}, True),
     "no time": ({"job": "other"}, True),
     "no object": (["other"], True),
     "nothing": (None, True),
@@ -326,7 +326,7 @@ def test_lock_of_another_job_holds_however_the_last_sync_is_written(
     before = {
         "last_sync_status": "in_progress",
         "last_synced": synced,
-        "sync_locks": {"content": {"job": "other", "at": 1_000}},
+        "sync_locks": {"content": {"job": "other", "at": 1_000, "synced": synced}},
     }
     put_connector(before)
     end(store)
