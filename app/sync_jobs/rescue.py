@@ -139,27 +139,19 @@ def _end(
         for hit in hits
     ]
     jobs: list[dict[str, Any]] = []
-    ended: dict[str, Outcome] = {}
+    ended: dict[str, Mapping[str, Any]] = {}
     failure = None
     for hit, change, outcome in zip(hits, changes, store.sync_jobs.transition_all(changes), strict=True):
         if isinstance(outcome, ApiError) and passes(outcome):
             failure = outcome
         elif isinstance(outcome, Outcome) and outcome.respond(_RESPONSES) == "rescued":
             jobs.append(_shown(hit))
-            ended[change.document_id] = outcome
+            ended[change.document_id] = outcome.details
         else:
             log_refused(change, outcome)
-    if idle_for is not None and not dry_run:
-        _free_connectors(store, ended)
+    if ended and idle_for is not None and not dry_run:
+        free_connectors(store, ended)
     return jobs, failure
-
-
-def _free_connectors(store: Store, ended: Mapping[str, Outcome]) -> None:
-    jobs = {each: outcome.details for each, outcome in ended.items() if outcome.verdict is Verdict.UPDATED}
-    # Those of a request whose response was lost.
-    jobs |= store.sync_jobs.get_all([each for each in ended if each not in jobs], ENDED_FIELDS)
-    if jobs:
-        free_connectors(store, jobs)
 
 
 def _shown(hit: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,6 +94,35 @@ TAKERS = [
     Taker(ENDPOINTS["sync_job/confirm_cancel"].of("canceling"), "connector_sync_job_report", REPORT_KINDS),
     Taker(ENDPOINTS["put"].of("c1"), "connector_put_request", CONNECTOR_KINDS),
     Taker(ENDPOINTS["post"], "connector_put_request", CONNECTOR_KINDS),
+    Taker(
+        ENDPOINTS["sync_job/claim_next"],
+        "claim_next_connector_sync_job",
+        {
+            **dict.fromkeys(["worker_hostname", "wait", "request_id"], "string"),
+            **dict.fromkeys(["connector_ids", "service_types", "job_types"], "list"),
+            "limit": "long",
+        },
+    ),
+    Taker(
+        ENDPOINTS["sync_job/check_in_many"],
+        "connector_sync_job_check_in_many",
+        {"worker_hostname": "string", "ids": "list"},
+    ),
+    Taker(
+        ENDPOINTS["sync_job/cancel_many"],
+        "connector_sync_job_cancel_many",
+        {"connector_id": "string", "job_types": "list", "statuses": "list"},
+    ),
+    Taker(
+        ENDPOINTS["sync_job/rescue"],
+        "connector_sync_job_rescue",
+        {"idle_for": "string", "limit": "long", "dry_run": "boolean"},
+    ),
+    Taker(
+        ENDPOINTS["sync_job/prune"],
+        "connector_sync_job_prune",
+        {"finished_for": "string", "keep_last": "long", "dry_run": "boolean"},
+    ),
 ]
 EVERYWHERE = pytest.mark.parametrize("taker", TAKERS, ids=lambda taker: taker.endpoint.action)
 # Endpoints whose body has an arbitrary object of the caller.
@@ -114,6 +143,7 @@ TOKENS = {
 ACCEPTED = {
     "string": ["VALUE_STRING"],
     "string or null": ["VALUE_STRING", "VALUE_NULL"],
+    "list": ["VALUE_STRING", "START_ARRAY"],
     "boolean": ["VALUE_STRING", "VALUE_BOOLEAN"],
     "long": ["VALUE_STRING", "VALUE_NUMBER"],
     "timestamp": ["VALUE_STRING", "START_OBJECT"],

@@ -26,7 +26,7 @@ OF_A_JOB = each(endpoint.of("j1") for endpoint in OF_JOBS if endpoint.of_one)
 NEEDS_BODY = each(
     endpoint for endpoint in ENDPOINTS if endpoint.body is not None and not endpoint.body_optional
 )
-TAKES_NO_BODY = each(endpoint for endpoint in ENDPOINTS if endpoint.body_optional and endpoint.of_one)
+TAKES_NO_BODY = each(endpoint.of("j1") for endpoint in OF_JOBS if endpoint.body_optional and endpoint.of_one)
 WITHOUT_BODY = each(endpoint for endpoint in ENDPOINTS if endpoint.body is None)
 NOT_FOUND_MESSAGE = not_found("connector sync job [j1] not found")
 

@@ -169,7 +169,7 @@ def test_job_that_was_written_meanwhile_is_not_claimed(
             ("canceling", {"job_type": "full", "status": "canceling"}),
             ("no job type", {"job_type": None}),
             ("list of a job type", {"job_type": ["full"]}),
-            ("several connectors", {"connector": [{"id": "c9"}, {"id": "c1"}]}),
+            ("several connectors", {"connector": [{"id": "a9"}, {"id": "c1"}]}),
             ("connector id as a path", {"connector": None, "connector.id": "c1"}),
         ]
     ),
@@ -434,8 +434,8 @@ def test_job_is_not_given_back_after_its_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The first request stalled for so long that its repeat got the job."""
-    monkeypatch.setattr("app.store.leases.LEASE_SECONDS", 1.0)
-    monkeypatch.setattr("app.store.leases.MARGIN_SECONDS", 0.5)
+    monkeypatch.setattr("app.store.leases.LEASE_SECONDS", 4.0)
+    monkeypatch.setattr("app.store.leases.MARGIN_SECONDS", 0.2)
     connectors.put("c1", a_connector())
     jobs.put("j1", waiting())
     first = ClaimRequest("worker-1", request_id="r1", resend_window=60, is_connected=gone)

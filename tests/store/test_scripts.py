@@ -78,7 +78,23 @@ def call_every_endpoint(http: Http, value: int) -> None:
         response = http.put(f"{JOBS}/{job['id']}/{path}", **({"json": sent} if sent else {}))
         assert response.status_code == 200, (path, response.text)
     assert http.delete(f"{JOBS}/{job['id']}").status_code == 200
+    call_every_endpoint_for_many_jobs(http, value)
     assert http.delete(f"{connector}?delete_sync_jobs=true").status_code == 200
+
+
+def call_every_endpoint_for_many_jobs(http: Http, value: int) -> None:
+    """Each of them finds a job to change."""
+    text = f"value-{value}"
+    job = http.post(JOBS, json={"id": text}).json()["id"]
+    assert http.put(f"{JOBS}/{job}/_claim", json={"worker_hostname": text}).status_code == 200
+    beaten = http.post(f"{JOBS}/_check_in", json={"worker_hostname": text, "ids": [job]})
+    assert beaten.json()["items"][0]["result"] == "updated"
+    canceled = http.post(f"{JOBS}/_cancel", json={"connector_id": text, "statuses": ["in_progress"]})
+    assert canceled.json()["canceling"] == 1
+    rescued = http.post(f"{JOBS}/_rescue", json={"idle_for": f"{value}nanos", "limit": value + 1})
+    assert [each["id"] for each in rescued.json()["rescued"]] == [job]
+    body = {"finished_for": f"{value}nanos", "keep_last": 0, "dry_run": False}
+    assert http.post(f"{JOBS}/_prune", json=body).json() == {"deleted": 1}
 
 
 def test_values_are_parameters_and_cause_no_compilation(http: Http, elasticsearch: Elasticsearch) -> None:
