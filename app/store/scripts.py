@@ -39,7 +39,7 @@ class Verdict(StrEnum):
     """It is as the request wants it already: the work of the same request sent before, or a later heartbeat."""
     UNCHANGED = "unchanged"
     DUPLICATE = "duplicate"
-    """The winner's claim, sent again by its worker."""
+    """The winner's claim, or the end of a job, sent again by its worker."""
     REFUSED = "refused"
     """The stored state does not allow it."""
     FINISHED = "finished"
