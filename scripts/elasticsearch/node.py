@@ -29,7 +29,7 @@ from .source import Unavailable, wait_for_version
 # With the first compiler alone a node starts in half of the processor time, which suits tests and trials. The node's
 # own options choose G1, so serial collection needs "no G1" as well.
 JAVA_OPTIONS = {
-    "test": "-Xms256m -Xmx256m -XX:TieredStopAtLevel=1 -XX:-UseG1GC -XX:+UseSerialGC",
+    "test": "-Xms384m -Xmx384m -XX:TieredStopAtLevel=1 -XX:-UseG1GC -XX:+UseSerialGC",
     "run": "-Xms512m -Xmx512m",
     "bench": "-Xms1g -Xmx1g",
 }

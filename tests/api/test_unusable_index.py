@@ -18,7 +18,7 @@ from tests.service import Http, Service
 SECOND = "unusable-index-second"
 USE_JOBS = [endpoint.of("j1") for endpoint in OF_JOBS]
 # They search, which an alias on two indices allows, and here write nothing.
-SEARCHES = [f"sync_job/{name}" for name in ("list", "summary", "prune")]
+SEARCHES = [f"sync_job/{name}" for name in ("list", "summary", "prune", "claim_next")]
 USE_CONNECTORS = [
     *(
         ENDPOINTS[action].of("c1")

@@ -198,7 +198,7 @@ def test_finished_job_refuses_heartbeats_and_claims(
     assert (claim.status, claim.message.splitlines()[0]) == (409, "status_exception")
 
 
-@pytest.mark.parametrize("odd", ["j 1/x", "a%2Fb", "é€𝄞", "a+b?c#d", "_claim", 'q"uo&te\\'])
+@pytest.mark.parametrize("odd", ["j 1/x", "a%2Fb", "é€𝄞", "a+b?c#d", "_claims", 'q"uo&te\\'])
 def test_unusual_ids_work(worker: Worker, elasticsearch: Elasticsearch, odd: str) -> None:
     assert worker.do("put", connector_id=odd, index_name="search-odd", service_type="mysql")["id"] == odd
     worker.change("check_in", connector_id=odd)
