@@ -24,6 +24,7 @@ GROUPS = {
     "a node that is killed": ("tests/faults/",),
     "three services": (
         "tests/races/",
+        "tests/properties/",
         "tests/connectors/test_attaching.py",
         "tests/connectors/test_races.py",
     ),
