@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from elasticsearch import Elasticsearch
 
-from app.errors import ApiError, unavailable
+from app.errors import ApiError
 from app.store.failures import (
     Conflict,
     DocumentMissing,
@@ -21,7 +21,12 @@ from app.store.failures import (
     to_error,
     translated,
 )
-from app.store.retries import CONFLICT_TIMEOUT_SECONDS, MAX_BACKOFF_SECONDS, TRANSIENT_ATTEMPTS
+from app.store.retries import (
+    CONFLICT_TIMEOUT_SECONDS,
+    MAX_BACKOFF_SECONDS,
+    TRANSIENT_ATTEMPTS,
+    collision_error,
+)
 from app.store.scripts import VERDICT_FIELD, Outcome, Script, Verdict
 
 log = structlog.get_logger(__name__)
@@ -102,7 +107,7 @@ def transition(
             if failure is not None and sending.waiting:
                 log.warning(failure.event, **failure.facts)
             for position in list(sending.waiting):
-                sending.done(position, failure.error if failure else _colliding())
+                sending.done(position, failure.error if failure else collision_error())
         if sending.waiting:
             time.sleep(random.uniform(0, MAX_BACKOFF_SECONDS))  # noqa: S311
     return [sending.results[position] for position in range(len(changes))]
@@ -187,11 +192,7 @@ def _lines(change: Change, is_retry: bool) -> Iterator[dict[str, Any]]:
     condition = _condition(change.version) if change.version else {"retry_on_conflict": RETRY_ON_CONFLICT}
     yield {"update": {"_id": change.document_id, **condition}}
     yield {
-        "script": {
-            "lang": "painless",
-            "source": change.script.source,
-            "params": {**change.params, "is_retry": is_retry},
-        },
+        "script": change.script.request(change.params, is_retry=is_retry),
         "_source": {"includes": [VERDICT_FIELD, *change.returns]},
     }
 
@@ -216,7 +217,3 @@ def _read(change: Change, item: Mapping[str, Any]) -> Result:
 def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(items), _BATCH):
         yield items[start : start + _BATCH]
-
-
-def _colliding() -> ApiError:
-    return unavailable("Too many updates of the same document at once. The request can be sent again.")

@@ -206,11 +206,7 @@ class Documents:
                     response = self._client.update(
                         index=self._alias,
                         id=document_id,
-                        script={
-                            "lang": "painless",
-                            "source": script.source,
-                            "params": {**params, "is_retry": is_retry},
-                        },
+                        script=script.request(params, is_retry=is_retry),
                         source_includes=[VERDICT_FIELD, *returns],
                         retry_on_conflict=RETRY_ON_CONFLICT,
                         refresh=self._refresh_writes,

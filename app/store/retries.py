@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import structlog
 
-from app.errors import unavailable
+from app.errors import ApiError, unavailable
 from app.store.failures import Conflict, TransientFailure, translated
 
 log = structlog.get_logger(__name__)
@@ -47,7 +47,10 @@ def send(request: Callable[[bool], T], *, quiet: bool = False) -> T:
         except Conflict:
             conflicts += 1
             if time.monotonic() >= deadline:
-                raise unavailable(
-                    "Too many updates of the same document at once. The request can be sent again."
-                ) from None
+                raise collision_error() from None
         time.sleep(random.uniform(0, min(MAX_BACKOFF_SECONDS, 0.01 * 2 ** (2 * transient + conflicts))))  # noqa: S311
+
+
+def collision_error() -> ApiError:
+    """503: others kept writing the same document for `CONFLICT_TIMEOUT_SECONDS`."""
+    return unavailable("Too many updates of the same document at once. The request can be sent again.")

@@ -93,6 +93,10 @@ class Script:
     name: str
     source: str
 
+    def request(self, params: Mapping[str, Any], *, is_retry: bool) -> dict[str, Any]:
+        """The script with its parameters, as an update request has it."""
+        return {"lang": "painless", "source": self.source, "params": {**params, "is_retry": is_retry}}
+
     def outcome(self, result: str, source: Any) -> Outcome:
         """Read an update response: Elasticsearch's `result`, and the returned part of the document, None if there is none.
 

@@ -43,6 +43,12 @@ def new_sync_job(
     }
 
 
+def connector_id(job: Mapping[str, Any]) -> Any:
+    """The id of a stored job's connector; None where the job does not say whose it is."""
+    connector = job.get("connector")
+    return connector.get("id") if isinstance(connector, Mapping) else None
+
+
 def _snapshot(connector_id: str, connector: Mapping[str, Any], job_type: str, now: str) -> dict[str, Any]:
     """What the job keeps of its connector. Other programs write connectors, too: what is odd is carried as it is."""
     index_name = _text(connector, "index_name")

@@ -22,6 +22,7 @@ from app.store import Store
 from app.store.bulk import Change
 from app.store.leases import NOTHING_WRITTEN
 from app.store.scripts import Outcome, Verdict, load
+from app.sync_jobs.document import connector_id
 
 log = structlog.get_logger(__name__)
 
@@ -186,9 +187,8 @@ def _freeing(
     repeated: bool,
 ) -> Change | None:
     """None for a job that does not say whose it is."""
-    connector = job.get("connector")
-    connector_id = connector.get("id") if isinstance(connector, Mapping) else None
-    if not isinstance(connector_id, str):
+    owner = connector_id(job)
+    if not isinstance(owner, str):
         return None
     kind = SyncKind.of(job.get("job_type"))
     params = {
@@ -199,7 +199,7 @@ def _freeing(
         "repeated": repeated,
         "ended_at": job.get("last_seen") if repeated else now,
     }
-    return Change(connector_id, FREE, params)
+    return Change(owner, FREE, params)
 
 
 def _result(

@@ -21,8 +21,8 @@ CANDIDATES = 100
 # What a claim changes of a job, and gives back where it comes to nothing.
 CLAIM_FIELDS = ("status", "worker_hostname", "started_at", "last_seen", "claimed_at", "claim_token")
 
-_WAITING = {"terms": {"status": list(WAITING)}}
-_RUNNING = {"terms": {"status": list(RUNNING)}}
+WAITING_FILTER: Final[dict[str, Any]] = {"terms": {"status": list(WAITING)}}
+RUNNING_FILTER: Final[dict[str, Any]] = {"terms": {"status": list(RUNNING)}}
 _BY_CREATION = {"created_at": {"order": "asc", "missing": "_last", "unmapped_type": "date"}}
 
 
@@ -90,7 +90,7 @@ def running_search(connector_ids: Collection[str]) -> dict[str, Any]:
     """The jobs of these connectors that run."""
     return {
         "size": WINDOW,
-        "query": {"bool": {"filter": [_RUNNING, {"terms": {"connector.id": sorted(connector_ids)}}]}},
+        "query": {"bool": {"filter": [RUNNING_FILTER, {"terms": {"connector.id": sorted(connector_ids)}}]}},
         # As they are indexed: in the source, either may be a list.
         "_source": False,
         "docvalue_fields": ["connector.id", "job_type"],
@@ -115,7 +115,7 @@ def _candidates(wanted: ClaimFilter, kind: SyncKind, passed_over: Collection[str
         of_kind.append({"terms": {"connector.id": list(wanted.connector_ids)}})
     if passed_over:
         not_of_kind.append({"terms": {"connector.id": sorted(passed_over)}})
-    waiting: list[dict[str, Any]] = [_WAITING]
+    waiting: list[dict[str, Any]] = [WAITING_FILTER]
     if wanted.service_types is not None:
         waiting.append({"terms": {"connector.service_type": list(wanted.service_types)}})
     if wanted.job_types is not None:
@@ -134,7 +134,7 @@ def _candidates(wanted: ClaimFilter, kind: SyncKind, passed_over: Collection[str
             "order": [{"running": "asc"}, {"waiting>oldest": "asc"}, {"waiting": "desc"}],
         },
         "aggs": {
-            "running": {"filter": _RUNNING},
+            "running": {"filter": RUNNING_FILTER},
             "waiting": {
                 "filter": {"bool": {"filter": waiting}},
                 "aggs": {"oldest": {"min": {"field": "created_at"}}, "job": {"top_hits": oldest}},
@@ -158,4 +158,4 @@ def idle(now: str, idle_for: timedelta) -> list[dict[str, Any]]:
         known = {"range": {field: {"lte": latest}}}
         otherwise = {"bool": {"must_not": known, "filter": silent}}
         silent = {"bool": {"should": [{"range": {field: {"lt": past}}}, otherwise]}}
-    return [_RUNNING, silent]
+    return [RUNNING_FILTER, silent]

@@ -16,10 +16,11 @@ from app.store.bulk import Change
 from app.store.failures import IndexMissing
 from app.store.scripts import Outcome, Responses, Verdict, load
 from app.store.search import Search
+from app.sync_jobs.document import connector_id
 from app.sync_jobs.locks import ENDED_FIELDS, free_connectors
 from app.sync_jobs.many import log_refused, passes
-from app.sync_jobs.queries import CLOCK_TOLERANCE, idle
-from app.sync_jobs.states import TRANSITIONS, WAITING
+from app.sync_jobs.queries import CLOCK_TOLERANCE, WAITING_FILTER, idle
+from app.sync_jobs.states import TRANSITIONS
 from app.sync_jobs.walks import Hits, walk
 from app.time_values import to_text
 
@@ -80,12 +81,12 @@ def _orphaned(store: Store) -> Iterator[Hits]:
     """Waiting jobs whose connector is gone. Whether it is gone is asked after the jobs were found: it may be made anew."""
     for gone in _connectors_gone(store):
         filters: list[dict[str, Any]] = [
-            {"terms": {"status": list(WAITING)}},
+            WAITING_FILTER,
             {"terms": {"connector.id": gone}},
         ]
         search = Search(filters, sort_field="created_at", sort_type="date")
         for hits in walk(store.sync_jobs, search, _FIELDS):
-            connectors = [_connector_id(hit["_source"]) for hit in hits]
+            connectors = [connector_id(hit["_source"]) for hit in hits]
             still_gone = _gone(store, connectors)
             orphans = [hit for hit, each in zip(hits, connectors, strict=True) if each in still_gone]
             if orphans:
@@ -98,7 +99,7 @@ def _connectors_gone(store: Store) -> Iterator[list[str]]:
     composite: dict[str, Any] = {"size": CONNECTORS, "sources": sources}
     body = {
         "size": 0,
-        "query": {"terms": {"status": list(WAITING)}},
+        "query": WAITING_FILTER,
         "aggs": {"connectors": {"composite": composite}},
     }
     while True:
@@ -158,16 +159,11 @@ def _shown(hit: Mapping[str, Any]) -> dict[str, Any]:
     job = hit["_source"]
     return {
         "id": hit["_id"],
-        "connector_id": _connector_id(job),
+        "connector_id": connector_id(job),
         "worker_hostname": job.get("worker_hostname"),
         "status": job.get("status"),
         "last_seen": job.get("last_seen"),
     }
-
-
-def _connector_id(job: Mapping[str, Any]) -> Any:
-    connector = job.get("connector")
-    return connector.get("id") if isinstance(connector, Mapping) else None
 
 
 def _milliseconds(duration: timedelta) -> int:

@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Any, Final
 
 from app import clock
-from app.protocol import JobType, SyncKind, SyncStatus
+from app.protocol import SyncKind, SyncStatus
 from app.store import Store
 from app.store.failures import IndexMissing
 from app.store.search import WINDOW
-from app.sync_jobs.queries import idle
-from app.sync_jobs.states import FINISHED, RUNNING, TRANSITIONS
+from app.sync_jobs.queries import RUNNING_FILTER, idle
+from app.sync_jobs.states import FINISHED, TRANSITIONS
 
 # As many as the response shows.
 _CONNECTORS: Final = 100
@@ -72,16 +72,15 @@ def _aggregations(
     """Elasticsearch's aggregations of the jobs; those of no jobs where there is no index."""
     now = clock.now()
     pending = {"term": {"status": SyncStatus.PENDING}}
-    running = {"terms": {"status": list(RUNNING)}}
     waits = {"range": {"created_at": {"lt": clock.ago(now, unclaimed_for)}}}
     aggregations = {
         "by_status": _BY_STATUS,
         "by_connector": _by_connector(),
         "pending": {"filter": pending, "aggs": {"first": _sorted_by("created_at")}},
-        "running": {"filter": running, "aggs": {"first": _sorted_by("last_seen", "worker_hostname")}},
+        "running": {"filter": RUNNING_FILTER, "aggs": {"first": _sorted_by("last_seen", "worker_hostname")}},
         "unclaimed": {"filter": {"bool": {"filter": [pending, waits]}}},
         "idle": {"filter": {"bool": {"filter": idle(now, idle_for)}}},
-        **{kind.value: _running_on(connectors, kind, running) for kind, connectors in locks.items()},
+        **{kind.value: _running_on(connectors, kind) for kind, connectors in locks.items()},
     }
     try:
         response = store.sync_jobs.query({"size": 0, "track_total_hits": False, "aggs": aggregations})
@@ -102,10 +101,13 @@ def _by_connector() -> dict[str, Any]:
     }
 
 
-def _running_on(connector_ids: Collection[str], kind: SyncKind, running: Mapping[str, Any]) -> dict[str, Any]:
+def _running_on(connector_ids: Collection[str], kind: SyncKind) -> dict[str, Any]:
     """Those of the connectors on which a job of the kind runs."""
-    types = [each for each in JobType if SyncKind.of(each) is kind]
-    filters = [running, {"terms": {"job_type": types}}, {"terms": {"connector.id": list(connector_ids)}}]
+    filters = [
+        RUNNING_FILTER,
+        {"terms": {"job_type": list(kind.job_types)}},
+        {"terms": {"connector.id": list(connector_ids)}},
+    ]
     connectors = {"terms": {"field": "connector.id", "size": len(connector_ids) or 1}}
     return {"filter": {"bool": {"filter": filters}}, "aggs": {"connectors": connectors}}
 

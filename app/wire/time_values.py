@@ -16,8 +16,8 @@ from app.wire.schema import BodyField
 _CAUSE = "number_format_exception"
 
 
-class TimeValue(BodyField, fields.String):
-    """A time value in a body, of at least `minimum` and at most `maximum`, as a `timedelta`."""
+class _Limits(fields.String):
+    """What the fields of bodies and the parameters have in common: the range of their values."""
 
     def __init__(
         self, *, minimum: timedelta = ZERO, maximum: timedelta | None = None, **options: Any
@@ -25,6 +25,10 @@ class TimeValue(BodyField, fields.String):
         super().__init__(**options)
         self.minimum = minimum
         self.maximum = maximum
+
+
+class TimeValue(BodyField, _Limits):
+    """A time value in a body, of at least `minimum` and at most `maximum`, as a `timedelta`."""
 
     def _read(self, value: Any) -> timedelta:
         if not isinstance(value, str):
@@ -37,15 +41,8 @@ class TimeValue(BodyField, fields.String):
             raise ParseFailure(error.reason, type="illegal_argument_exception", caused_by=cause) from None
 
 
-class TimeValueParameter(Parameter, fields.String):
+class TimeValueParameter(Parameter, _Limits):
     """A time value in the query, of at least `minimum` and at most `maximum`, as a `timedelta`."""
-
-    def __init__(
-        self, *, minimum: timedelta = ZERO, maximum: timedelta | None = None, **options: Any
-    ) -> None:
-        super().__init__(**options)
-        self.minimum = minimum
-        self.maximum = maximum
 
     def _read(self, text: str) -> timedelta:
         try:
