@@ -167,6 +167,7 @@ JOB_OF = {"status": "pending", "connector": {"id": "c1"}, "job_type": "full"}
         (JOB_OF, {"job_types": ["incremental"]}, False),
         (JOB_OF, {"statuses": ["suspended"]}, False),
         (JOB_OF | {"connector": {"id": 7}}, {"connector_id": "7"}, True),
+        (JOB_OF | {"connector": [{"id": "c1"}]}, {"connector_id": "c1"}, True),
         (JOB_OF | {"connector": None}, {"connector_id": "c1"}, False),
         (JOB_OF | {"connector": []}, {"connector_id": "c1"}, False),
         (JOB_OF | {"connector": {}}, {"connector_id": "c1"}, False),
