@@ -64,9 +64,10 @@ format: $(VENV)/.dev ## Format the code and apply automatic fixes
 .PHONY: lock
 lock: .venv/lock/.uv ## Pin all requirements again (ARGS=--upgrade for newer ones)
 	@for major in 9 8; do \
-	    echo "elasticsearch<$$((major + 1))" | $(COMPILE) pyproject.toml - -o requirements/runtime-$$major.txt && \
-	    $(COMPILE) --group dev pyproject.toml -c requirements/runtime-$$major.txt -o requirements/dev-$$major.txt \
-	    || exit 1; \
+	    echo "elasticsearch<$$((major + 1))" | $(COMPILE) --group service pyproject.toml - -o requirements/runtime-$$major.txt && \
+	    $(COMPILE) --group tracing -c requirements/runtime-$$major.txt -o requirements/tracing-$$major.txt && \
+	    $(COMPILE) --group dev pyproject.toml -c requirements/runtime-$$major.txt -c requirements/tracing-$$major.txt \
+	        -o requirements/dev-$$major.txt || exit 1; \
 	done
 
 .PHONY: secrets-key
