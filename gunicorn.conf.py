@@ -1,14 +1,25 @@
 """Configuration of gunicorn, which reads it by itself when it is started in this folder."""
 
 import os
+import shutil
 import sys
+import tempfile
 from functools import partial
 
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
-from app import context, logs
-from app.settings import SettingsError, load
+# All processes count into files of one folder. prometheus_client looks for its name when it is imported. A master that takes over
+# from another one (SIGUSR2) inherits the environment and needs its own; the same master may read this file again (SIGHUP).
+_prefix = f"connector-metrics-{os.getpid()}-"
+if _prefix not in os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""):
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix=_prefix)
+
+from prometheus_client.multiprocess import mark_process_dead  # noqa: E402
+
+from app import context, logs  # noqa: E402
+from app.settings import SettingsError, load  # noqa: E402
 
 try:
     _settings = load()
@@ -59,6 +70,16 @@ def post_worker_init(worker: Worker) -> None:
     """Log the start and create missing indices in the background, once a worker process has loaded the application."""
     worker.end_waiting = partial(context.stop, worker.wsgi)
     context.start(worker.wsgi, _is_first)
+
+
+def child_exit(_server: Arbiter, worker: Worker) -> None:
+    """What a process that has ended was doing no longer counts."""
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(_server: Arbiter) -> None:
+    """Remove the files of the metrics."""
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
 logs.configure(_settings.log_level, _settings.log_format)

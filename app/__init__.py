@@ -6,6 +6,7 @@ from flask import Flask
 
 from app import context, health, logs, settings, wire
 from app.connectors.views import blueprint as connectors
+from app.metrics import views as metrics
 from app.secrets.views import blueprint as secrets
 from app.store import Store
 from app.sync_jobs.claiming import Claims
@@ -26,7 +27,13 @@ def create_app(configuration: settings.Settings | None = None) -> Flask:
     context.attach(app, configuration, store)
     # All requests of a process share one search for the next jobs. Those that wait take half of its threads at most.
     app.extensions["claims"] = Claims(store, configuration.threads // 2, app.extensions["stopping"])
-    wire.install(app, max_body_bytes=configuration.max_body_bytes, security=store.security)
+    wire.install(
+        app,
+        max_body_bytes=configuration.max_body_bytes,
+        security=store.security,
+        metrics_public=configuration.metrics_public,
+    )
     for blueprint in (sync_jobs, many_sync_jobs, connectors, secrets, health.blueprint):
         app.register_blueprint(blueprint)
+    metrics.install(app, store)
     return app

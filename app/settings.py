@@ -171,6 +171,9 @@ class Settings:
         "The largest request body, counted after decompression.",
         check=validate.Range(1024, 2**31),
     )
+    metrics_public: bool = _setting(
+        "bool", False, "Whether `/metrics` is shown without credentials; else it needs `monitor_connector`."
+    )
     log_level: str = _setting(
         "str", "info", "What is logged.", check=validate.OneOf(["debug", "info", "warning", "error"])
     )

@@ -12,6 +12,7 @@ import structlog
 from elasticsearch import Elasticsearch
 
 from app.errors import ApiError
+from app.metrics.definitions import ELASTICSEARCH_RETRIES
 from app.store.failures import (
     Conflict,
     DocumentMissing,
@@ -109,6 +110,7 @@ def transition(
             for position in list(sending.waiting):
                 sending.done(position, failure.error if failure else collision_error())
         if sending.waiting:
+            ELASTICSEARCH_RETRIES.labels("conflict" if failure is None else "failure").inc()
             time.sleep(random.uniform(0, MAX_BACKOFF_SECONDS))  # noqa: S311
     return [sending.results[position] for position in range(len(changes))]
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
 import structlog
-from elastic_transport import HttpHeaders, JsonSerializer, Transport, TransportApiResponse, TransportError
+from elastic_transport import (
+    ConnectionTimeout,
+    HttpHeaders,
+    JsonSerializer,
+    Transport,
+    TransportApiResponse,
+    TransportError,
+)
 from elasticsearch import Elasticsearch
 
 from app import json_codec, logs
 from app.errors import unavailable
+from app.metrics import definitions as metrics
 from app.settings import Settings
 from app.store import incompatibility
 
@@ -19,6 +28,20 @@ log = structlog.get_logger(__name__)
 
 # A proxy that does not reach Elasticsearch, or a node that is still starting.
 _AWAY = frozenset({502, 503, 504})
+# Operations that metrics tell apart, as paths name them.
+_OPERATIONS = frozenset(
+    {
+        "_bulk",
+        "_create",
+        "_delete_by_query",
+        "_has_privileges",
+        "_mget",
+        "_pit",
+        "_refresh",
+        "_search",
+        "_update",
+    }
+)
 
 
 class ExactJsonSerializer(JsonSerializer):
@@ -53,11 +76,19 @@ class TracedTransport(Transport):
         sent = HttpHeaders(headers or {})
         if request_id := logs.request_id.get():
             sent["x-opaque-id"] = safe_header_value(request_id)
+        began, status = time.monotonic(), "unreachable"
         try:
             response = super().perform_request(method, target, headers=sent, **options)
-        except TransportError:
+            status = str(response.meta.status)
+        except TransportError as error:
             self.generation = object()
+            if isinstance(error, ConnectionTimeout):
+                status = "timeout"
             raise
+        finally:
+            operation = _operation(method, target)
+            metrics.ELASTICSEARCH_REQUESTS.labels(operation, status).inc()
+            metrics.ELASTICSEARCH_SECONDS.labels(operation).observe(time.monotonic() - began)
         if response.meta.status in _AWAY:
             self.generation = object()
         if major := incompatibility.refused_major(response):
@@ -78,6 +109,16 @@ class TracedTransport(Transport):
                 self._logged = reason
                 log.error("elasticsearch_incompatible", reason=reason)
         return reason
+
+
+def _operation(method: str, target: str) -> str:
+    """What a request does, as Elasticsearch's own names of its APIs say it; `other` for what is not done all the time."""
+    for segment in target.partition("?")[0].split("/"):
+        if segment == "_doc":
+            return "get" if method == "GET" else "delete"
+        if segment in _OPERATIONS:
+            return segment.lstrip("_")
+    return "other"
 
 
 def safe_header_value(value: str) -> str:

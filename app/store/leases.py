@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from elasticsearch import AuthorizationException, BadRequestError
 
 from app.errors import ApiError, unavailable
+from app.metrics.definitions import LEASE_TAKEOVERS
 from app.store.documents import Documents
 from app.store.failures import IndexMissing
 from app.store.scripts import Verdict, load
@@ -106,8 +107,12 @@ class Leases:
             "duration": int(LEASE_SECONDS * 1000),
             "margin": int(MARGIN_SECONDS * 1000),
         }
-        outcome = self._documents.transition_or_create(key, ACQUIRE, params, returns=["expires_at"])
+        outcome = self._documents.transition_or_create(
+            key, ACQUIRE, params, returns=["expires_at", "taken_from"]
+        )
         if outcome.verdict is Verdict.HELD:
             return None
         outcome.respond({Verdict.CREATED: "held", Verdict.UPDATED: "held"})
+        if outcome.details.get("taken_from") is not None:
+            LEASE_TAKEOVERS.inc()
         return Lease(key, holder, outcome.details["expires_at"])

@@ -10,6 +10,7 @@ from typing import TypeVar
 import structlog
 
 from app.errors import ApiError, unavailable
+from app.metrics.definitions import ELASTICSEARCH_RETRIES
 from app.store.failures import Conflict, TransientFailure, translated
 
 log = structlog.get_logger(__name__)
@@ -39,15 +40,16 @@ def send(request: Callable[[bool], T], *, quiet: bool = False) -> T:
             with translated():
                 return request(lost)
         except TransientFailure as failure:
-            transient, lost = transient + 1, True
+            transient, lost, reason = transient + 1, True, "failure"
             gives_up = transient >= TRANSIENT_ATTEMPTS
             (log.warning if gives_up and not quiet else log.debug)(failure.event, **failure.facts)
             if gives_up:
                 raise failure.error from None
         except Conflict:
-            conflicts += 1
+            conflicts, reason = conflicts + 1, "conflict"
             if time.monotonic() >= deadline:
                 raise collision_error() from None
+        ELASTICSEARCH_RETRIES.labels(reason).inc()
         time.sleep(random.uniform(0, min(MAX_BACKOFF_SECONDS, 0.01 * 2 ** (2 * transient + conflicts))))  # noqa: S311
 
 

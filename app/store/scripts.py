@@ -18,6 +18,7 @@ from importlib.resources import files
 from typing import Any
 
 from app.errors import ApiError
+from app.metrics.definitions import TRANSITIONS
 
 VERDICT_FIELD = "verdict"
 
@@ -88,8 +89,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A named script: its constant source. Values travel beside it, in `params`."""
+    """A named script of one area of the service: its constant source. Values travel beside it, in `params`."""
 
+    area: str
     name: str
     source: str
 
@@ -102,6 +104,11 @@ class Script:
 
         Raises `UnexpectedVerdict` for a document left alone without a verdict that `Verdict` knows.
         """
+        outcome = self._outcome(result, source)
+        TRANSITIONS.labels(self.area, self.name, outcome.verdict.value).inc()
+        return outcome
+
+    def _outcome(self, result: str, source: Any) -> Outcome:
         returned = source if isinstance(source, Mapping) else {}
         if result != "noop":
             return Outcome(self.name, Verdict(result), returned)
@@ -118,10 +125,14 @@ class Script:
         return Outcome(self.name, verdict, fields | said["details"])
 
 
-def load(package: str, name: str) -> Script:
-    """The script `painless/<name>.painless` of `package`, behind the shared functions that it calls."""
-    source = _compact(files(package).joinpath("painless", f"{name}.painless").read_text("utf-8"))
-    return Script(name, "\n".join([*(_functions()[called] for called in _called(source)), source]))
+def load(package: str, file: str, *, name: str = "") -> Script:
+    """The script `painless/<file>.painless` of `package`, behind the shared functions that it calls.
+
+    It is named for the file unless its parameters make several transitions of it.
+    """
+    source = _compact(files(package).joinpath("painless", f"{file}.painless").read_text("utf-8"))
+    whole = "\n".join([*(_functions()[called] for called in _called(source)), source])
+    return Script(package.rpartition(".")[2], name or file, whole)
 
 
 def _called(source: str) -> list[str]:

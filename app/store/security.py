@@ -10,8 +10,9 @@ from hashlib import blake2b
 from threading import Lock
 from typing import Any
 
-from cachetools import TLRUCache
+from cachetools import LRUCache, TLRUCache
 
+from app.errors import ApiError
 from app.store.callers import (
     CONNECTOR_PRIVILEGES,
     FALLBACK_PRIVILEGES,
@@ -77,6 +78,7 @@ class Security:
         self._seconds = seconds
         self._key = secrets.token_bytes(32)
         self._known: TLRUCache[bytes, _Remembered, float] = TLRUCache(_CALLERS, self._until)
+        self._last_known: LRUCache[bytes, Caller] = LRUCache(_CALLERS)
         self._lock = Lock()
 
     def caller(self, credentials: Credentials, needed: frozenset[str]) -> Caller:
@@ -93,13 +95,28 @@ class Security:
             and (not needed or known.caller.granted & needed)
         ):
             return known.caller
-        caller = send(lambda _is_retry: self._ask(credentials))
-        if self._own_certificate and caller is not UNRESTRICTED:
-            self._refuse_ourselves(credentials)
-        if caller.granted:
-            with self._lock:
+        try:
+            caller = send(lambda _is_retry: self._ask(credentials))
+            if self._own_certificate and caller is not UNRESTRICTED:
+                self._refuse_ourselves(credentials)
+        except ApiError as error:
+            if error.status != 503:
+                with self._lock:
+                    self._last_known.pop(digest, None)
+            raise
+        with self._lock:
+            self._last_known[digest] = caller
+            if caller.granted:
                 self._known[digest] = _Remembered(caller, generation)
         return caller
+
+    def last_known(self, credentials: Credentials) -> Caller | None:
+        """The caller of these credentials as Elasticsearch last described them; None if it did not, or refused them.
+
+        Only for what may be shown while Elasticsearch does not answer: they may have lost privileges since.
+        """
+        with self._lock:
+            return self._last_known.get(self._digest(credentials))
 
     def subject(self, credentials: Credentials) -> str:
         """The caller as Elasticsearch's refusals name them: `for user [u] with effective roles [r]` and the like.

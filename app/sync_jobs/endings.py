@@ -21,7 +21,9 @@ from app.sync_jobs.states import TRANSITIONS
 from app.sync_jobs.transitions import respond, send
 
 FAIL = load(__package__, "error")
-RELEASE = load(__package__, "release")
+COMPLETE = load(__package__, "release", name="complete")
+SUSPEND = load(__package__, "release", name="suspend")
+CONFIRM_CANCEL = load(__package__, "release", name="confirm_cancel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +43,30 @@ def fail(store: Store, sync_job_id: str, error: str, worker_hostname: str | None
 
 def complete(store: Store, sync_job_id: str, report: Report, worker_hostname: str | None = None) -> str:
     """End a running job, its work done, and free its connector; the result."""
-    return _release(store, sync_job_id, SyncStatus.IN_PROGRESS, SyncStatus.COMPLETED, report, worker_hostname)
+    change = COMPLETE, SyncStatus.IN_PROGRESS, SyncStatus.COMPLETED
+    return _release(store, sync_job_id, change, report, worker_hostname)
 
 
 def suspend(store: Store, sync_job_id: str, report: Report, worker_hostname: str | None = None) -> str:
     """Leave a running job for a later claim, and free its connector; the result."""
-    return _release(store, sync_job_id, SyncStatus.IN_PROGRESS, SyncStatus.SUSPENDED, report, worker_hostname)
+    change = SUSPEND, SyncStatus.IN_PROGRESS, SyncStatus.SUSPENDED
+    return _release(store, sync_job_id, change, report, worker_hostname)
 
 
 def confirm_cancel(store: Store, sync_job_id: str, report: Report, worker_hostname: str | None = None) -> str:
     """End a job that is to be canceled, now that its worker has stopped, and free its connector; the result."""
-    return _release(store, sync_job_id, SyncStatus.CANCELING, SyncStatus.CANCELED, report, worker_hostname)
+    change = CONFIRM_CANCEL, SyncStatus.CANCELING, SyncStatus.CANCELED
+    return _release(store, sync_job_id, change, report, worker_hostname)
 
 
 def _release(
     store: Store,
     sync_job_id: str,
-    current: SyncStatus,
-    target: SyncStatus,
+    change: tuple[Script, SyncStatus, SyncStatus],
     report: Report,
     worker_hostname: str | None,
 ) -> str:
+    script, current, target = change
     params = {
         "from": current,
         "to": target,
@@ -70,7 +75,7 @@ def _release(
         "sync_cursor": report.sync_cursor,
         "worker_hostname": worker_hostname,
     }
-    return _end(store, sync_job_id, RELEASE, target, params, report.sync_cursor)
+    return _end(store, sync_job_id, script, target, params, report.sync_cursor)
 
 
 def _end(

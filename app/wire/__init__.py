@@ -16,10 +16,11 @@ from app.wire.uri import RawPath
 _OPAQUE_ID = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")
 
 
-def install(app: Flask, *, max_body_bytes: int, security: CallerLookup) -> None:
+def install(app: Flask, *, max_body_bytes: int, security: CallerLookup, metrics_public: bool = False) -> None:
     """Give the app the conventions of Elasticsearch's HTTP layer. Call before any route or blueprint is added.
 
-    `max_body_bytes` bounds a request's body, counted after inflation. `security` says who calls, and what they may do.
+    `max_body_bytes` bounds a request's body, counted after inflation. `security` says who calls, and what they may do;
+    it is not asked for metrics where these are public.
     """
     app.config[LIMIT] = max_body_bytes
     app.wsgi_app = RawPath(app.wsgi_app)  # type: ignore[method-assign]
@@ -27,7 +28,7 @@ def install(app: Flask, *, max_body_bytes: int, security: CallerLookup) -> None:
     error_handlers.install(app)
     # Hooks after the response run last to first: the log line comes when everything else is done.
     request_log.install(app)
-    authorization.install(app, security)
+    authorization.install(app, security, metrics_public=metrics_public)
     app.before_request(read_request)
     app.after_request(_sign)
 

@@ -16,14 +16,16 @@ from flask import Flask, current_app, g, request
 from app.errors import ApiError, Cause
 from app.store.callers import FALLBACK_PRIVILEGES, INDICES, Caller, Credentials
 from app.store.security import SECURITY_PATHS
-from app.wire.uri import PUBLIC_PATHS, TARGET
+from app.wire.uri import METRICS_PATH, PROBE_PATHS, TARGET
 
 _SECURITY = "wire.security"
+_PUBLIC_PATHS = "wire.public_paths"
 
 _READING = ("monitor_connector", "manage_connector")
 _PRIVILEGES = {
     "get": _READING,
     "list": _READING,
+    "metrics": _READING,
     "sync_job/get": _READING,
     "sync_job/list": _READING,
     "sync_job/summary": _READING,
@@ -41,13 +43,17 @@ class CallerLookup(Protocol):
     def caller(self, credentials: Credentials, needed: frozenset[str]) -> Caller:
         """The caller of these credentials. Raises `ApiError` where there is none, or where that cannot be found out."""
 
+    def last_known(self, credentials: Credentials) -> Caller | None:
+        """The caller of these credentials when Elasticsearch last said something of them; None if it never did."""
+
     def subject(self, credentials: Credentials) -> str:
         """The caller as an error message names them."""
 
 
-def install(app: Flask, security: CallerLookup) -> None:
+def install(app: Flask, security: CallerLookup, *, metrics_public: bool) -> None:
     """Authenticate every request but the probes. Call before any hook that may end a request."""
     app.extensions[_SECURITY] = security
+    app.extensions[_PUBLIC_PATHS] = PROBE_PATHS | {METRICS_PATH} if metrics_public else PROBE_PATHS
     app.before_request(_authenticate)
 
 
@@ -93,10 +99,18 @@ def caller_name() -> str:
 
 
 def _authenticate() -> None:
-    if request.path in PUBLIC_PATHS:
+    if request.path in current_app.extensions[_PUBLIC_PATHS]:
         return
-    with _for_our_address():
-        g.caller = current_app.extensions[_SECURITY].caller(_credentials(), frozenset())
+    security: CallerLookup = current_app.extensions[_SECURITY]
+    try:
+        with _for_our_address():
+            g.caller = security.caller(_credentials(), frozenset())
+    except ApiError as error:
+        # Metrics are needed most while Elasticsearch is away, so whoever might read them before still may.
+        known = security.last_known(_credentials()) if request.path == METRICS_PATH else None
+        if error.status != 503 or known is None:
+            raise
+        g.caller = known
 
 
 @contextmanager

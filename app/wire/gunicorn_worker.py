@@ -15,6 +15,7 @@ from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
 
 from app.errors import ApiError, Cause
 from app.json_codec import dumps
+from app.metrics.definitions import HTTP_REQUESTS, UNKNOWN
 from app.wire.rendering import envelope
 
 # How much of a request is waited for without a thread: nearly every request is shorter.
@@ -76,9 +77,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.log.warning("Invalid request from ip=%s: %s", (addr or ("",))[0], exc)
         else:
             self.log.error("Error handling request %s", getattr(req, "uri", "(no URI read)"), exc_info=exc)
+        error = to_api_error(exc)
+        HTTP_REQUESTS.labels(UNKNOWN, UNKNOWN, error.status).inc()
         try:
             client.settimeout(self.cfg.timeout)
-            client.sendall(http_response(exc))
+            client.sendall(http_response(error))
         except OSError:
             self.log.debug("Failed to send error message.")
 
@@ -107,9 +110,8 @@ def _is_whole(request: bytes) -> bool:
     return length is None or len(body) >= int(length[1]) or _EXPECT.search(head) is not None
 
 
-def http_response(exc: Exception) -> bytes:
-    """The whole HTTP response to what gunicorn raised."""
-    error = _error(exc)
+def http_response(error: ApiError) -> bytes:
+    """The whole HTTP response of an error."""
     body = dumps(envelope(error))
     head = (
         f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
@@ -121,7 +123,8 @@ def http_response(exc: Exception) -> bytes:
     return "\r\n".join([*head, "", ""]).encode("ascii") + body
 
 
-def _error(exc: Exception) -> ApiError:
+def to_api_error(exc: Exception) -> ApiError:
+    """What gunicorn raised, as an error of the service."""
     if isinstance(exc, LimitRequestLine):
         return ApiError(400, Cause("too_long_http_line_exception", str(exc)))
     if isinstance(exc, ExpectationFailed):

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 TARGET = "wire.target"
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
+PROBE_PATHS = frozenset({"/healthz", "/readyz"})
 """Probes send no credentials, and learn only whether the service can be used."""
+
+METRICS_PATH = "/metrics"
 
 RESERVED_NAMES = ("_sync_job", "_secret", "_ui", "_openapi", "_openapi.json")
 """Other parts of the API under `/_connector`, never ids of connectors, however they are percent-encoded. No generated id is

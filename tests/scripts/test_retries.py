@@ -45,9 +45,9 @@ SENT = [
     (RESCUE, COMMON | ORPHANED | {"from": "pending"}, "pending"),
     (RESCUE, COMMON | ORPHANED | {"from": "suspended"}, "suspended"),
     (endings.FAIL, COMMON | {"error": "it broke"}, "in_progress"),
-    (endings.RELEASE, RELEASE | {"from": "in_progress", "to": "completed"}, "in_progress"),
-    (endings.RELEASE, RELEASE | {"from": "in_progress", "to": "suspended"}, "in_progress"),
-    (endings.RELEASE, RELEASE | {"from": "canceling", "to": "canceled"}, "canceling"),
+    (endings.COMPLETE, RELEASE | {"from": "in_progress", "to": "completed"}, "in_progress"),
+    (endings.SUSPEND, RELEASE | {"from": "in_progress", "to": "suspended"}, "in_progress"),
+    (endings.CONFIRM_CANCEL, RELEASE | {"from": "canceling", "to": "canceled"}, "canceling"),
 ]
 HEARTBEAT = {"finished": FINISHED, "now": NOW}
 STATS = HEARTBEAT | {
@@ -118,7 +118,9 @@ def test_retry_succeeds_after_a_later_change_of_the_job(store, elasticsearch, pu
     assert send(store, elasticsearch, updates.CLAIM, CLAIM, is_retry=True).verdict is Verdict.DONE
 
 
-@pytest.mark.parametrize(("script", "params", "start"), [each for each in SENT if each[0] is endings.RELEASE])
+@pytest.mark.parametrize(
+    ("script", "params", "start"), [each for each in SENT if each[1].keys() >= RELEASE.keys()]
+)
 def test_end_that_its_worker_repeats_is_a_duplicate(
     store, elasticsearch, put_job, stored_job, script, params, start
 ) -> None:

@@ -71,7 +71,7 @@ def test_every_verdict_of_a_script_is_known(file: Path) -> None:
 
 
 def test_unknown_verdict_is_an_error() -> None:
-    script = Script("claim", "")
+    script = Script("sync_jobs", "claim", "")
     with pytest.raises(UnexpectedVerdict, match=r"script \[claim\] has an unknown verdict \[refuzed\]"):
         script.outcome("noop", {"verdict": {"name": "refuzed", "details": {}}})
 

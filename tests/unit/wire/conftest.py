@@ -52,6 +52,9 @@ class NoSecurity:
     def caller(self, credentials: Credentials, needed: frozenset[str]) -> Caller:
         return UNRESTRICTED
 
+    def last_known(self, credentials: Credentials) -> Caller:
+        return UNRESTRICTED
+
     def subject(self, credentials: Credentials) -> str:
         raise AssertionError("nobody is refused")
 

@@ -135,7 +135,7 @@ def test_internal_error_is_logged_and_its_message_is_not_in_the_response(send: S
 )
 def test_malformed_http_is_refused_with_an_error_envelope(raised: Exception, status: str, type_: str) -> None:
     """A node responds with the same types, for example to `Content-Length: -1` or to a long request line."""
-    head, _, body = gunicorn_worker.http_response(raised).partition(b"\r\n\r\n")
+    head, _, body = gunicorn_worker.http_response(gunicorn_worker.to_api_error(raised)).partition(b"\r\n\r\n")
     assert head.decode().split("\r\n")[:3] == [
         f"HTTP/1.1 {status}", "X-Elastic-Product: Elasticsearch", "Content-Type: application/json",
     ]  # fmt: skip
