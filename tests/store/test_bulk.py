@@ -23,14 +23,17 @@ from tests.fault_proxy import FaultProxy, Request, nth, to
 
 # Adds to a number, or says that a retry finds its work done.
 ADD = Script(
+    "tests",
     "add",
     "if (params.is_retry && ctx._source.by == params.by) {"
     " ctx._source.verdict = ['name': 'done', 'details': ['n': ctx._source.n]]; ctx.op = 'none'"
     "} else { ctx._source.n += params.add; ctx._source.by = params.by }",
 )
-REFUSE = Script("refuse", "ctx._source.verdict = ['name': 'refused', 'details': [:]]; ctx.op = 'none'")
-FAIL = Script("fail", "Integer.parseInt(ctx._source.by)")
-UNSTORABLE = Script("unstorable", "ctx._source.created_at = 'never'")
+REFUSE = Script(
+    "tests", "refuse", "ctx._source.verdict = ['name': 'refused', 'details': [:]]; ctx.op = 'none'"
+)
+FAIL = Script("tests", "fail", "Integer.parseInt(ctx._source.by)")
+UNSTORABLE = Script("tests", "unstorable", "ctx._source.created_at = 'never'")
 BULK = to("/_bulk")
 
 

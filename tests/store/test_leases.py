@@ -106,7 +106,11 @@ def test_expired_lease_is_taken_over(store, elasticsearch) -> None:
     put_lease(elasticsearch, -60)
     with store.leases.hold(KEY) as lease:
         document = elasticsearch.get(index=LEASES.alias, id=KEY)["_source"]
-        assert document == {"holder": lease.holder, "expires_at": lease.expires_at}
+        assert document == {
+            "holder": lease.holder,
+            "expires_at": lease.expires_at,
+            "taken_from": "dead",
+        }
 
 
 def test_release_keeps_the_lease_of_the_next_holder(store, elasticsearch) -> None:

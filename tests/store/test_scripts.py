@@ -113,7 +113,7 @@ def test_script_that_leaves_the_document_unchanged_without_a_verdict_is_an_error
 ) -> None:
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"a": 1})
     with pytest.raises(UnexpectedVerdict, match=r"script \[bad\] left the document alone without a verdict"):
-        store.sync_jobs.transition("j1", Script("bad", source), {})
+        store.sync_jobs.transition("j1", Script("tests", "bad", source), {})
     assert elasticsearch.get(index=SYNC_JOBS.alias, id="j1")["_source"] == {"a": 1}
 
 
@@ -149,7 +149,7 @@ def test_script_that_fails_is_503(
     """Not a 4xx, on which workers fail their job. Neither the response nor the log quotes the document."""
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"a": "hunter2"})
     with pytest.raises(ApiError) as raised:
-        store.sync_jobs.transition("j1", Script("bad", source), {})
+        store.sync_jobs.transition("j1", Script("tests", "bad", source), {})
     assert raised.value.status == 503
     assert raised.value.cause.caused_by is None
     logged = "".join(capsys.readouterr())
