@@ -72,6 +72,12 @@ def post_worker_init(worker: Worker) -> None:
     context.start(worker.wsgi, _is_first)
 
 
+def worker_exit(_server: Arbiter, worker: Worker) -> None:
+    """Let another process lead at once, if this one does."""
+    if worker.wsgi is not None:
+        context.finish(worker.wsgi)
+
+
 def child_exit(_server: Arbiter, worker: Worker) -> None:
     """What a process that has ended was doing no longer counts."""
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -6,6 +6,7 @@ from flask import Flask
 
 from app import context, health, logs, settings, wire
 from app.connectors.views import blueprint as connectors
+from app.maintenance.tasks import Maintenance
 from app.metrics import views as metrics
 from app.secrets.views import blueprint as secrets
 from app.store import Store
@@ -26,6 +27,7 @@ def create_app(configuration: settings.Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     context.attach(app, configuration, store)
     # All requests of a process share one search for the next jobs. Those that wait take half of its threads at most.
+    app.extensions["maintenance"] = Maintenance(store, configuration, app.extensions["stopping"])
     app.extensions["claims"] = Claims(store, configuration.threads // 2, app.extensions["stopping"])
     wire.install(
         app,

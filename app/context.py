@@ -13,6 +13,8 @@ from app.store import Store
 
 log = structlog.get_logger(__name__)
 
+_FINISH_SECONDS = 2.0
+
 
 def attach(app: Flask, settings: Settings, store: Store) -> None:
     """Give the application its settings and its store."""
@@ -30,12 +32,20 @@ def start(app: Flask, is_first: Callable[[], bool]) -> None:
     log.info("started", compatibility=configured.compatibility.name, refresh=configured.refreshing)
     found: Store = app.extensions["store"]
     found.prepare(is_first)
+    if configured.maintenance_interval:
+        app.extensions["maintenance"].start()
 
 
 def stop(app: Flask) -> None:
     """End what requests wait for, since the process is about to end."""
     stopping: Event = app.extensions["stopping"]
     stopping.set()
+
+
+def finish(app: Flask) -> None:
+    """Give back what the process holds for all, at its end."""
+    stop(app)
+    app.extensions["maintenance"].finish(_FINISH_SECONDS)
 
 
 def settings() -> Settings:

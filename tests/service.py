@@ -69,12 +69,16 @@ class Service:
         self.url = f"http://127.0.0.1:{self.port}"
         self.http = Http(self.url)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("ELASTICSEARCH_")}
-        self._environment = inherited | {
-            "ELASTICSEARCH_URL": elasticsearch_url,
-            "HOST": "127.0.0.1",
-            "PORT": str(self.port),
-            **settings,
-        }
+        self._environment = (
+            inherited
+            | {
+                "ELASTICSEARCH_URL": elasticsearch_url,
+                "HOST": "127.0.0.1",
+                "PORT": str(self.port),
+                "MAINTENANCE_INTERVAL": "0",  # tests write jobs that nobody works on, and that must stay as they are
+                **settings,
+            }
+        )
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -23,7 +23,7 @@ PUT = load(__package__, "put")
 DELETE = load(__package__, "delete")
 
 # Fields of the service's own: the locks of running jobs, and what earlier versions left in documents.
-_HIDDEN = frozenset({"sync_locks", "index_name_attaching"})
+_HIDDEN = frozenset({"sync_locks", "scheduled_jobs", "index_name_attaching"})
 
 
 @dataclass(frozen=True, slots=True)

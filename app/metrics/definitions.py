@@ -64,6 +64,24 @@ ELASTICSEARCH_RETRIES: Final = Counter(
 )
 for _reason in ("conflict", "failure"):
     ELASTICSEARCH_RETRIES.labels(_reason)  # so that 0 is shown
+LEADING: Final = Gauge(
+    "connector_leader",
+    "1 where a process of this replica does the maintenance for all replicas, else 0.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+MAINTENANCE_CHANGES: Final = Counter(
+    "connector_maintenance_changes_total",
+    "What the leader did: jobs it ended, deleted or created, connectors it repaired, leases and keys it removed.",
+    ["task"],
+    registry=REGISTRY,
+)
+MAINTENANCE_FAILURES: Final = Counter(
+    "connector_maintenance_failures_total",
+    "Tasks of the leader that failed; each is tried again in the next round.",
+    ["task"],
+    registry=REGISTRY,
+)
 LEASE_TAKEOVERS: Final = Counter(
     "connector_lease_takeovers_total",
     "Leases taken over from a holder that did not release them.",

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from threading import Lock, Thread
 from typing import Any, Final
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from app import timestamps
 from app.errors import ApiError
 from app.store import Store
 from app.sync_jobs.summary import summary
-from app.wire.timestamps import InvalidTimestamp, iso_timestamp
 
 # As those of `GET /_connector/_sync_job/_summary` where the request says nothing.
 _UNCLAIMED_FOR: Final = timedelta(minutes=5)
@@ -106,7 +106,5 @@ def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
 
 def _timestamp(job: Mapping[str, Any] | None, field: str) -> float | None:
     """Seconds since 1970; None where there is no such job, or what some program stored there is no timestamp."""
-    try:
-        return None if job is None else datetime.fromisoformat(iso_timestamp(str(job[field]))).timestamp()
-    except InvalidTimestamp:
-        return None
+    found = None if job is None else timestamps.read(job[field])
+    return None if found is None else found.timestamp()

@@ -16,6 +16,7 @@ from app.store.documents import Documents
 from app.store.idempotency_keys import IdempotencyKeys
 from app.store.index_definitions import CONNECTORS, DEFINITIONS, LEASES, SECRETS, SYNC_JOBS
 from app.store.indices import Indices
+from app.store.leadership import Leadership
 from app.store.leases import Leases
 from app.store.pipelines import Pipelines
 from app.store.retries import send
@@ -48,6 +49,8 @@ class Store:
         leases = Documents(client, self.indices, LEASES, refresh_writes=False)
         self.leases = Leases(leases)
         self.idempotency_keys = IdempotencyKeys(leases)
+        self.leadership = Leadership(leases)
+        self.expiring = leases
         self.pipelines = Pipelines(client, self.leases)
 
     def prepare(self, is_first: Callable[[], bool]) -> None:

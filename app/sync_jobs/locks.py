@@ -151,8 +151,8 @@ def free_connectors(
     sync_cursor: Mapping[str, Any] | None = None,
     *,
     repeated: bool = False,
-) -> None:
-    """Leave the results of jobs on their connectors, and unlock these. `ended` has the `ENDED_FIELDS` of each job, by its id.
+) -> int:
+    """Leave the results of jobs on their connectors, and unlock these; how many were locked. `ended` has the `ENDED_FIELDS` of each job, by its id.
 
     `sync_cursor` is where the next incremental job goes on, if the jobs' worker has said so. `repeated`: the jobs ended before
     this request, so that their connectors may have been freed, and locked for the next job, since.
@@ -168,6 +168,7 @@ def free_connectors(
         outcomes = store.connectors.transition_all(list(changes.values()))
     except ApiError as error:
         outcomes = [error] * len(changes)
+    freed = 0
     for (job_id, change), outcome in zip(changes.items(), outcomes, strict=True):
         if isinstance(outcome, ApiError):
             log.warning(
@@ -176,6 +177,9 @@ def free_connectors(
                 sync_job_id=job_id,
                 reason=outcome.cause.reason,
             )
+        elif outcome is not None and outcome.verdict is Verdict.UPDATED:
+            freed += 1
+    return freed
 
 
 def _freeing(

@@ -47,7 +47,7 @@ def summary(store: Store, unclaimed_for: timedelta, idle_for: timedelta) -> dict
         "unclaimed": found["unclaimed"]["doc_count"],
         "idle": found["idle"]["doc_count"],
         "locked_without_job": len(stuck),
-        "leader": None,
+        "leader": store.leadership.current(),
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from marshmallow import fields
 
+from app.timestamps import InvalidTimestamp, iso_timestamp
 from app.wire.parse_failure import (
     CannotBuild,
     ParseFailure,
@@ -24,7 +25,6 @@ from app.wire.parse_failure import (
     token_name,
 )
 from app.wire.schema import BodyField
-from app.wire.timestamps import InvalidTimestamp, iso_timestamp
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,9})?", re.ASCII)
 _JSON_TYPES = {

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import ApiError, Cause
+from app.timestamps import InvalidTimestamp, iso_timestamp
 from app.wire import fields, nested_fields, time_values
 from app.wire.schema import RequestBody
-from app.wire.timestamps import InvalidTimestamp, iso_timestamp
 
 MANY = 1_000_000
 

@@ -59,6 +59,14 @@ def iso_timestamp(text: str) -> str:
     return f"{second.replace(tzinfo=None).isoformat()}.{digits}Z"
 
 
+def read(value: object) -> datetime | None:
+    """The timestamp that a stored value means, as Elasticsearch reads it; None for others, since any program may have stored it."""
+    try:
+        return datetime.fromisoformat(iso_timestamp(str(value)))
+    except InvalidTimestamp:
+        return None
+
+
 def _unreadable(text: str) -> InvalidTimestamp:
     reason = f"failed to parse date field [{text}] with format [{_FORMAT}]"
     return InvalidTimestamp(reason, inner_reason="Failed to parse with all enclosed parsers")
