@@ -105,10 +105,10 @@ def _authenticate() -> None:
     try:
         with _for_our_address():
             g.caller = security.caller(_credentials(), frozenset())
-    except ApiError as error:
+    except ApiError:
         # Metrics are needed most while Elasticsearch is away, so whoever might read them before still may.
         known = security.last_known(_credentials()) if request.path == METRICS_PATH else None
-        if error.status != 503 or known is None:
+        if known is None:
             raise
         g.caller = known
 

@@ -89,15 +89,15 @@ def test_requests_to_elasticsearch_and_their_retries_are_counted(
     with Service(proxy.url, WORKERS="1", THREADS="4") as counted:
         counted.wait_until_ready()
         before = scrape(counted.http)
-        with proxy.losing(nth(1, to("_update/")), responses=True):
+        with proxy.losing(nth(1, to(f"_update/{job}")), responses=True):
             assert counted.http.put(f"{JOBS}/{job}/_claim", json={"worker_hostname": "w"}).status_code == 200
         after = scrape(counted.http)
     calls = "connector_elasticsearch_requests_total"
-    rises = [after.rises_since(before, calls, operation="update", status=s) for s in ("unreachable", "200")]
-    assert rises == [1, 1]
+    assert after.rises_since(before, calls, operation="update", status="unreachable") == 1
+    assert after.rises_since(before, calls, operation="update", status="200") >= 1
     assert after.rises_since(before, "connector_elasticsearch_retries_total", reason="failure") == 1
     seconds = "connector_elasticsearch_request_duration_seconds_count"
-    assert after.rises_since(before, seconds, operation="update") == 2
+    assert after.rises_since(before, seconds, operation="update") >= 2
     assert after.value(calls, operation="search", status="200") >= 1
 
 
@@ -109,7 +109,7 @@ def test_collisions_are_counted(proxy: FaultProxy, put_jobs, service) -> None:
     with Service(proxy.url, WORKERS="1", THREADS="4") as counted:
         counted.wait_until_ready()
         before = scrape(counted.http)
-        with proxy.responding(nth(1, to("_update/")), 409, conflict):
+        with proxy.responding(nth(1, to(f"_update/{job}")), 409, conflict):
             assert counted.http.put(f"{JOBS}/{job}/_check_in").status_code == 200
         after = scrape(counted.http)
     assert after.rises_since(before, "connector_elasticsearch_retries_total", reason="conflict") == 1
