@@ -114,6 +114,12 @@ class Service:
         # Opened again: reading through the same descriptor would move the position at which the service writes.
         return Path(f"/proc/self/fd/{self._log.fileno()}").read_text()
 
+    def workers(self) -> list[int]:
+        """The ids of its worker processes."""
+        assert self._process is not None
+        pid = self._process.pid
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
     def stop(self) -> None:
         self.http.close()  # a stopping service waits two seconds for connections that clients keep open
         if self._process is not None and self._process.poll() is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ class Rounds:
         for task in self._tasks:
             if not self._leader.leads():
                 return
-            if time.monotonic() >= self._done_at.get(task.name, 0.0) + task.seconds:
+            if time.monotonic() >= self._done_at.get(task.name, -math.inf) + task.seconds:
                 self._do(task, changes)
         seconds = round(time.monotonic() - began, 3)
         (log.info if any(changes.values()) else log.debug)("maintenance", **changes, seconds=seconds)

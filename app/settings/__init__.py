@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from environs import Env, EnvError, validate
-from marshmallow.validate import Validator
 
 from app.compatibility import DOCUMENTED, MODES, Compatibility
 from app.settings import values

@@ -29,9 +29,9 @@ def test_counts_outlive_the_process_that_counted(node_url: str) -> None:
             )
 
         assert counted() == REQUESTS
-        workers = _children(service)
+        workers = service.workers()
         os.kill(workers[0], signal.SIGKILL)
-        service.wait_for(lambda: len(_children(service)) == 2 and workers[0] not in _children(service))
+        service.wait_for(lambda: len(service.workers()) == 2 and workers[0] not in service.workers())
         # Several scrapes, answered by the old process and the new one.
         for number in range(REQUESTS):
             service.http.close()
@@ -47,14 +47,14 @@ def test_process_that_was_killed_has_nothing_in_progress(node_url: str) -> None:
             return scrape(service.http).value("connector_http_requests_in_progress")
 
         assert in_progress() == 1  # the scrape itself
-        (worker,) = _children(service)
+        (worker,) = service.workers()
         with ThreadPoolExecutor() as pool:
             waiting = pool.submit(_claim, Http(service.url))
             service.wait_for(lambda: in_progress() == 2)
             os.kill(worker, signal.SIGKILL)
             assert isinstance(waiting.exception(60), requests.ConnectionError)
         service.http.close()
-        service.wait_for(lambda: _children(service) not in ([], [worker]))
+        service.wait_for(lambda: service.workers() not in ([], [worker]))
         service.wait_for(lambda: in_progress() == 1)
 
 
@@ -69,10 +69,3 @@ def test_files_are_removed_at_the_end(node_url: str, tmp_path: Path) -> None:
         assert scrape_file.stat().st_size > 0
         service.stop()
         assert list(tmp_path.glob("connector*")) == []
-
-
-def _children(service: Service) -> list[int]:
-    """The worker processes."""
-    assert service._process is not None
-    pid = service._process.pid
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
