@@ -82,6 +82,9 @@ MAINTENANCE_FAILURES: Final = Counter(
     ["task"],
     registry=REGISTRY,
 )
+for _task in ("rescue", "repair", "expiry", "scheduling", "retention"):
+    MAINTENANCE_CHANGES.labels(_task)
+    MAINTENANCE_FAILURES.labels(_task)
 LEASE_TAKEOVERS: Final = Counter(
     "connector_lease_takeovers_total",
     "Leases taken over from a holder that did not release them.",
