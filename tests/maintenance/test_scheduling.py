@@ -8,12 +8,14 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from elasticsearch import Elasticsearch
 from structlog.testing import capture_logs
 
 from app import clock, timestamps
 from app.errors import ApiError, unavailable
 from app.protocol import JobType
 from app.store import Store
+from app.store.index_definitions import CONNECTORS
 from app.store.scripts import Verdict
 from app.sync_jobs import scheduling
 from app.sync_jobs.scheduling import Scheduling, latest_time
@@ -71,11 +73,11 @@ def test_job_that_is_due_is_created_once(
     [
         {"scheduling": {"full": {"enabled": False, "interval": HOURLY}}},
         {"scheduling": None},
-        {"scheduling": {"full": ["odd"]}},
+        {"scheduling": {"full": {"interval": HOURLY}}},
         {"scheduling": {"full": {"enabled": True, "interval": "0 0 0 1 1 ? 2001"}}},
         {"deleted": True},
     ],
-    ids=["disabled", "none", "odd", "past", "deleted"],
+    ids=["disabled", "none", "not said", "past", "deleted"],
 )
 def test_nothing_is_created_where_nothing_is_due(
     store: Store, connectors: Stored, jobs: Stored, writes, changes: Any
@@ -260,7 +262,9 @@ def test_note_of_a_slot_is_never_shown(http, connectors: Stored) -> None:
     assert "scheduled_jobs" not in http.get("/_connector").text
 
 
-def test_scripts_take_their_own_effect_for_success(store: Store, connectors: Stored) -> None:
+def test_scripts_take_their_own_effect_for_success(
+    store: Store, elasticsearch: Elasticsearch, connectors: Stored
+) -> None:
     connectors.put(ID, scheduled())
     take = {
         "job_type": JobType.FULL,
@@ -272,8 +276,13 @@ def test_scripts_take_their_own_effect_for_success(store: Store, connectors: Sto
     note = {"job_type": JobType.FULL, "job_id": "j"}
     for script, params in ((scheduling.SCHEDULE, take), (scheduling.SCHEDULED, note)):
         assert store.connectors.transition(ID, script, params).verdict is Verdict.UPDATED
-        again = store.connectors._update(ID, script, {**params, "is_retry": True})
-        assert again.verdict in (Verdict.DONE, Verdict.REFUSED)
+        before = connectors.source(ID)
+        request = script.request(params, is_retry=True)
+        again = elasticsearch.update(
+            index=CONNECTORS.alias, id=ID, script=request, source_includes=["verdict"]
+        )
+        assert script.outcome(again["result"], again["get"]["_source"]).verdict is Verdict.DONE
+        assert connectors.source(ID) == before
 
 
 @pytest.mark.parametrize(
