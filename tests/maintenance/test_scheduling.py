@@ -156,9 +156,10 @@ def test_slot_of_a_leader_that_died_is_finished(
     store: Store, connectors: Stored, jobs: Stored, monkeypatch, enabled: bool
 ) -> None:
     connectors.put(ID, scheduled())
-    with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as dying:
         dying.setattr(scheduling, "create", interrupted)
-        Scheduling(store).run(always)
+        with pytest.raises(KeyboardInterrupt):
+            Scheduling(store).run(always)
     noted = connectors.source(ID)["scheduled_jobs"]
     connectors.update(ID, {"scheduling": {"full": {"enabled": enabled}}})
     assert jobs.ids() == set()
@@ -191,9 +192,10 @@ def test_job_that_cannot_be_created_now_is_created_in_the_next_round(
     def away(*_args: Any, **_options: Any) -> Any:
         raise unavailable("away")
 
-    with monkeypatch.context() as outage, pytest.raises(ApiError):
+    with monkeypatch.context() as outage:
         outage.setattr(scheduling, "create", away)
-        Scheduling(store).run(always)
+        with pytest.raises(ApiError):
+            Scheduling(store).run(always)
     assert Scheduling(store).run(always) == 1
     assert len(jobs.ids()) == 1
 
