@@ -229,6 +229,15 @@ def test_slot_that_a_worker_took_is_not_taken_again(
     assert jobs.ids() == set()
 
 
+def test_slot_is_not_taken_before_the_job_of_an_earlier_one_is_created(
+    store: Store, connectors: Stored
+) -> None:
+    connectors.put(ID, scheduled(scheduled_jobs={"full": "noted"}))
+    slot = scheduling._Slot(ID, JobType.FULL, HOURLY, this_hour())
+    assert not scheduling._take(store, slot, "another")
+    assert connectors.source(ID)["scheduled_jobs"] == {"full": "noted"}
+
+
 @pytest.mark.parametrize(
     "change",
     [{"enabled": False}, {"interval": "0 0 0 1 1 ? 2030"}],
