@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from app import context, health, logs, settings, wire
+from app.api_reference.views import blueprint as api_reference
 from app.connectors.views import blueprint as connectors
 from app.secrets.views import blueprint as secrets
 from app.store import Store
@@ -27,6 +28,6 @@ def create_app(configuration: settings.Settings | None = None) -> Flask:
     # All requests of a process share one search for the next jobs. Those that wait take half of its threads at most.
     app.extensions["claims"] = Claims(store, configuration.threads // 2, app.extensions["stopping"])
     wire.install(app, max_body_bytes=configuration.max_body_bytes, security=store.security)
-    for blueprint in (sync_jobs, many_sync_jobs, connectors, secrets, health.blueprint):
+    for blueprint in (sync_jobs, many_sync_jobs, connectors, secrets, health.blueprint, api_reference):
         app.register_blueprint(blueprint)
     return app

@@ -201,9 +201,13 @@ class ListParameters(parameters.QueryParameters):
     """`GET /_connector/_sync_job`. Read in this order; ranges are looked at last."""
 
     offset = parameters.Integer(
-        data_key="from", load_default=0, metadata={"description": "How many jobs are left out in front."}
+        data_key="from",
+        load_default=0,
+        metadata={"description": "How many jobs are left out in front.", "minimum": 0},
     )
-    size = parameters.Integer(load_default=100, metadata={"description": "How many jobs are shown at most."})
+    size = parameters.Integer(
+        load_default=100, metadata={"description": "How many jobs are shown at most.", "minimum": 0}
+    )
     connector_id = parameters.String(
         load_default=None, metadata={"description": "Only jobs of this connector."}
     )
