@@ -37,8 +37,8 @@ def _plain(status: int, message: str, *, show_status: bool = True) -> PlainError
     return PlainError(status, message, show_status=show_status)
 
 
-def _security(status: int, reason: str) -> ApiError:
-    return ApiError(status, Cause("security_exception", reason))
+def _security(status: int, reason: str, **details: Any) -> ApiError:
+    return ApiError(status, Cause("security_exception", reason, details=details))
 
 
 def _transition(current: str, target: str) -> ApiError:
@@ -63,7 +63,11 @@ OF_ALL: Final = {
     ),
     "no_credentials": ErrorExample(
         "Credentials are missing on a secured cluster",
-        _security(401, "missing authentication credentials for REST request [/_connector/my-connector]"),
+        _security(
+            401,
+            "missing authentication credentials for REST request [/_connector/my-connector]",
+            header={"WWW-Authenticate": ['Basic realm="security", charset="UTF-8"', "ApiKey"]},
+        ),
     ),
     "no_privilege": ErrorExample(
         "The caller lacks the privilege",
@@ -94,7 +98,7 @@ OF_BODIES: Final = {
             400,
             Cause(
                 "x_content_parse_exception",
-                "[1:2] [connector_update_name_request] unknown field [nmae] did you mean [name]?",
+                "[1:2] [connector_update_name_request] unknown field [descripton] did you mean [description]?",
             ),
         ),
     ),

@@ -43,10 +43,8 @@ def asset(asset: str) -> Response:
 def _file(name: str, media_type: str, *, max_age: int) -> Response:
     response = send_from_directory(FOLDER, name, mimetype=media_type, max_age=max_age)
     response.headers.update(_HEADERS)
-    response.cache_control.public, response.cache_control.private = (
-        None,
-        True,
-    )  # it was sent to somebody with credentials
+    # It was sent to somebody with credentials.
+    response.cache_control.public, response.cache_control.private = False, True
     return response
 
 
