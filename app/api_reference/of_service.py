@@ -65,6 +65,7 @@ OPERATIONS: Final = {
     "api_reference.asset": Operation(
         None,
         {"notice": Example("Whose the page's program is", FOLDER.joinpath("NOTICE").read_text("utf-8"))},
+        errors=("unknown_path",),
         is_extension=True,
         media_types=tuple(dict.fromkeys(ASSETS.values())),
     ),
