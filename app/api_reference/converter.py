@@ -47,15 +47,19 @@ class Converter(OpenAPIConverter):
             words = found.pop("enum")
             # Each entry of a list is one of them.
             target = found["items"] if found["type"] == "array" else found
-            target["enum"] = [*words, None] if field.allow_none else words
+            target["enum"] = [*words, None] if "null" in target["type"] else words
         return found
+
+    def field2nullable(self, field: marshmallow.fields.Field[Any], ret: dict[str, Any]) -> dict[str, Any]:
+        """Whether null is accepted. A parameter's default of None only stands for one that is not sent."""
+        return {} if isinstance(field, parameters.Parameter) else super().field2nullable(field, ret)
 
     def schema2jsonschema(self, schema: marshmallow.Schema) -> dict[str, Any]:
         """The JSON Schema of an object. Only bodies that refuse unknown keys are closed."""
         found: dict[str, Any] = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]
         if getattr(schema, "lenient", True):
             found.pop("additionalProperties", None)
-        description = _ENDPOINT.sub("", inspect.getdoc(type(schema)) or "", count=1)
+        description = _ENDPOINT.sub("", inspect.cleandoc(type(schema).__doc__ or ""), count=1)
         return {**found, "description": description[0].upper() + description[1:]} if description else found
 
     def list2param(self, field: marshmallow.fields.Field[Any], **_: Any) -> dict[str, Any]:

@@ -102,17 +102,17 @@ def path_of(rule: Rule) -> str:
 def _place(rule: Rule) -> tuple[int, str]:
     """Where a rule stands in the document."""
     blueprint = rule.endpoint.partition(".")[0]
-    return [*_TAGS, blueprint].index(blueprint), rule.rule
+    return [*_TAGS, blueprint].index(blueprint), path_of(rule)
 
 
 def _operation(rule: Rule, view: Callable[..., Any], converter: OpenAPIConverter) -> dict[str, Any]:
     said = OPERATIONS[rule.endpoint]
     declared: Declaration | None = getattr(view, "declaration", None)
-    summary, _, _ = (inspect.getdoc(view) or "").partition("\n")
+    summary = re.split(r"\.(?:\s|$)", inspect.getdoc(view) or "", maxsplit=1)[0]
     operation = {
         "operationId": rule.endpoint.replace(".", "_").rstrip("_"),
         "tags": [_TAGS.get(rule.endpoint.partition(".")[0], _OWN_TAG)],
-        "summary": summary.rstrip("."),
+        "summary": summary,
         "description": _description(said, declared),
         "parameters": parameters.of(rule, said, declared, converter),
         "responses": _responses(said, [*_shared_errors(rule, declared), *said.errors]),
@@ -125,6 +125,8 @@ def _operation(rule: Rule, view: Callable[..., Any], converter: OpenAPIConverter
             "required": not declared.body_optional,
             "content": _content(declared.body, examples, lambda each: each.body),
         }
+    if declared is not None:
+        operation["x-privileges"] = list(privileges(declared.action))
     if rule.rule in PUBLIC_PATHS:
         operation["security"] = []
     return operation

@@ -24,19 +24,19 @@ _NAMES = ",".join(f'"{name}"' for name in ASSETS)
 
 @blueprint.get("/_openapi.json")
 def openapi() -> Response:
-    """Get this document."""
+    """Get the OpenAPI document of this service."""
     return json_response(_document())
 
 
 @blueprint.get("/_openapi")
 def page() -> Response:
-    """Get a page that shows this document."""
+    """Get a page that shows the OpenAPI document."""
     return _file(PAGE.name, "text/html", max_age=0)
 
 
 @blueprint.get(f"/_openapi/<any({_NAMES}):asset>")
 def asset(asset: str) -> Response:
-    """Get a file of that page."""
+    """Get a file of the page that shows the OpenAPI document."""
     return _file(asset, ASSETS[asset], max_age=3600)
 
 
