@@ -18,7 +18,7 @@ from app.wire.time_values import TimeValue, TimeValueParameter
 
 # Query parameters that Elasticsearch's own API does not have.
 _EXTENSIONS = frozenset({"if_active", "order", "search_after", "worker_hostname"})
-_TIME_VALUE = r"^\d+(nanos|micros|ms|s|m|h|d)$"
+_TIME_VALUE = r"^\d{1,18}(nanos|micros|ms|s|m|h|d)$"
 # Docstrings of bodies begin with their endpoint.
 _ENDPOINT = re.compile(r"`[A-Z]+ [^`]+`(?: and `[^`]+`)*[.:]\s*")
 
@@ -59,6 +59,7 @@ class Converter(OpenAPIConverter):
         found: dict[str, Any] = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]
         if getattr(schema, "lenient", True):
             found.pop("additionalProperties", None)
+        found |= getattr(schema, "json_schema", {})
         description = _ENDPOINT.sub("", inspect.cleandoc(type(schema).__doc__ or ""), count=1)
         return {**found, "description": description[0].upper() + description[1:]} if description else found
 

@@ -162,7 +162,7 @@ def test_fields_become_json_schema() -> None:
             "scalar": {"type": ["string", "null"]},
             "wait": {
                 "type": "string",
-                "pattern": r"^\d+(nanos|micros|ms|s|m|h|d)$",
+                "pattern": r"^\d{1,18}(nanos|micros|ms|s|m|h|d)$",
                 "default": "90s",
                 "description": "How long. At most `1m`.",
             },

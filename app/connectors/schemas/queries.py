@@ -39,7 +39,8 @@ class ListParameters(parameters.QueryParameters):
         metadata={"description": "How many connectors are left out in front.", "minimum": 0},
     )
     size = parameters.Integer(
-        load_default=100, metadata={"description": "How many connectors are shown at most.", "minimum": 0}
+        load_default=100,
+        metadata={"description": "How many connectors are shown at most.", "minimum": 0, "maximum": 10_000},
     )
     index_names = parameters.CommaList(
         data_key="index_name", load_default=(), metadata={"description": "Only connectors of these indices."}

@@ -47,7 +47,9 @@ class SchedulingBody(RequestBody):
 
     parser_name = "connector_update_scheduling_request"
 
-    scheduling = ObjectOf(Schedules, required=True, metadata={"description": "The schedules to set."})
+    scheduling = ObjectOf(
+        Schedules, required=True, metadata={"description": "The schedules to set.", "minProperties": 1}
+    )
 
     def violations(self, values: dict[str, Any]) -> list[str]:
         """One schedule is needed."""
