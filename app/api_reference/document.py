@@ -162,30 +162,26 @@ def _responses(said: Operation, errors: Iterable[str]) -> dict[str, Any]:
 
 
 def _success(said: Operation, examples: Mapping[str, Example]) -> dict[str, Any]:
-    description = _sentences(example.summary for example in examples.values())
-    if said.response is None:
-        content = {name: {"schema": {"type": "string"}} for name in said.media_types}
-        content[said.media_types[0]]["examples"] = _values(examples, lambda each: each.response)
-        return {"description": description, "content": content}
-    return {
-        "description": description,
-        "content": _content(said.response, examples, lambda each: each.response),
-    }
+    def shown(example: Example) -> Any:
+        return example.response
+
+    if said.response is not None:
+        description = inspect.cleandoc(said.response.__doc__ or "")
+        return {"description": description, "content": _content(said.response, examples, shown)}
+    content = {name: {"schema": {"type": "string"}} for name in said.media_types}
+    content[said.media_types[0]]["examples"] = _values(examples, shown)
+    return {"description": "The text.", "content": content}
 
 
 def _error(names: Sequence[str]) -> dict[str, Any]:
     examples = {name: {"$ref": f"#/components/examples/{name}"} for name in names}
     return {
-        "description": _sentences(ERRORS[name].summary for name in names),
+        "description": " ".join(f"{ERRORS[name].summary}." for name in names),
         "content": {
             _JSON: {"schema": responses.Error, "examples": examples},
             _VENDOR_JSON: {"schema": responses.Error},
         },
     }
-
-
-def _sentences(summaries: Iterable[str]) -> str:
-    return " ".join(f"{summary}." for summary in summaries)
 
 
 def _content(schema: Any, examples: Mapping[str, Example], value: _Part) -> dict[str, Any]:

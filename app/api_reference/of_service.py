@@ -13,6 +13,8 @@ _VALUE: Final = {"value": "hunter2"}
 _NO_KEY: Final = ("no_secrets_key",)
 _ENCRYPTED: Final = "Difference: secrets are stored encrypted; without `SECRETS_KEYS` the response is 501."
 
+_ANY_CALLER: Final = "Privilege: none, only valid credentials."
+
 OPERATIONS: Final = {
     "secrets.create": Operation(
         Id, {"stored": Example("A secret", {"id": "DOP_Mz2KAhPuoFVrWq3L"}, body=_VALUE)}, _ENCRYPTED, _NO_KEY
@@ -54,18 +56,21 @@ OPERATIONS: Final = {
     "api_reference.openapi": Operation(
         OpenApi,
         {"document": Example("Its version", {"openapi": "3.1.0"}, query={"filter_path": ["openapi"]})},
+        _ANY_CALLER,
         is_extension=True,
     ),
     "api_reference.page": Operation(
         None,
         {"page": Example("The page", PAGE.read_text("utf-8"))},
+        _ANY_CALLER,
         is_extension=True,
         media_types=("text/html",),
     ),
     "api_reference.asset": Operation(
         None,
         {"notice": Example("Whose the page's program is", FOLDER.joinpath("NOTICE").read_text("utf-8"))},
-        errors=("unknown_path",),
+        _ANY_CALLER,
+        ("unknown_path",),
         is_extension=True,
         media_types=tuple(dict.fromkeys(ASSETS.values())),
     ),

@@ -22,7 +22,7 @@ def test_example_gets_the_response_that_the_reference_shows(
     assert response.status_code == documented.status, response.text
     assert response.headers["Content-Type"].partition(";")[0] == documented.media_type
     if documented.media_type != "application/json":
-        assert response.text == documented.response
+        assert response.text.startswith(documented.response)
         return
     assert comparable(response.json()) == comparable(documented.response)
     assert violations(document, documented, response) == []
