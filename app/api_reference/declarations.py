@@ -26,7 +26,8 @@ class Operation:
     """What is said of one endpoint.
 
     `response` is the schema of its successes. Where they are no JSON it is None, and `media_types` say what they may be; the
-    examples are of the first, and may be the beginning only. `notes` are Markdown. `errors` name examples of `app.api_reference.errors`, beyond those that all endpoints share.
+    examples are of the first, and may show its beginning only. `notes` are Markdown. `errors` name examples of
+    `app.api_reference.errors`, beyond those that all endpoints share.
     """
 
     response: type[Schema] | None
