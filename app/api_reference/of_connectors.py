@@ -18,7 +18,12 @@ from app.api_reference.responses import Acknowledged, ConnectorResult, Connector
 from app.api_reference.stored_documents import Connector
 
 _GENERATED_ID: Final = "DOP_Mz2KAhPuoFVrWq3L"
-_NEW: Final = {"name": "Customers", "index_name": "search-customers", "service_type": "postgresql"}
+_NEW: Final = {
+    "name": "Customers",
+    "index_name": "search-customers",
+    "service_type": "postgresql",
+    "language": "en",
+}
 _VALIDATION: Final = {"errors": [], "state": "valid"}
 _SNIPPET: Final = {"value": {"tables": ["customers"], "query": "SELECT * FROM customers"}}
 _RULE: Final = {

@@ -89,6 +89,36 @@ def test_every_body_and_every_response_has_an_example(
             assert any(content.get("examples") for content in found["content"].values()), (operation, status)
 
 
+def test_every_example_of_a_field_is_part_of_an_example_of_a_body(
+    document: dict[str, Any], operations: list[dict[str, Any]]
+) -> None:
+    """So it is sent to a real service, too."""
+    sent: list[tuple[str, Any]] = []
+
+    def collect(value: Any) -> None:
+        for key, inner in value.items() if isinstance(value, dict) else ():
+            sent.append((key, inner))
+            collect(inner)
+
+    for operation in operations:
+        for example in (
+            operation.get("requestBody", {})
+            .get("content", {})
+            .get("application/json", {})
+            .get("examples", {})
+            .values()
+        ):
+            collect(example["value"])
+    shown = [
+        (key, example)
+        for schema in document["components"]["schemas"].values()
+        for key, field in schema["properties"].items()
+        for example in field.get("examples", ())
+    ]
+    assert shown
+    assert [each for each in shown if each not in sent] == []
+
+
 def test_version_is_that_of_the_project() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == VERSION

@@ -110,7 +110,10 @@ class ConfigurationBody(RedactedBody):
     )
     values = JsonObject(
         allow_none=True,
-        metadata={"description": "New values, by the names of items.", "example": {"host": "db.example.org"}},
+        metadata={
+            "description": "New values, by the names of items.",
+            "example": {"host": "db2.example.org"},
+        },
     )
 
     def violations(self, values: dict[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ class Schedule(RequestBody):
     enabled = Boolean(required=True, metadata={"description": "Whether jobs run by this schedule."})
     interval = String(
         required=True,
-        metadata={"description": "A cron expression in Quartz's syntax.", "example": "0 0 0 * * ?"},
+        metadata={"description": "A cron expression in Quartz's syntax.", "example": "0 0 2 * * ?"},
     )
 
     def build(self, values: dict[str, Any]) -> dict[str, Any]:
