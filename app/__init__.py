@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from app import context, health, logs, settings, wire
+from app.api_reference.views import blueprint as api_reference
 from app.connectors.views import blueprint as connectors
 from app.metrics import views as metrics
 from app.secrets.views import blueprint as secrets
@@ -33,7 +34,7 @@ def create_app(configuration: settings.Settings | None = None) -> Flask:
         security=store.security,
         metrics_public=configuration.metrics_public,
     )
-    for blueprint in (sync_jobs, many_sync_jobs, connectors, secrets, health.blueprint):
+    for blueprint in (sync_jobs, many_sync_jobs, connectors, secrets, health.blueprint, api_reference):
         app.register_blueprint(blueprint)
     metrics.install(app, store)
     return app

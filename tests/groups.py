@@ -18,6 +18,7 @@ GROUPS = {
         "tests/gateway/test_worker_role.py",
         "tests/store/test_privileges.py",
         "tests/clients/test_credentials.py",
+        "tests/reference/test_callers.py",
     ),
     "containers": ("tests/containers/",),
     "make run": ("tests/run/test_make_run.py",),
