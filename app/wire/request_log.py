@@ -36,6 +36,8 @@ def _begin() -> None:
     logs.request_id.set(request_id)
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id)
+    if trace_id := request.environ.get(logs.TRACE_ID):
+        structlog.contextvars.bind_contextvars(trace_id=trace_id)
     g.began = time.monotonic()
     metrics.HTTP_IN_PROGRESS.inc()
 
