@@ -113,16 +113,18 @@ def _safe_event(event: Event) -> Event:
 
 
 class _Throttle(logging.Filter):
-    """Lets one line of OpenTelemetry's through each minute: without a collector there would be several for each batch."""
+    """Lets one line of each of OpenTelemetry's loggers through each minute: without a collector there would be several a batch."""
 
-    _next = 0.0
+    def __init__(self) -> None:
+        super().__init__()
+        self._next: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line is logged."""
+        now = time.monotonic()
         if not record.name.startswith("opentelemetry."):
             return True
-        now = time.monotonic()
-        if now < self._next:
+        if now < self._next.get(record.name, 0):
             return False
-        self._next = now + _WARNING_SECONDS
+        self._next[record.name] = now + _WARNING_SECONDS
         return True
