@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +21,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import SpanKind, Status
 
 from app.logs import TRACE_ID
+from app.wire.request_log import readable_rule
 
 _SERVICE_NAME = "connector-sync-service"
 _NOT_TRACED = r"^https?://[^/]*/(healthz|readyz|metrics)([?]|$)"
@@ -32,7 +32,6 @@ _WARNING_SECONDS = 60
 # Attributes that may hold a secret: whole ones, and those of which only the part before the query is sent.
 _DROPPED = ("url.query", "db.query.text", "db.statement", "http.request.header.", "http.response.header.")
 _URLS = ("url.full", "http.url", "http.target")
-_PLACEHOLDER = re.compile("<[^>]*>")
 
 
 def install(app: Flask) -> None:
@@ -89,7 +88,7 @@ def _safe(span: ReadableSpan) -> ReadableSpan:
         method, *_ = name.split(" ")
         route = attributes.get("http.route")
         if route is not None:
-            attributes["http.route"] = route = _PLACEHOLDER.sub("{id}", str(route))
+            attributes["http.route"] = route = readable_rule(str(route))
         name = f"{method} {route}" if route else method  # an unknown path would be a name of its own
     return ReadableSpan(
         name=name,
