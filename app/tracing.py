@@ -56,7 +56,9 @@ def install(app: Flask) -> None:
 
 
 def _note_trace_id(span: trace.Span, environ: dict[str, Any]) -> None:
-    environ[TRACE_ID] = trace.format_trace_id(span.get_span_context().trace_id)
+    context = span.get_span_context()
+    if context.is_valid:  # it is not with OTEL_SDK_DISABLED
+        environ[TRACE_ID] = trace.format_trace_id(context.trace_id)
 
 
 class _Batches(BatchSpanProcessor):
@@ -71,7 +73,7 @@ class _Exporter(OTLPSpanExporter):
     """Sends the spans of requests, without what may hold a secret. What is asked of Elasticsearch in between has no span."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send a batch; False where no collector took it."""
+        """Send a batch, and say whether a collector took it."""
         of_requests = [_safe(span) for span in spans if span.parent or span.kind is SpanKind.SERVER]
         return super().export(of_requests) if of_requests else SpanExportResult.SUCCESS
 
@@ -85,11 +87,10 @@ def _safe(span: ReadableSpan) -> ReadableSpan:
     }
     name = span.name
     if span.kind is SpanKind.SERVER:
-        method, *_ = name.split(" ")
-        route = attributes.get("http.route")
-        if route is not None:
-            attributes["http.route"] = route = readable_rule(str(route))
-        name = f"{method} {route}" if route else method  # an unknown path would be a name of its own
+        name = name.split(" ")[0]  # the method; an unknown path would be a name of its own
+        if "http.route" in attributes:
+            attributes["http.route"] = readable_rule(str(attributes["http.route"]))
+            name += f" {attributes['http.route']}"
     return ReadableSpan(
         name=name,
         context=span.context,
@@ -120,9 +121,9 @@ class _Throttle(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line is logged."""
-        now = time.monotonic()
         if not record.name.startswith("opentelemetry."):
             return True
+        now = time.monotonic()
         if now < self._next.get(record.name, 0):
             return False
         self._next[record.name] = now + _WARNING_SECONDS

@@ -161,8 +161,10 @@ def test_collector_that_is_away_disturbs_nothing(node_url: str) -> None:
             service.wait_for(lambda: "opentelemetry" in service.log())
         service.stop()
         lines = [json.loads(line) for line in service.log().splitlines()]
-    [line] = [line for line in lines if line.get("logger", "").startswith("opentelemetry")]
-    assert line["level"] == "warning"
+    # A span that ends after the last ones were sent, of the indices' preparation for instance, is a line at info.
+    told = [line for line in lines if "opentelemetry" in line.get("logger", "") and line["level"] != "info"]
+    assert [line["level"] for line in told] == ["warning"], told
+    [line] = told
     assert "Connection refused" in line["event"]
     assert "exception" not in line
     assert "Traceback" not in json.dumps(lines)
