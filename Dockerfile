@@ -1,16 +1,19 @@
 # docker build --tag connector-sync-service .
-# For an 8.x cluster: --build-arg ELASTICSEARCH_MAJOR=8
+# For an 8.x cluster: --build-arg ELASTICSEARCH_MAJOR=8. With what the setting TRACING needs: --build-arg TRACING=1
 # BASE: any image with Python 3.11 or newer. BUILDER: the same Python with venv; only its /service is copied.
 ARG BASE=python:3.13-slim
 ARG BUILDER=${BASE}
 
 FROM ${BUILDER} AS builder
 ARG ELASTICSEARCH_MAJOR=9
-COPY requirements/runtime-${ELASTICSEARCH_MAJOR}.txt /requirements.txt
+ARG TRACING=0
+COPY requirements /requirements
 RUN python3 -m venv /installer && \
     python3 -m venv --without-pip /service/.venv && \
     /installer/bin/pip --python /service/.venv/bin/python install \
-        --no-cache-dir --disable-pip-version-check --require-hashes --requirement /requirements.txt
+        --no-cache-dir --disable-pip-version-check --require-hashes \
+        --requirement /requirements/runtime-${ELASTICSEARCH_MAJOR}.txt \
+        $([ "$TRACING" = 0 ] || echo --requirement /requirements/tracing-${ELASTICSEARCH_MAJOR}.txt)
 COPY gunicorn.conf.py /service/
 COPY mappings /service/mappings
 COPY scripts /service/scripts

@@ -26,6 +26,10 @@ def create_app(configuration: settings.Settings | None = None) -> Flask:
     store = Store(configuration)
     app = Flask(__name__, static_folder=None)
     context.attach(app, configuration, store)
+    if configuration.tracing:
+        from app import tracing  # its packages need not be installed
+
+        tracing.install(app)
     # All requests of a process share one search for the next jobs. Those that wait take half of its threads at most.
     app.extensions["claims"] = Claims(store, configuration.threads // 2, app.extensions["stopping"])
     wire.install(

@@ -7,6 +7,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,11 @@ from marshmallow.validate import Validator
 from app.compatibility import DOCUMENTED, MODES, Compatibility
 
 _KEY_BYTES = 32  # of AES-256
+_TRACING_PACKAGES = (
+    "opentelemetry.exporter.otlp.proto.http",
+    "opentelemetry.instrumentation.flask",
+    "opentelemetry.sdk",
+)
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}")
 
 
@@ -174,6 +180,9 @@ class Settings:
     metrics_public: bool = _setting(
         "bool", False, "Whether `/metrics` is shown without credentials; else it needs `monitor_connector`."
     )
+    tracing: bool = _setting(
+        "bool", False, "Requests are traced with OpenTelemetry, as its OTEL_ variables say."
+    )
     log_level: str = _setting(
         "str", "info", "What is logged.", check=validate.OneOf(["debug", "info", "warning", "error"])
     )
@@ -205,7 +214,19 @@ def load() -> Settings:
     except EnvError as error:
         raise SettingsError(str(error)) from None
     _check_credentials(settings)
+    if settings.tracing and not all(map(_is_installed, _TRACING_PACKAGES)):
+        raise SettingsError(
+            "TRACING needs packages that are not installed: `make run TRACING=1` installs them, and an image has them "
+            "when it is built with `--build-arg TRACING=1`."
+        )
     return settings
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # of a parent
+        return False
 
 
 def _read(env: Env, name: str, declared: Mapping[str, Any]) -> Any:
