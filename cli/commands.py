@@ -1,0 +1,74 @@
+"""The command `sync-jobs`: its commands, and how it ends."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import warnings
+
+import click
+
+from . import jobs, overviews, upkeep, watching
+from .connection import connection_options, from_options
+from .failures import ExitStatus
+from .parameters import examples
+
+NAME = "sync-jobs"
+
+
+@click.group(
+    NAME,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "list --status pending",
+        "--url https://es.example:9281 --api-key $KEY create my-connector --watch",
+        "--profile production summary",
+    ),
+)
+@connection_options
+@click.pass_context
+def commands(context: click.Context, /, **_: object) -> None:
+    """Sync jobs of Elasticsearch's connectors, through the connector sync service.
+
+    Options stand for themselves first, then the environment, then the profile.
+    """
+    context.obj = from_options(context)
+
+
+for command in (
+    jobs.list_jobs,
+    jobs.show,
+    jobs.create,
+    watching.watch,
+    jobs.cancel,
+    jobs.claim,
+    upkeep.rescue,
+    upkeep.prune,
+    overviews.connectors,
+    overviews.workers,
+    overviews.summary,
+):
+    commands.add_command(command)
+
+
+def main() -> None:
+    """Run the command line. Ctrl-C and a closed pipe end it without a trace, with the status that shells give them."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of libraries; they are not for users
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        status = commands.main(prog_name=NAME, standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except click.Abort:
+        status = ExitStatus.INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes once more at its end; that must not fail, too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = ExitStatus.PIPE_CLOSED
+    sys.exit(int(status or 0))

@@ -1,0 +1,127 @@
+"""The commands that end and delete jobs by rule: rescue and prune. They show what they would do first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .connection import JOBS, MANY_JOBS_SECONDS, Connection, pass_connection
+from .output import Column, print_json, print_table
+from .parameters import DURATION, Duration, as_json, dry_run, examples, require_confirmation, yes
+from .texts import ago
+
+_RESCUED_COLUMNS = (
+    Column("ID"),
+    Column("CONNECTOR", may_shrink=True),
+    Column("STATUS"),
+    Column("LAST SEEN", is_number=True),
+    Column("WORKER", may_shrink=True),
+)
+
+
+@click.command(epilog=examples("rescue", "rescue --idle-for 30m --dry-run", "rescue --idle-for 1h --yes"))
+@click.option(
+    "--idle-for",
+    type=DURATION,
+    default="10m",
+    show_default=True,
+    help="How long a worker must have been silent.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=1_000,
+    show_default=True,
+    help="How many jobs at most.",
+)
+@dry_run
+@yes
+@as_json
+@pass_connection
+def rescue(
+    connection: Connection, idle_for: Duration, limit: int, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    """End the jobs that no worker will end.
+
+    Running jobs of silent workers end as errors, or as canceled where that was asked for; waiting jobs of connectors that are
+    gone are canceled. Without --yes it shows them first, and asks.
+    """
+
+    def send(is_dry: bool) -> Any:
+        body = {"idle_for": idle_for, "limit": limit, "dry_run": is_dry}
+        return connection.request("POST", f"{JOBS}/_rescue", body=body, extra_seconds=MANY_JOBS_SECONDS)
+
+    def show(found: Any, what: str, *, stderr: bool = False) -> None:
+        rows = [
+            (
+                each["id"],
+                each["connector_id"],
+                each["status"],
+                ago(each["last_seen"]),
+                each["worker_hostname"],
+            )
+            for each in found["rescued"]
+        ]
+        print_table(_RESCUED_COLUMNS, rows, empty="There is no such job.", stderr=stderr)
+        more = "; there are more, so repeat the command" if found["truncated"] else ""
+        if rows:
+            click.echo(f"{len(rows)} {what}{more}.", err=True)
+
+    if not (dry_run or yes):
+        found = send(True)
+        show(found, "would end", stderr=True)
+        if not found["rescued"]:
+            return
+        require_confirmation("End them?")
+    done = send(dry_run)
+    if as_json:
+        print_json(done)
+    else:
+        show(done, "would end" if dry_run else "ended")
+
+
+@click.command(epilog=examples("prune", "prune --finished-for 90d --keep-last 3 --dry-run", "prune --yes"))
+@click.option(
+    "--finished-for",
+    type=DURATION,
+    default="30d",
+    show_default=True,
+    help="How long ago a job must have ended.",
+)
+@click.option(
+    "--keep-last",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="How many finished jobs of each connector and type stay in any case.",
+)
+@dry_run
+@yes
+@as_json
+@pass_connection
+def prune(
+    connection: Connection, finished_for: Duration, keep_last: int, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    """Delete jobs that ended long ago.
+
+    Without --yes it says first how many, and asks.
+    """
+
+    def send(is_dry: bool) -> Any:
+        body = {"finished_for": finished_for, "keep_last": keep_last, "dry_run": is_dry}
+        return connection.request("POST", f"{JOBS}/_prune", body=body, extra_seconds=MANY_JOBS_SECONDS)
+
+    if not (dry_run or yes):
+        count = send(True)["would_delete"]
+        if not count:
+            click.echo("There is no such job.", err=True)
+            return
+        require_confirmation(f"Delete {count} {'job' if count == 1 else 'jobs'}?")
+    done = send(dry_run)
+    if as_json:
+        print_json(done)
+    elif dry_run:
+        click.echo(f"{done['would_delete']} would be deleted")
+    else:
+        click.echo(f"{done['deleted']} deleted")
