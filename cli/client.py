@@ -133,6 +133,8 @@ def _cause(error: TransportError) -> str:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return cause.verify_message
+        if isinstance(cause, ssl.SSLError) and cause.reason:
+            return cause.reason.replace("_", " ").lower()
     return next(
         (cause.strerror for cause in reversed(causes) if isinstance(cause, OSError) and cause.strerror),
         str(causes[-1]),

@@ -142,8 +142,8 @@ _OPTIONS = [
         "--ca-certs",
         envvar="SYNC_JOBS_CA_CERTS",
         show_envvar=True,
-        type=click.Path(exists=True),
-        help="The certificates of the authority, a file or a folder.",
+        type=click.Path(exists=True, dir_okay=False),
+        help="A file with the certificates of the authority.",
     ),
     click.option(
         "--fingerprint",

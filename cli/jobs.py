@@ -13,7 +13,7 @@ import click
 from .connection import JOBS, MANY_JOBS_SECONDS, Connection, job_path, pass_connection
 from .failures import ExitStatus, Failure
 from .job_views import JOB_COLUMNS, job_facts, job_row
-from .output import console, facts, print_json, print_table
+from .output import facts, print_for_people, print_json, print_table
 from .parameters import (
     CANCELABLE,
     DURATION,
@@ -112,7 +112,7 @@ def show(connection: Connection, job_id: str, as_json: bool) -> None:
     if as_json:
         print_json(job)
     else:
-        console().print(facts(job_facts(job)))
+        print_for_people(facts(job_facts(job)))
 
 
 @click.command(
@@ -214,17 +214,18 @@ def cancel(
     if job_ids:
         _cancel_each(connection, job_ids, as_json)
         return
-    if not yes:
-        count = connection.get(JOBS, size=0, **filters(connector, type, status or list(CANCELABLE)))["count"]
-        if count:
-            require_confirmation(f"Cancel {count} {'job' if count == 1 else 'jobs'}?")
-    lists = {"connector_id": connector, "job_types": type, "statuses": status}
-    done = connection.request(
-        "POST",
-        f"{JOBS}/_cancel",
-        body={name: value for name, value in lists.items() if value},
-        extra_seconds=MANY_JOBS_SECONDS,
-    )
+    done = {"canceled": 0, "canceling": 0, "conflicts": 0}
+    count = connection.get(JOBS, size=0, **filters(connector, type, status or list(CANCELABLE)))["count"]
+    if count and not yes:
+        require_confirmation(f"Cancel {count} {'job' if count == 1 else 'jobs'}?")
+    if count:
+        lists = {"connector_id": connector, "job_types": type, "statuses": status}
+        done = connection.request(
+            "POST",
+            f"{JOBS}/_cancel",
+            body={name: value for name, value in lists.items() if value},
+            extra_seconds=MANY_JOBS_SECONDS,
+        )
     if as_json:
         print_json(done)
     else:

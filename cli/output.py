@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +13,7 @@ import click
 from .texts import ago, one_line, printable
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, JustifyMethod, RenderableType
 
 _STYLES = {
     "completed": "green",
@@ -47,6 +48,16 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
 
 
+def print_for_people(renderable: RenderableType, *, stderr: bool = False) -> None:
+    """Print something made of texts."""
+    screen = console(stderr=stderr)
+    with screen.capture() as captured:
+        screen.print(renderable)
+    # rich ends the program with a status of its own where a pipe is closed; click does not.
+    text = re.sub(r" +$", "", captured.get(), flags=re.MULTILINE)
+    click.echo(text, nl=False, err=stderr, color=True)
+
+
 def print_table(
     columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, empty: str, stderr: bool = False
 ) -> None:
@@ -57,15 +68,11 @@ def print_table(
 
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in columns:
-            table.add_column(
-                column.title,
-                justify="right" if column.is_number else "left",
-                no_wrap=not column.may_shrink,
-                overflow="ellipsis",
-            )
+            justify: JustifyMethod = "right" if column.is_number else "left"
+            table.add_column(column.title, justify=justify, no_wrap=not column.may_shrink)
         for row in cells:
             table.add_row(*row)
-        console(stderr=stderr).print(table)
+        print_for_people(table, stderr=stderr)
     else:
         click.echo(empty, err=True)
 
@@ -76,7 +83,7 @@ def facts(rows: Iterable[tuple[str, Any]]) -> RenderableType:
 
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
+    grid.add_column()
     for name, value in rows:
         if value not in (None, ""):
             grid.add_row(name, _cell(value, lines=True))
@@ -114,4 +121,6 @@ def _cell(value: Any, *, lines: bool = False) -> Any:
     from rich.text import Text
 
     text = printable(str(value)) if lines else one_line(value)
-    return Text(text, style=_STYLES.get(text, ""))
+    return Text(
+        text, style=_STYLES.get(text, ""), no_wrap=not lines, overflow="fold" if lines else "ellipsis"
+    )

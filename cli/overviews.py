@@ -11,14 +11,14 @@ import click
 from .connection import CONNECTORS, JOBS, Connection, pass_connection
 from .job_views import connector_of
 from .jobs import filters, pages
-from .output import Column, console, facts, print_json, print_table
+from .output import Column, facts, print_for_people, print_json, print_table
 from .parameters import DURATION, RUNNING, STATUSES, Duration, as_json, examples
 from .texts import ago, duration
 
 _PAGE = 100
 
 _CONNECTOR_COLUMNS = (
-    Column("ID", may_shrink=True),
+    Column("ID"),
     Column("NAME", may_shrink=True),
     Column("SERVICE", may_shrink=True),
     Column("INDEX", may_shrink=True),
@@ -148,7 +148,7 @@ def summary(connection: Connection, unclaimed_for: Duration, idle_for: Duration,
     columns = [Column(status.upper(), is_number=True) for status in statuses]
     print_table([Column("CONNECTOR", may_shrink=True), *columns], counts, empty="")
     click.echo()
-    console().print(facts(_attention(found, unclaimed_for, idle_for)))
+    print_for_people(facts(_attention(found, unclaimed_for, idle_for)))
 
 
 def _attention(

@@ -15,8 +15,8 @@ _RESCUED_COLUMNS = (
     Column("ID"),
     Column("CONNECTOR", may_shrink=True),
     Column("STATUS"),
-    Column("LAST SEEN", is_number=True),
     Column("WORKER", may_shrink=True),
+    Column("LAST SEEN", is_number=True),
 )
 
 
@@ -54,13 +54,10 @@ def rescue(
 
     def show(found: Any, what: str, *, stderr: bool = False) -> None:
         rows = [
-            (
-                each["id"],
-                each["connector_id"],
-                each["status"],
+            [
+                *(each[name] for name in ("id", "connector_id", "status", "worker_hostname")),
                 ago(each["last_seen"]),
-                each["worker_hostname"],
-            )
+            ]
             for each in found["rescued"]
         ]
         print_table(_RESCUED_COLUMNS, rows, empty="There is no such job.", stderr=stderr)
@@ -68,13 +65,14 @@ def rescue(
         if rows:
             click.echo(f"{len(rows)} {what}{more}.", err=True)
 
-    if not (dry_run or yes):
-        found = send(True)
-        show(found, "would end", stderr=True)
-        if not found["rescued"]:
-            return
-        require_confirmation("End them?")
-    done = send(dry_run)
+    if dry_run or yes:
+        done = send(dry_run)
+    else:
+        done = send(True)
+        if done["rescued"]:
+            show(done, "would end", stderr=True)
+            require_confirmation("End them?")
+            done = send(False)
     if as_json:
         print_json(done)
     else:
@@ -112,13 +110,13 @@ def prune(
         body = {"finished_for": finished_for, "keep_last": keep_last, "dry_run": is_dry}
         return connection.request("POST", f"{JOBS}/_prune", body=body, extra_seconds=MANY_JOBS_SECONDS)
 
-    if not (dry_run or yes):
-        count = send(True)["would_delete"]
-        if not count:
-            click.echo("There is no such job.", err=True)
-            return
-        require_confirmation(f"Delete {count} {'job' if count == 1 else 'jobs'}?")
-    done = send(dry_run)
+    if dry_run or yes:
+        done = send(dry_run)
+    else:
+        count, done = send(True)["would_delete"], {"deleted": 0}
+        if count:
+            require_confirmation(f"Delete {count} {'job' if count == 1 else 'jobs'}?")
+            done = send(False)
     if as_json:
         print_json(done)
     elif dry_run:
