@@ -19,7 +19,6 @@ NAME = "sync-jobs"
 
 @click.group(
     NAME,
-    context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
         "list --status pending",
         "--url https://es.example:9281 --api-key $KEY create my-connector --watch",

@@ -17,8 +17,10 @@ from .output import facts, print_for_people, print_json, print_table
 from .parameters import (
     CANCELABLE,
     DURATION,
+    ID,
     JOB_TYPES,
     STATUSES,
+    TAKES_IDS,
     Duration,
     as_json,
     examples,
@@ -102,8 +104,11 @@ def list_jobs(
         click.echo(f"{len(rows)} of {count} jobs; --limit and --all show more.", err=True)
 
 
-@click.command(epilog=examples("show DOP_Mz2KAhPuoFVrWq3L", "show DOP_Mz2KAhPuoFVrWq3L --json | jq .error"))
-@click.argument("job_id", metavar="ID")
+@click.command(
+    context_settings=TAKES_IDS,
+    epilog=examples("show DOP_Mz2KAhPuoFVrWq3L", "show DOP_Mz2KAhPuoFVrWq3L --json | jq .error"),
+)
+@click.argument("job_id", metavar="ID", type=ID)
 @as_json
 @pass_connection
 def show(connection: Connection, job_id: str, as_json: bool) -> None:
@@ -116,13 +121,14 @@ def show(connection: Connection, job_id: str, as_json: bool) -> None:
 
 
 @click.command(
+    context_settings=TAKES_IDS,
     epilog=examples(
         "create my-connector",
         "create my-connector --type incremental --if-active return --watch",
         "create my-connector --idempotency-key nightly-2026-01-31",
-    )
+    ),
 )
-@click.argument("connector_id", metavar="CONNECTOR")
+@click.argument("connector_id", metavar="CONNECTOR", type=ID)
 @click.option(
     "--type",
     "job_type",
@@ -181,13 +187,14 @@ def create(
 
 
 @click.command(
+    context_settings=TAKES_IDS,
     epilog=examples(
         "cancel DOP_Mz2KAhPuoFVrWq3L",
         "cancel --connector my-connector --status pending,suspended",
         "cancel --type access_control --yes",
-    )
+    ),
 )
-@click.argument("job_ids", metavar="[ID]...", nargs=-1)
+@click.argument("job_ids", metavar="[ID]...", nargs=-1, type=ID)
 @click.option("--connector", metavar="ID", help="All jobs of this connector.")
 @several("--type", JOB_TYPES, "All jobs of this type")
 @several("--status", CANCELABLE, "All jobs with this status")

@@ -16,6 +16,7 @@ CANCELABLE = ("pending", "in_progress", "suspended")
 RUNNING = ("in_progress", "canceling")
 STATUSES = (*CANCELABLE, "canceling", "canceled", "completed", "error")
 
+_GENERATED_ID_LENGTH = 20
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -47,7 +48,20 @@ class _Several(click.Choice[str]):
         return ",".join(super(_Several, self).convert(each, param, ctx) for each in value.split(","))
 
 
+class _IdType(click.ParamType[str]):
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
+        # With TAKES_IDS a misspelt option comes here, too.
+        if value.startswith("-") and len(value) != _GENERATED_ID_LENGTH:
+            raise click.NoSuchOption(value, ctx=ctx)
+        return str(value)
+
+
 DURATION = _DurationType()
+ID = _IdType()
+# One of 64 generated ids begins with a hyphen. There are no short options, so these are never taken for one.
+TAKES_IDS = {"ignore_unknown_options": True}
 
 
 def several(

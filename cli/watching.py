@@ -15,7 +15,7 @@ from .connection import Connection, job_path, pass_connection
 from .failures import ExitStatus, Failure
 from .job_views import job_facts, progress
 from .output import console, facts, print_json
-from .parameters import DURATION, Duration, as_json, examples
+from .parameters import DURATION, ID, TAKES_IDS, Duration, as_json, examples
 from .texts import one_line
 
 _ENDS = {
@@ -50,9 +50,10 @@ def watch_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command(
-    epilog=examples("watch DOP_Mz2KAhPuoFVrWq3L", "watch DOP_Mz2KAhPuoFVrWq3L --json | jq .status")
+    context_settings=TAKES_IDS,
+    epilog=examples("watch DOP_Mz2KAhPuoFVrWq3L", "watch DOP_Mz2KAhPuoFVrWq3L --json | jq .status"),
 )
-@click.argument("job_id", metavar="ID")
+@click.argument("job_id", metavar="ID", type=ID)
 @watch_options
 @as_json
 @pass_connection
