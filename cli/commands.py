@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import warnings
+from typing import Any
 
 import click
 
@@ -17,8 +18,21 @@ from .parameters import examples
 NAME = "sync-jobs"
 
 
+class _Commands(click.Group):
+    """A group that ends as other programs do where the pipe of its output is closed; click's own status is 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Python flushes once more at its end; that must not fail, too.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(ExitStatus.PIPE_CLOSED) from None
+
+
 @click.group(
     NAME,
+    cls=_Commands,
     epilog=examples(
         "list --status pending",
         "--url https://es.example:9281 --api-key $KEY create my-connector --watch",
@@ -52,7 +66,7 @@ for command in (
 
 
 def main() -> None:
-    """Run the command line. Ctrl-C and a closed pipe end it without a trace, with the status that shells give them."""
+    """Run the command line. Ctrl-C ends it without a trace, with the status that shells give it."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries; they are not for users
     for stream in (sys.stdout, sys.stderr):
@@ -60,14 +74,9 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         status = commands.main(prog_name=NAME, standalone_mode=False)
-        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         status = error.exit_code
     except click.Abort:
         status = ExitStatus.INTERRUPTED
-    except BrokenPipeError:
-        # Python flushes once more at its end; that must not fail, too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = ExitStatus.PIPE_CLOSED
     sys.exit(int(status or 0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -53,9 +52,9 @@ def print_for_people(renderable: RenderableType, *, stderr: bool = False) -> Non
     screen = console(stderr=stderr)
     with screen.capture() as captured:
         screen.print(renderable)
-    # rich ends the program with a status of its own where a pipe is closed; click does not.
-    text = re.sub(r" +$", "", captured.get(), flags=re.MULTILINE)
-    click.echo(text, nl=False, err=stderr, color=True)
+    # Where a pipe is closed, rich would end the program with a status of its own.
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip(), err=stderr, color=True)
 
 
 def print_table(

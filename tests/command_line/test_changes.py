@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tests.documents import ID, SECRET, a_connector, a_job, a_running_job
-from tests.endpoints import JOBS
 from tests.fault_proxy import FaultProxy, nth, to
 
 NO_TERMINAL = "There is no terminal to ask in; --yes goes on without asking."
@@ -78,10 +77,13 @@ def test_cancel_by_filter_asks_with_the_number(program, jobs, put_jobs) -> None:
             terminal.type(f"{answer}\n")
             assert terminal.end() == status
         lines = terminal.screen.splitlines()
-        assert lines[-1] == {
-            "n": "Error: Nothing was changed.",
-            "y": "3 canceled, 2 canceling, 0 changed meanwhile",
-        }[answer]
+        assert (
+            lines[-1]
+            == {
+                "n": "Error: Nothing was changed.",
+                "y": "3 canceled, 2 canceling, 0 changed meanwhile",
+            }[answer]
+        )
     assert sorted(statuses(jobs).values()) == ["canceled"] * 3 + ["canceling"] * 2 + ["completed"]
 
 
@@ -158,7 +160,10 @@ def test_prune_counts_jobs_before_it_deletes_them(program, jobs) -> None:
     jobs.put_all({f"j{number}": a_job("completed", **old) for number in range(3)} | {"j3": a_job()})
     assert program.output("prune", "--dry-run", "--keep-last", "0") == "3 would be deleted\n"
     refused = program.run("prune", "--keep-last", "0")
-    assert (refused.returncode, refused.stderr.splitlines()[-1]) == (2, f"Error: Delete 3 jobs? {NO_TERMINAL}")
+    assert (refused.returncode, refused.stderr.splitlines()[-1]) == (
+        2,
+        f"Error: Delete 3 jobs? {NO_TERMINAL}",
+    )
     with program.terminal("prune", "--keep-last", "2", "--finished-for", "1d") as terminal:
         terminal.wait_for("Delete 1 job? [y/N]: ")
         assert len(jobs.ids()) == 4

@@ -107,7 +107,9 @@ def test_show_has_times_progress_and_the_error_with_its_lines(program, http, new
 
 def test_documents_send_nothing_to_the_terminal(program, jobs, connectors) -> None:
     evil = f"{RED}[red]x[/red]\x9b31m\u202e:smile:\n"
-    jobs.put("j1", a_running_job(connector={"id": evil}, worker_hostname=evil, error=evil, trigger_method=evil))
+    jobs.put(
+        "j1", a_running_job(connector={"id": evil}, worker_hostname=evil, error=evil, trigger_method=evil)
+    )
     jobs.put("odd", {"status": ["pending"], "connector": [{"id": "x"}], "created_at": 5, "error": [evil]})
     connectors.put("c1", a_connector(name=evil, last_sync_status=evil))
     for command in ("list", "show j1", "show odd", "connectors", "workers", "summary"):
@@ -115,7 +117,9 @@ def test_documents_send_nothing_to_the_terminal(program, jobs, connectors) -> No
             assert terminal.end() == 0
         text = terminal.raw.replace("\x1b[1m", "").replace("\x1b[0m", "")  # headings are bold
         assert not {"\x1b", "\x9b", "\u202e"} & set(text), command
-    assert "[red]x[/red]\N{REPLACEMENT CHARACTER}31m\N{REPLACEMENT CHARACTER}:smile:" in program.output("list")
+    assert "[red]x[/red]\N{REPLACEMENT CHARACTER}31m\N{REPLACEMENT CHARACTER}:smile:" in program.output(
+        "list"
+    )
     for name in ("list", "connectors", "workers", "summary"):
         assert program.output(name, "--json").isascii()
 
