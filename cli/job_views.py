@@ -58,14 +58,16 @@ def job_facts(job: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def progress(job: dict[str, Any]) -> str:
-    """What a job has done so far."""
+    """What a job has done so far. Many workers never report a volume or a total, which then are zero."""
     counters = (
-        ("indexed_document_count", "indexed"),
-        ("deleted_document_count", "deleted"),
-        ("indexed_document_volume", "MiB"),
-        ("total_document_count", "in the index"),
+        ("indexed_document_count", "indexed", (None,)),
+        ("deleted_document_count", "deleted", (None,)),
+        ("indexed_document_volume", "MiB", (None, 0)),
+        ("total_document_count", "in the index", (None, 0)),
     )
-    return ", ".join(f"{one_line(job[key])} {what}" for key, what in counters if job.get(key) is not None)
+    return ", ".join(
+        f"{one_line(job[key])} {what}" for key, what, unknown in counters if job.get(key) not in unknown
+    )
 
 
 def connector_of(job: dict[str, Any]) -> dict[str, Any]:

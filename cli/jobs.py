@@ -271,7 +271,13 @@ def _cancel_each(connection: Connection, job_ids: tuple[str, ...], as_json: bool
 @click.option(
     "--worker", required=True, metavar="NAME", help="The worker that gets the jobs; no two may share a name."
 )
-@click.option("--connector", "connectors", metavar="ID", multiple=True, help="Only jobs of it; repeat it.")
+@click.option(
+    "--connector",
+    "connectors",
+    metavar="ID",
+    multiple=True,
+    help="Only jobs of this connector; repeat it for several.",
+)
 @several("--type", JOB_TYPES, "Only jobs of this type")
 @click.option(
     "--limit",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from .failures import Failure
 
@@ -46,6 +47,14 @@ class _Several(click.Choice[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return ",".join(super(_Several, self).convert(each, param, ctx) for each in value.split(","))
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        before, comma, last = incomplete.rpartition(",")
+        return [
+            CompletionItem(before + comma + item.value) for item in super().shell_complete(ctx, param, last)
+        ]
 
 
 class _IdType(click.ParamType[str]):

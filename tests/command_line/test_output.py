@@ -97,7 +97,7 @@ def test_show_has_times_progress_and_the_error_with_its_lines(program, http, new
     shown = program.output("show", job.rpartition("/")[2])
     for text in ("error", "full, on_demand", "worker-1", ", waited 0s", ", ran 0s"):
         assert text in shown
-    assert "20 indexed, 10 deleted, 30 MiB, 0 in the index" in shown
+    assert "20 indexed, 10 deleted, 30 MiB" in shown
     assert shown.splitlines()[-2:] == [
         "Error         first",
         "              \N{REPLACEMENT CHARACTER}[31m[bold]second",

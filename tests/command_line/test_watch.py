@@ -37,7 +37,7 @@ def test_terminal_shows_progress_in_place(program, http, new_job) -> None:
     lines = terminal.screen.splitlines()
     assert lines[0] == f"Sync job      {job}"
     assert lines[1] == "Status        completed"
-    assert lines[-1] == "Documents     25 indexed, 10 deleted, 30 MiB, 0 in the index"
+    assert lines[-1] == "Documents     25 indexed, 10 deleted, 30 MiB"
     assert len(lines) == 12
 
 
