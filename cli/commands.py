@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from . import jobs, overviews, upkeep, watching
+from . import jobs, listing, overviews, upkeep, watching
 from .connection import connection_options, from_options
 from .failures import ExitStatus
 from .parameters import examples
@@ -50,8 +50,8 @@ def commands(context: click.Context, /, **_: object) -> None:
 
 
 for command in (
-    jobs.list_jobs,
-    jobs.show,
+    listing.list_jobs,
+    listing.show,
     jobs.create,
     watching.watch,
     jobs.cancel,

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import click
 from click.core import ParameterSource
 
 from . import profiles
+from .parameters import Decorator, together
 
 CONNECTORS = "/_connector"
 JOBS = f"{CONNECTORS}/_sync_job"
+_DEFAULT_URL = "http://127.0.0.1:9280"
+_DEFAULT_TIMEOUT_SECONDS = 30.0
 # The service may work for a minute on requests for many jobs.
 MANY_JOBS_SECONDS = 60
 
@@ -98,77 +102,51 @@ def _ask_for_password(given: str | None) -> str:
 
 def _checked_url(_context: click.Context, _parameter: click.Parameter, url: str) -> str:
     """Refuse what is no address, without repeating it: it may have a password."""
-    try:
+    with suppress(ValueError):
         parts = urlsplit(url)
-        is_complete = parts.scheme in ("http", "https") and parts.hostname and parts.port
-    except ValueError:
-        is_complete, parts = False, SplitResult("", "", "", "", "")
-    if not is_complete or parts.query or parts.fragment:
-        raise click.BadParameter("it must have a scheme, a host and a port, as https://localhost:9280 has.")
-    return url
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port:
+            return url
+    raise click.BadParameter("it must have a scheme, a host and a port, as https://localhost:9280 has.")
 
 
-_OPTIONS = [
-    click.option(
-        "--profile",
-        envvar="SYNC_JOBS_PROFILE",
-        show_envvar=True,
+def _option(name: str, what: str, **settings: Any) -> Decorator:
+    variable = f"SYNC_JOBS_{name.upper().replace('-', '_')}"
+    return click.option(f"--{name}", envvar=variable, show_envvar=True, help=what, **settings)
+
+
+# The options of `from_options`. No default is shown by click itself: in a profile these have other ones, and secrets.
+connection_options = together(
+    _option(
+        "profile",
+        "Which table of the profile file to use; 'default' unless given.",
         metavar="NAME",
         is_eager=True,
         callback=profiles.load,
-        help="Which table of the profile file to use; 'default' unless given.",
     ),
-    click.option(
-        "--url",
-        envvar="SYNC_JOBS_URL",
-        show_envvar=True,
+    _option(
+        "url",
+        f"The address of the service, or of the gateway; {_DEFAULT_URL} unless given.",
         metavar="URL",
-        default="http://127.0.0.1:9280",
+        default=_DEFAULT_URL,
         callback=_checked_url,
-        help="The address of the service, or of the gateway.  [default: http://127.0.0.1:9280]",
     ),
-    click.option(
-        "--api-key", envvar="SYNC_JOBS_API_KEY", show_envvar=True, metavar="KEY", help="An encoded API key."
-    ),
-    click.option("--username", envvar="SYNC_JOBS_USERNAME", show_envvar=True, metavar="NAME", help="A user."),
-    click.option(
-        "--password",
-        envvar="SYNC_JOBS_PASSWORD",
-        show_envvar=True,
-        metavar="PASSWORD",
-        help="The user's password; '-', or none, asks for it.",
-    ),
-    click.option(
-        "--ca-certs",
-        envvar="SYNC_JOBS_CA_CERTS",
-        show_envvar=True,
+    _option("api-key", "An encoded API key.", metavar="KEY"),
+    _option("username", "A user.", metavar="NAME"),
+    _option("password", "The user's password; '-', or none, asks for it.", metavar="PASSWORD"),
+    _option(
+        "ca-certs",
+        "A file with the certificates of the authority.",
         type=click.Path(exists=True, dir_okay=False),
-        help="A file with the certificates of the authority.",
     ),
-    click.option(
-        "--fingerprint",
-        envvar="SYNC_JOBS_FINGERPRINT",
-        show_envvar=True,
-        metavar="SHA256",
-        help="The fingerprint of the certificate.",
-    ),
-    click.option(
-        "--timeout",
-        envvar="SYNC_JOBS_TIMEOUT",
-        show_envvar=True,
+    _option("fingerprint", "The fingerprint of the certificate.", metavar="SHA256"),
+    _option(
+        "timeout",
+        f"How long to wait for a response; {_DEFAULT_TIMEOUT_SECONDS:g} unless given.",
         metavar="SECONDS",
         type=click.FloatRange(min=0, min_open=True),
-        default=30.0,
-        help="How long to wait for a response.  [default: 30]",
+        default=_DEFAULT_TIMEOUT_SECONDS,
     ),
-]
-
-
-def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of `from_options`."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+)
 
 
 def from_options(context: click.Context) -> Connection:

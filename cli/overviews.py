@@ -10,9 +10,9 @@ import click
 
 from .connection import CONNECTORS, JOBS, Connection, pass_connection
 from .job_views import connector_of
-from .jobs import filters, pages
+from .listing import filters, pages
 from .output import Column, facts, print_for_people, print_json, print_table
-from .parameters import DURATION, RUNNING, STATUSES, Duration, as_json, examples
+from .parameters import RUNNING, STATUSES, Duration, as_json, duration_option, examples
 from .texts import ago, duration
 
 _PAGE = 100
@@ -122,16 +122,8 @@ def _worker(name: str | None, jobs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 @click.command(epilog=examples("summary", "summary --unclaimed-for 1h --idle-for 30m", "summary --json"))
-@click.option(
-    "--unclaimed-for",
-    type=DURATION,
-    default="5m",
-    show_default=True,
-    help="How long a job may wait for a worker.",
-)
-@click.option(
-    "--idle-for", type=DURATION, default="10m", show_default=True, help="How long a worker may be silent."
-)
+@duration_option("--unclaimed-for", "5m", "How long a job may wait for a worker.")
+@duration_option("--idle-for", "10m", "How long a worker may be silent.")
 @as_json
 @pass_connection
 def summary(connection: Connection, unclaimed_for: Duration, idle_for: Duration, as_json: bool) -> None:

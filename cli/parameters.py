@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Self
 
 import click
 from click.shell_completion import CompletionItem
@@ -17,29 +17,28 @@ CANCELABLE = ("pending", "in_progress", "suspended")
 RUNNING = ("in_progress", "canceling")
 STATUSES = (*CANCELABLE, "canceling", "canceled", "completed", "error")
 
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
 _GENERATED_ID_LENGTH = 20
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 class Duration(str):
-    """A duration as Elasticsearch writes it, `30s` for example."""
+    """A duration as Elasticsearch writes it, `30s` for example; the type of an option."""
 
     __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Refuse what is none with `click.BadParameter`."""
+        if not re.fullmatch(r"\d+(ms|[smhd])", text, re.ASCII):
+            raise click.BadParameter(f"{text!r} is no duration; 90s, 10m and 30d are.")
+        return super().__new__(cls, text)
 
     @property
     def seconds(self) -> float:
         """The number of seconds."""
         number, unit = re.findall(r"\d+|\D+", self)
         return int(number) * _SECONDS[unit]
-
-
-class _DurationType(click.ParamType[Duration]):
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Duration:
-        if not re.fullmatch(r"\d+(ms|[smhd])", value, re.ASCII):
-            self.fail(f"{value!r} is no duration; 90s, 10m and 30d are.", param, ctx)
-        return Duration(value)
 
 
 class _Several(click.Choice[str]):
@@ -57,25 +56,23 @@ class _Several(click.Choice[str]):
         ]
 
 
-class _IdType(click.ParamType[str]):
-    name = "id"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
-        # With TAKES_IDS a misspelt option comes here, too.
-        if value.startswith("-") and len(value) != _GENERATED_ID_LENGTH:
-            raise click.NoSuchOption(value, ctx=ctx)
-        return str(value)
-
-
-DURATION = _DurationType()
-ID = _IdType()
 # One of 64 generated ids begins with a hyphen. There are no short options, so these are never taken for one.
 TAKES_IDS = {"ignore_unknown_options": True}
 
 
-def several(
-    name: str, choices: Iterable[str], what: str
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def identifier(text: str) -> str:
+    """An id; the type of an argument. With TAKES_IDS a misspelt option comes here, too, and is refused."""
+    if text.startswith("-") and len(text) != _GENERATED_ID_LENGTH:
+        raise click.NoSuchOption(text)
+    return text
+
+
+def duration_option(name: str, default: str, what: str) -> Decorator:
+    """An option that takes a `Duration`."""
+    return click.option(name, type=Duration, default=default, show_default=True, help=what)
+
+
+def several(name: str, choices: Iterable[str], what: str) -> Decorator:
     """An option that may be repeated, and takes a comma list; the command gets the list of all."""
 
     def flatten(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> list[str]:
@@ -83,6 +80,17 @@ def several(
 
     help_text = f"{what}; repeat it, or separate several by commas."
     return click.option(name, type=_Several(choices), multiple=True, callback=flatten, help=help_text)
+
+
+def together(*options: Decorator) -> Decorator:
+    """Several options as one decorator."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON, for scripts.")

@@ -8,7 +8,7 @@ import click
 
 from .connection import JOBS, MANY_JOBS_SECONDS, Connection, pass_connection
 from .output import Column, print_json, print_table
-from .parameters import DURATION, Duration, as_json, dry_run, examples, require_confirmation, yes
+from .parameters import Duration, as_json, dry_run, duration_option, examples, require_confirmation, yes
 from .texts import ago
 
 _RESCUED_COLUMNS = (
@@ -21,13 +21,7 @@ _RESCUED_COLUMNS = (
 
 
 @click.command(epilog=examples("rescue", "rescue --idle-for 30m --dry-run", "rescue --idle-for 1h --yes"))
-@click.option(
-    "--idle-for",
-    type=DURATION,
-    default="10m",
-    show_default=True,
-    help="How long a worker must have been silent.",
-)
+@duration_option("--idle-for", "10m", "How long a worker must have been silent.")
 @click.option(
     "--limit",
     type=click.IntRange(1, 10_000),
@@ -80,13 +74,7 @@ def rescue(
 
 
 @click.command(epilog=examples("prune", "prune --finished-for 90d --keep-last 3 --dry-run", "prune --yes"))
-@click.option(
-    "--finished-for",
-    type=DURATION,
-    default="30d",
-    show_default=True,
-    help="How long ago a job must have ended.",
-)
+@duration_option("--finished-for", "30d", "How long ago a job must have ended.")
 @click.option(
     "--keep-last",
     type=click.IntRange(min=0),

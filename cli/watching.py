@@ -15,7 +15,7 @@ from .connection import Connection, job_path, pass_connection
 from .failures import ExitStatus, Failure
 from .job_views import job_facts, progress
 from .output import console, facts, print_json
-from .parameters import DURATION, ID, TAKES_IDS, Duration, as_json, examples
+from .parameters import TAKES_IDS, Duration, as_json, duration_option, examples, identifier, together
 from .texts import one_line
 
 _ENDS = {
@@ -27,33 +27,19 @@ _SHORTEST_INTERVAL_SECONDS = 0.1
 # What makes a new line; heartbeats alone do not.
 _SHOWN_CHANGES = ("status", "worker_hostname", "indexed_document_count", "deleted_document_count", "error")
 
-_OPTIONS = [
-    click.option(
-        "--interval", type=DURATION, default="2s", show_default=True, help="How often to look at the job."
-    ),
-    click.option(
-        "--give-up-after",
-        type=DURATION,
-        default="5m",
-        show_default=True,
-        help="How long to wait for a service that has stopped answering.",
-    ),
+# The options of `watch_until_the_end`.
+watch_options = together(
+    duration_option("--interval", "2s", "How often to look at the job."),
+    duration_option("--give-up-after", "5m", "How long to wait for a service that has stopped answering."),
     click.option("--until-suspended", is_flag=True, help="A suspended job ends it, too."),
-]
-
-
-def watch_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of `watch_until_the_end`."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+)
 
 
 @click.command(
     context_settings=TAKES_IDS,
     epilog=examples("watch DOP_Mz2KAhPuoFVrWq3L", "watch DOP_Mz2KAhPuoFVrWq3L --json | jq .status"),
 )
-@click.argument("job_id", metavar="ID", type=ID)
+@click.argument("job_id", metavar="ID", type=identifier)
 @watch_options
 @as_json
 @pass_connection

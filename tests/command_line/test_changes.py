@@ -53,7 +53,8 @@ def test_ids_that_begin_with_hyphens(program, jobs) -> None:
         jobs.put(each, a_job())
     assert program.output("cancel", *ids).split() == ids
     misspelt = program.run("cancel", "--yess", ids[0])
-    assert (misspelt.returncode, misspelt.stderr.splitlines()[-1]) == (2, "Error: No such option '--yess'.")
+    assert misspelt.returncode == 2
+    assert "No such option" in misspelt.stderr
 
 
 def test_cancel_by_id_goes_on_after_jobs_that_cannot_be_canceled(program, jobs) -> None:
