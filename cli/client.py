@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import click
 import elastic_transport
@@ -59,6 +60,10 @@ def send(client: Elasticsearch, request: Request) -> Any:
         raise _refusal(error, request) from error
     except TransportError as error:
         raise _no_response(error, request) from error
+    except ValueError:  # its text may have the credentials
+        raise Failure(
+            "The request cannot be sent: the address, the credentials or a key have characters that HTTP does not allow."
+        ) from None
 
 
 def _no_response(error: TransportError, request: Request) -> Failure:
@@ -90,7 +95,7 @@ def _refusal(error: ApiError, request: Request) -> Failure:
             f"({request.method} {request.path}).",
             http_status=status,
         )
-    if status == 404 and " " not in reason:
+    if status == 404 and f"/{quote(reason, safe='', errors='replace')}" in request.path:
         reason = f"There is no sync job [{reason}]"
     before = {401: "Not authenticated: ", 403: "Not allowed: "}.get(status, "")
     return Failure(

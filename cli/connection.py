@@ -26,7 +26,7 @@ MANY_JOBS_SECONDS = 60
 
 def job_path(job_id: str) -> str:
     """The path of a job."""
-    return f"{JOBS}/{quote(job_id, safe='')}"
+    return f"{JOBS}/{quote(job_id, safe='', errors='surrogateescape')}"  # as bytes, if it is no UTF-8
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from .job_views import connector_of
 from .listing import filters, pages
 from .output import Column, facts, print_for_people, print_json, print_table
 from .parameters import RUNNING, STATUSES, Duration, as_json, duration_option, examples
-from .texts import ago, duration
+from .texts import ago, duration, one_line
 
 _PAGE = 100
 
@@ -84,11 +84,11 @@ def workers(connection: Connection, as_json: bool) -> None:
 
     A worker without a job is not known here.
     """
-    held = defaultdict(list)
+    held = defaultdict(list)  # by the name; other programs may write a list
     for page in pages(connection, filters(None, [], list(RUNNING))):
         for job in page["results"]:
-            held[job.get("worker_hostname")].append(job)
-    found = [_worker(name, held[name]) for name in sorted(held, key=str)]
+            held[one_line(job.get("worker_hostname"))].append(job)
+    found = [_worker(jobs[0].get("worker_hostname"), jobs) for _, jobs in sorted(held.items())]
     if as_json:
         for worker in found:
             print_json(worker)
@@ -106,7 +106,7 @@ def workers(connection: Connection, as_json: bool) -> None:
     print_table(_WORKER_COLUMNS, rows, empty="No worker holds a job.")
 
 
-def _worker(name: str | None, jobs: list[dict[str, Any]]) -> dict[str, Any]:
+def _worker(name: Any, jobs: list[dict[str, Any]]) -> dict[str, Any]:
     shown = [
         {
             "id": job.get("id"),

@@ -72,8 +72,9 @@ def watch_until_the_end(
         with _display(as_json) as show:
             for job in _observations(connection, job_id, interval, give_up_after):
                 show(job)
-                if job.get("status") in ends:
-                    raise click.exceptions.Exit(ends[job["status"]])
+                status = one_line(job.get("status"))  # other programs may write a list
+                if status in ends:
+                    raise click.exceptions.Exit(ends[status])
     except KeyboardInterrupt:
         click.echo("Stopped watching; the job goes on.", err=True)
         raise click.exceptions.Exit(ExitStatus.INTERRUPTED) from None

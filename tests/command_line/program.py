@@ -24,6 +24,15 @@ _TIMEOUT_SECONDS = 60
 _ESCAPE = re.compile(r"\x1b\[([\d;?]*)([A-Za-z])")
 
 
+class Process(subprocess.Popen[str]):
+    """The program in a pipe. A context manager; it is killed where its test fails."""
+
+    def __exit__(self, *exception: Any) -> None:
+        if exception[0] is not None:
+            self.kill()
+        super().__exit__(*exception)
+
+
 class Program:
     """Starts `sync-jobs` with settings of its own, and a home without a profile.
 
@@ -41,7 +50,7 @@ class Program:
         own = {f"SYNC_JOBS_{name.upper()}": value for name, value in settings.items()}
         self.environment = inherited | own | {"HOME": str(home), "TERM": "xterm-256color"}
 
-    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **options: Any) -> Process:
         """Start it in a pipe."""
         environment = self.environment | options.pop("environment", {})
         defaults: dict[str, Any] = {
@@ -49,7 +58,7 @@ class Program:
             "stdout": subprocess.PIPE,
             "stderr": subprocess.PIPE,
         }
-        return subprocess.Popen(
+        return Process(
             _command(arguments), cwd=REPOSITORY, env=environment, text=True, **(defaults | options)
         )
 

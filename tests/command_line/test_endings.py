@@ -60,6 +60,12 @@ def test_nothing_listens(tmp_path) -> None:
     assert failure(Program(tmp_path, url=secret), "list") == f"Nothing answers at {url}: Connection refused."
 
 
+def test_what_http_does_not_allow_is_not_repeated(tmp_path) -> None:
+    said = failure(Program(tmp_path, url="http://127.0.0.1:9", api_key="hunter2\n"), "list")
+    assert said.startswith("The request cannot be sent: ")
+    assert "hunter2" not in said
+
+
 def test_silent_server(tmp_path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
@@ -117,7 +123,7 @@ def test_service_that_is_not_ready_says_why(tmp_path) -> None:
 
 def test_refused_requests_are_the_sentences_of_the_service(program, jobs) -> None:
     jobs.put("j1", a_job("completed"))
-    assert failure(program, "show", "missing", status=6) == "There is no sync job [missing]."
+    assert failure(program, "show", "a b/ü", status=6) == "There is no sync job [a b/ü]."
     assert failure(program, "create", "nobody", status=6) == "Connector with id 'nobody' does not exist."
     assert failure(program, "cancel", "j1").startswith("Invalid transition attempt from [completed]")
     assert failure(program, "claim", "--worker", "w", "--wait", "2m").startswith("[")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from cli.commands import commands
 from cli.failures import ExitStatus
+from cli.profiles import SETTINGS
 from tests.command_line.program import COLUMNS, Program
 from tests.documents import Stored, a_connector, a_job
 from tests.endpoints import JOBS
@@ -42,11 +44,10 @@ def options(command: click.Command) -> list[click.Option]:
 def test_every_command_is_described_with_its_options(name) -> None:
     text = section(f"`{name}`")
     assert f"sync-jobs {name}" in text
+    if name == "create":  # it has the options of `watch`, too
+        text += section("`watch`")
     documented = set(re.findall(r"`(--[\w-]+)", text))
-    if {"--interval"} & documented or name in ("create",):
-        documented |= set(re.findall(r"`(--[\w-]+)", section("`watch`")))
-    missing = {option.opts[0] for option in options(commands.commands[name])} - documented
-    assert not missing
+    assert {option.opts[0] for option in options(commands.commands[name])} <= documented
     assert "Examples:" in (commands.commands[name].epilog or "")
 
 
@@ -55,6 +56,9 @@ def test_every_option_of_the_connection_is_described_with_its_variable() -> None
     for option in options(commands):
         assert f"`{option.opts[0]}`" in text
         assert f"`{option.envvar}`" in text
+    assert set(re.findall(r"`SYNC_JOBS_\w+` \| `(\w+)`", text)) == SETTINGS
+    for profile in tomllib.loads(re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0]).values():
+        assert profile.keys() <= SETTINGS
 
 
 def test_exit_statuses_are_those_of_the_program() -> None:
