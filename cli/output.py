@@ -13,6 +13,7 @@ from .texts import ago, one_line, printable
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, RenderableType
+    from rich.text import Text
 
 _STYLES = {
     "completed": "green",
@@ -36,15 +37,12 @@ class Column(NamedTuple):
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Where tables are printed. Outside of a terminal it has any width, so that nothing is cut off.
-
-    Texts are shown as they are: nothing in them is markup.
-    """
+    """Where tables are printed. Outside of a terminal it has any width, so that nothing is cut off."""
     from rich.console import Console
 
     is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
     width = None if is_terminal else _UNLIMITED
-    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
+    return Console(stderr=stderr, width=width)
 
 
 def print_for_people(renderable: RenderableType, *, stderr: bool = False) -> None:
@@ -116,7 +114,8 @@ def _without_configuration(value: Any) -> Any:
     return value
 
 
-def _cell(value: Any, *, lines: bool = False) -> Any:
+def _cell(value: Any, *, lines: bool = False) -> Text:
+    """A value as rich shows it: in a `Text`, nothing is markup."""
     from rich.text import Text
 
     text = printable(str(value)) if lines else one_line(value)
