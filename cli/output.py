@@ -99,7 +99,7 @@ def print_json(document: Any, *, with_configuration: bool = False) -> None:
     The configuration of connectors has their passwords, so it is left out unless a worker is to have it.
     """
     shown = document if with_configuration else _without_configuration(document)
-    click.echo(json.dumps(shown, separators=(",", ":")))
+    click.echo(json.dumps(shown, separators=(",", ":")).replace("\x7f", "\\u007f"))
 
 
 def _without_configuration(value: Any) -> Any:

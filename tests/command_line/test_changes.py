@@ -122,8 +122,8 @@ def test_claim_prints_ids_or_whole_jobs(program, connectors, jobs) -> None:
 
 
 def test_claim_waits_longer_than_the_timeout(program, new_job, jobs) -> None:
-    program.environment["SYNC_JOBS_TIMEOUT"] = "0.5"
-    none = program.run("claim", "--worker", "w", "--wait", "1500ms")
+    program.environment["SYNC_JOBS_TIMEOUT"] = "2"
+    none = program.run("claim", "--worker", "w", "--wait", "3s")
     assert (none.returncode, none.stdout, none.stderr) == (7, "", "There is no job to claim.\n")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 from tests.command_line.program import COLUMNS
@@ -95,8 +97,8 @@ def test_show_has_times_progress_and_the_error_with_its_lines(program, http, new
     http.put(f"{job}/_stats", json=COUNTERS)
     http.put(f"{job}/_error", json={"error": f"first\n{RED}[bold]second"})
     shown = program.output("show", job.rpartition("/")[2])
-    for text in ("error", "full, on_demand", "worker-1", ", waited 0s", ", ran 0s"):
-        assert text in shown
+    for text in ("error", "full, on_demand", "worker-1", r"ago, waited \d+s", r"ago, ran \d+s"):
+        assert re.search(text, shown)
     assert "20 indexed, 10 deleted, 30 MiB" in shown
     assert shown.splitlines()[-2:] == [
         "Error         first",
@@ -106,7 +108,7 @@ def test_show_has_times_progress_and_the_error_with_its_lines(program, http, new
 
 
 def test_documents_send_nothing_to_the_terminal(program, jobs, connectors) -> None:
-    evil = f"{RED}[red]x[/red]\x9b31m\u202e:smile:\n"
+    evil = f"{RED}[red]x[/red]\x9b31m\u202e:smile:\x7f\n"
     jobs.put(
         "j1", a_running_job(connector={"id": evil}, worker_hostname=evil, error=evil, trigger_method=evil)
     )
@@ -117,11 +119,13 @@ def test_documents_send_nothing_to_the_terminal(program, jobs, connectors) -> No
         with program.terminal(*command.split(), NO_COLOR="1") as terminal:
             assert terminal.end() == 0
         text = terminal.raw.replace("\x1b[1m", "").replace("\x1b[0m", "")  # headings are bold
-        assert not {"\x1b", "\x9b", "\u202e"} & set(text), command
+        assert not {"\x1b", "\x9b", "\u202e", "\x7f"} & set(text), command
     assert "[red]x[/red]\N{REPLACEMENT CHARACTER}31m\N{REPLACEMENT CHARACTER}:smile:" in program.output(
         "list"
     )
-    assert program.output("list", "--json").isascii()
+    listed = program.output("list", "--json")
+    assert re.fullmatch("[ -~\n]+", listed)
+    assert json.loads(listed.splitlines()[0])["worker_hostname"] == evil
 
 
 def test_connectors_have_their_last_sync(program, connectors, http) -> None:
