@@ -17,12 +17,14 @@ RUN python3 -m venv /installer && \
 COPY gunicorn.conf.py /service/
 COPY mappings /service/mappings
 COPY scripts /service/scripts
+COPY cli /service/cli
 COPY app /service/app
 # The service cannot write to its own folder, so it is compiled here.
-RUN python3 -m compileall -q --invalidation-mode unchecked-hash /service/app /service/scripts
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /service/app /service/cli /service/scripts
 
 FROM ${BASE}
 COPY --from=builder /service /service
+COPY scripts/image/sync-jobs /usr/local/bin/
 WORKDIR /service
 ENV HOST=0.0.0.0 PYTHONDONTWRITEBYTECODE=1
 EXPOSE 9280
