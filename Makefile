@@ -39,7 +39,7 @@ test: $(VENV)/.dev ## Run all tests against a real Elasticsearch (ARGS='-k name'
 	@exec $(PYTHON) -m pytest -n $(TEST_WORKERS) $(ARGS)
 
 .PHONY: coverage
-coverage: $(VENV)/.dev ## Run all tests and report the lines of app/ that were not run; fails under 95 % (ARGS, TEST_WORKERS)
+coverage: $(VENV)/.dev ## Run all tests and report the lines of app/ and cli/ that were not run; fails under 95 % (ARGS, TEST_WORKERS)
 	@$(PYTHON) -m coverage erase
 	@$(PYTHON) -m coverage run -m pytest -n $(TEST_WORKERS) $(ARGS)
 	@$(PYTHON) -m coverage combine --quiet
