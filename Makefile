@@ -28,7 +28,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(VENV)/.runtime ## Run the service, with an Elasticsearch unless ELASTICSEARCH_URL is set (HOST, PORT, WORKERS, THREADS)
+run: $(VENV)/.runtime $(if $(filter-out 0 false,$(TRACING)),$(VENV)/.tracing) ## Run the service, with an Elasticsearch unless ELASTICSEARCH_URL is set (HOST, PORT, WORKERS, THREADS)
 	@exec $(PYTHON) -m scripts.run
 
 # Each worker starts its own Elasticsearch, so a selection of tests, or a given cluster, runs with one.
@@ -39,7 +39,7 @@ test: $(VENV)/.dev ## Run all tests against a real Elasticsearch (ARGS='-k name'
 	@exec $(PYTHON) -m pytest -n $(TEST_WORKERS) $(ARGS)
 
 .PHONY: coverage
-coverage: $(VENV)/.dev ## Run all tests and report the lines of app/ that were not run; fails under 95 % (ARGS, TEST_WORKERS)
+coverage: $(VENV)/.dev ## Run all tests and report the lines of app/ and cli/ that were not run; fails under 95 % (ARGS, TEST_WORKERS)
 	@$(PYTHON) -m coverage erase
 	@$(PYTHON) -m coverage run -m pytest -n $(TEST_WORKERS) $(ARGS)
 	@$(PYTHON) -m coverage combine --quiet
@@ -112,10 +112,15 @@ $(VENV)/.runtime: requirements/runtime-$(ELASTICSEARCH_MAJOR).txt | $(PYTHON)
 	@$(PIP_INSTALL) --require-hashes -r $<
 	@touch $@
 
+$(VENV)/.tracing: requirements/tracing-$(ELASTICSEARCH_MAJOR).txt $(VENV)/.runtime
+	@echo "Installing the requirements of TRACING into $(VENV)"
+	@$(PIP_INSTALL) --require-hashes -r $<
+	@touch $@
+
 $(VENV)/.dev: requirements/dev-$(ELASTICSEARCH_MAJOR).txt | $(PYTHON)
 	@echo "Installing the requirements for development into $(VENV)"
 	@$(PIP_INSTALL) --require-hashes -r $<
-	@touch $(VENV)/.runtime $@  # these include the service's
+	@touch $(VENV)/.runtime $(VENV)/.tracing $@  # these include the others
 
 .venv/lock/.uv: | .venv/lock/bin/python
 	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9

@@ -24,6 +24,7 @@ from app.settings import SettingsError, load  # noqa: E402
 try:
     _settings = load()
 except SettingsError as error:
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     sys.exit(str(error))  # gunicorn would print a traceback
 
 wsgi_app = "app:create_app()"

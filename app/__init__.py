@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from app import context, health, logs, settings, wire
+from app.api_reference.views import blueprint as api_reference
 from app.connectors.views import blueprint as connectors
 from app.maintenance.tasks import Maintenance
 from app.metrics import views as metrics
@@ -26,6 +27,10 @@ def create_app(configuration: settings.Settings | None = None) -> Flask:
     store = Store(configuration)
     app = Flask(__name__, static_folder=None)
     context.attach(app, configuration, store)
+    if configuration.tracing:
+        from app import tracing  # its packages need not be installed
+
+        tracing.install(app)
     # All requests of a process share one search for the next jobs. Those that wait take half of its threads at most.
     app.extensions["maintenance"] = Maintenance(store, configuration, app.extensions["stopping"])
     app.extensions["claims"] = Claims(store, configuration.threads // 2, app.extensions["stopping"])
@@ -35,7 +40,7 @@ def create_app(configuration: settings.Settings | None = None) -> Flask:
         security=store.security,
         metrics_public=configuration.metrics_public,
     )
-    for blueprint in (sync_jobs, many_sync_jobs, connectors, secrets, health.blueprint):
+    for blueprint in (sync_jobs, many_sync_jobs, connectors, secrets, health.blueprint, api_reference):
         app.register_blueprint(blueprint)
     metrics.install(app, store)
     return app

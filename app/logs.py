@@ -11,6 +11,9 @@ import structlog
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request under way. The store sends it to Elasticsearch as `X-Opaque-Id`."""
 
+TRACE_ID = "logs.trace_id"
+"""Where, in the WSGI environment, the id of the request's trace stands; only with tracing."""
+
 
 def configure(level: str, fmt: str) -> None:
     """Send every line, ours and the libraries', to standard error in one format.

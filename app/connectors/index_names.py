@@ -5,6 +5,9 @@ from __future__ import annotations
 MANAGED_PREFIX = "content-"
 """What the index name of an Elastic-managed connector starts with."""
 
+INDEX_NAME = r'^(?![_+-])(?!\.\.?$)[^ "*,/<>?\\|#:]{1,255}$'
+"""The rules below as a regular expression, for documentation; the length counts characters."""
+
 _FORBIDDEN = ' "*,/<>?\\|'
 _LONGEST_NAME_BYTES = 255
 

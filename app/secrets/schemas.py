@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import validate
 
@@ -30,8 +30,9 @@ class PostBody(RedactedBody):
     """`POST /_connector/_secret`."""
 
     parser_name = "post_secret_request"
+    json_schema: ClassVar = {"required": ["value"]}
 
-    value = String(metadata={"description": "The secret."})
+    value = String(metadata={"description": "The secret.", "minLength": 1})
 
     def violations(self, values: dict[str, Any]) -> list[str]:
         """The value is needed, though the parser lets it be left out."""

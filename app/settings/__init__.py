@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ from app.settings.values import SettingsError, setting
 __all__ = ["Settings", "SettingsError", "load"]
 
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}")
+_TRACING_PACKAGES = (
+    "opentelemetry.exporter.otlp.proto.http",
+    "opentelemetry.instrumentation.flask",
+    "opentelemetry.sdk",
+)
 
 
 def _or_none(text: str) -> str | None:
@@ -141,6 +147,9 @@ class Settings:
     metrics_public: bool = setting(
         "bool", False, "Whether `/metrics` is shown without credentials; else it needs `monitor_connector`."
     )
+    tracing: bool = setting(
+        "bool", False, "Requests are traced with OpenTelemetry, as its OTEL_ variables say."
+    )
     log_level: str = setting(
         "str", "info", "What is logged.", check=validate.OneOf(["debug", "info", "warning", "error"])
     )
@@ -172,7 +181,19 @@ def load() -> Settings:
     except EnvError as error:
         raise SettingsError(str(error)) from None
     _check_credentials(settings)
+    if settings.tracing and not all(map(_is_installed, _TRACING_PACKAGES)):
+        raise SettingsError(
+            "TRACING needs packages that are not installed: `make run TRACING=1` installs them, and an image has them "
+            "when it is built with `--build-arg TRACING=1`."
+        )
     return settings
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # of a parent
+        return False
 
 
 def _read(env: Env, name: str, declared: Mapping[str, Any]) -> Any:

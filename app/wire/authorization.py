@@ -37,6 +37,11 @@ _PRIVILEGES = {
 DEFAULT_PRIVILEGES = ("manage_connector",)
 
 
+def privileges(action: str) -> tuple[str, ...]:
+    """The cluster privileges of which a caller needs one: `action` is the last part of Elasticsearch's action name."""
+    return _PRIVILEGES.get(action, DEFAULT_PRIVILEGES)
+
+
 class CallerLookup(Protocol):
     """Looks callers up: `app.store.security.Security`, or a stand-in of tests that want no security."""
 
@@ -58,8 +63,8 @@ def install(app: Flask, security: CallerLookup, *, metrics_public: bool) -> None
 
 
 def require(action: str) -> None:
-    """Raise `ApiError` 403 unless the caller may do this: `action` is the last part of Elasticsearch's action name."""
-    needed = _PRIVILEGES.get(action, DEFAULT_PRIVILEGES)
+    """Raise `ApiError` 403 unless the caller may do this `action`."""
+    needed = privileges(action)
     security: CallerLookup = current_app.extensions[_SECURITY]
     credentials, caller = _credentials(), _caller()
     if not caller.granted & frozenset(needed):

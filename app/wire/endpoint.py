@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, request
@@ -15,6 +16,17 @@ from app.wire.schema import RequestBody
 from app.wire.suggestions import did_you_mean
 
 View = Callable[..., Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What an endpoint takes, as its view's attribute `declaration`: the API reference is made from it."""
+
+    action: str
+    query: type[QueryParameters] | None
+    body: type[RequestBody] | None
+    body_optional: bool
+    takes_idempotency_key: bool
 
 
 def endpoint(
@@ -66,6 +78,8 @@ def endpoint(
             authorization.require(action)
             return view(**arguments)
 
+        declared = Declaration(action, query, body, body_optional, takes_idempotency_key)
+        handle.declaration = declared  # type: ignore[attr-defined]
         return handle
 
     return decorate

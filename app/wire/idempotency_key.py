@@ -10,13 +10,13 @@ from app.errors import illegal_argument
 
 HEADER = "Idempotency-Key"
 _MAX_CHARACTERS = 256
-_PRINTABLE = re.compile(rf"[\x20-\x7e]{{1,{_MAX_CHARACTERS}}}")
+PATTERN = rf"[\x20-\x7e]{{1,{_MAX_CHARACTERS}}}"
 
 
 def read() -> str | None:
     """The key of the request at hand, None if it brings none. Raises `ApiError` 400 for one that cannot be a key."""
     key = request.headers.get(HEADER)
-    if key is not None and not _PRINTABLE.fullmatch(key):
+    if key is not None and not re.fullmatch(PATTERN, key):
         raise illegal_argument(
             f"The header [{HEADER}] must have 1 to {_MAX_CHARACTERS} characters, all of them printable ASCII."
         )

@@ -93,8 +93,8 @@ class EnumStringList(StringList):
     """A list of a few words, in any case; a single string counts as a list of one. `enum` is the set's name in error texts."""
 
     def __init__(self, words: Iterable[str], *, enum: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
         self._word = EnumString(words, enum=enum)
+        super().__init__(metadata={"enum": list(self._word.words), **kwargs.pop("metadata", {})}, **kwargs)
 
     def _read(self, value: Any) -> list[Any]:
         words = []

@@ -36,6 +36,8 @@ def _begin() -> None:
     logs.request_id.set(request_id)
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id)
+    if trace_id := request.environ.get(logs.TRACE_ID):
+        structlog.contextvars.bind_contextvars(trace_id=trace_id)
     g.began = time.monotonic()
     metrics.HTTP_IN_PROGRESS.inc()
 
@@ -52,7 +54,7 @@ def _end(response: Response) -> Response:
         milliseconds=round(seconds * 1000, 1),
     )
     method = request.method if request.method in METHODS else metrics.UNKNOWN
-    route = _route(request.url_rule.rule) if request.url_rule else metrics.UNKNOWN
+    route = readable_rule(request.url_rule.rule) if request.url_rule else metrics.UNKNOWN
     metrics.HTTP_REQUESTS.labels(method, route, response.status_code).inc()
     metrics.HTTP_SECONDS.labels(method, route).observe(seconds)
     return response
@@ -63,6 +65,6 @@ def _leave(_error: BaseException | None) -> None:
 
 
 @cache
-def _route(rule: str) -> str:
+def readable_rule(rule: str) -> str:
     """A rule of the URL map as people write it: `/_connector/{id}/_name`."""
     return re.sub(r"<[^>]+>", "{id}", rule)

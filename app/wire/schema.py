@@ -86,6 +86,8 @@ class RequestBody(RequestSchema):
 
     parser_name: ClassVar[str]
     lenient: ClassVar[bool] = False
+    json_schema: ClassVar[dict[str, Any]] = {}
+    """What `build` and `violations` ask for that no field says, for documentation."""
     replaces_surrogates: ClassVar[bool] = False
     """Whether halves of surrogate pairs become U+FFFD: a file name in an error text may not be UTF-8 (PEP 383)."""
 

@@ -102,6 +102,12 @@ def test_log_is_complete(pair):
     assert "Starting gunicorn" in lines[0]["event"]
 
 
+def test_command_line_in_the_image_talks_to_the_service_of_its_container(second):
+    status, printed = second.exec_run(["sync-jobs", "summary", "--json"], workdir="/")
+    assert status == 0, printed
+    assert json.loads(printed)["by_status"].keys() >= {"pending", "error"}
+
+
 def test_container_is_healthy_for_docker(second):
     def health() -> str:
         second.reload()

@@ -7,34 +7,18 @@ import re
 import subprocess
 import sys
 import time
-import zipfile
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.installation import install
+from tests.service import REPOSITORY
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
-    """A folder with the files that `pip install` of this project puts into site-packages."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    source.mkdir()
-    for name in ("testing", "pyproject.toml", "README.md"):
-        subprocess.run(["cp", "-r", str(REPOSITORY / name), str(source)], check=True)
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*pip, "--wheel-dir", str(folder), str(source)], check=True)
-    (wheel,) = folder.glob("*.whl")
-    with zipfile.ZipFile(wheel) as packed:
-        packed.extractall(folder / "site-packages")
-    return folder / "site-packages"
-
-
-def test_only_the_testing_module_is_installed(installed):
-    assert sorted(each.name for each in installed.iterdir() if not each.name.endswith(".dist-info")) == [
-        "connector_testing"
-    ]
+    """A folder with what `pip install` of this project puts into site-packages."""
+    return install(tmp_path_factory.mktemp("installation"))
 
 
 def test_documented_project_passes(daemon, elasticsearch_image, service_image, installed, tmp_path):

@@ -6,16 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.elasticsearch import EmbeddedNode
 from tests.fault_proxy import FaultProxy, Request
 from tests.secured import Start
 from tests.service import Service
-
-
-@pytest.fixture(scope="module")
-def proxy(secured: EmbeddedNode) -> Iterator[FaultProxy]:
-    with FaultProxy(secured.url) as proxy:
-        yield proxy
 
 
 @pytest.fixture(scope="module")

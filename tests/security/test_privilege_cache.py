@@ -28,12 +28,6 @@ SECURITY_PATHS = 1 if KNOWS_CONNECTOR_PRIVILEGES else 2
 
 
 @pytest.fixture(scope="module")
-def proxy(secured: EmbeddedNode) -> Iterator[FaultProxy]:
-    with FaultProxy(secured.url) as proxy:
-        yield proxy
-
-
-@pytest.fixture(scope="module")
 def caching_service(start_service: Start, set_up: None, proxy: FaultProxy) -> Iterator[Service]:
     """A service with one process that caches privileges for an hour."""
     with start_service("run", proxy.url, AUTHORIZATION_CACHE_SECONDS="3600") as service:

@@ -8,10 +8,12 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from scripts.elasticsearch import EmbeddedNode, Security, Source, client_major
+from tests.command_line.program import Program
 from tests.documents import ID
 from tests.make_run import OUR_VARIABLES
 from tests.secured import ROLES, password
@@ -136,6 +138,16 @@ def test_service_says_which_version_it_met_and_what_to_do(older: EmbeddedNode) -
     told = [event for event in events if sentence(older.version) in event.values()]
     assert sorted(event["event"] for event in told) == ["elasticsearch_incompatible", "indices_not_prepared"]
     assert not re.search("media.type", json.dumps(events))
+
+
+@only_newest_client
+def test_command_line_says_that_the_cluster_is_of_an_older_major(older: EmbeddedNode, tmp_path: Path) -> None:
+    done = Program(tmp_path, url=older.url).run("list")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"Error: {older.url} is an Elasticsearch that does not understand the installed client, elasticsearch-py {CLIENT}: "
+        "it is of an older major version, and the service is not in front of it.\n"
+    )
 
 
 @only_newest_client

@@ -51,6 +51,7 @@ def test_url_may_list_several_addresses(monkeypatch) -> None:
         ("REFRESH", "often"),
         ("CLAIM_RESEND_WINDOW", "-1"),
         ("MAX_BODY_BYTES", "1"),
+        ("TRACING", "often"),
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),
         ("SECRETS_KEYS", "the-secret"),

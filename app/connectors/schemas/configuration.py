@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from app.protocol import CONFIGURATION_ITEM_DEFAULTS
 from app.wire.fields import AnyJson, Boolean, EnumString, Integer, JsonObject, String
@@ -103,13 +103,17 @@ class ConfigurationBody(RedactedBody):
     """`PUT /_connector/{id}/_configuration`: all of the configuration, or the values of some of its items."""
 
     parser_name = "connector_update_configuration_request"
+    json_schema: ClassVar = {"minProperties": 1, "maxProperties": 1}
 
     configuration = MapOf(
         ConfigurationItem, metadata={"description": "All of the configuration, by the names of its items."}
     )
     values = JsonObject(
         allow_none=True,
-        metadata={"description": "New values, by the names of items.", "example": {"host": "db.example.org"}},
+        metadata={
+            "description": "New values, by the names of items.",
+            "example": {"host": "db2.example.org"},
+        },
     )
 
     def violations(self, values: dict[str, Any]) -> list[str]:

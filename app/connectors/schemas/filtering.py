@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from app.wire.fields import AnyJson, EnumString, Integer, String, Timestamp
 from app.wire.nested_fields import ListOf, ObjectOf, StringList
@@ -20,7 +20,12 @@ class Rule(RequestBody):
     id = String(required=True, metadata={"description": "The rule's id."})
     order = Integer(
         required=True,
-        metadata={"description": "The rule's place in the list; the first that matches decides."},
+        metadata={
+            "description": "The rule's place in the list; the first that matches decides.",
+            # As the index has it.
+            "minimum": -(2**15),
+            "maximum": 2**15 - 1,
+        },
     )
     policy = EnumString(
         ("exclude", "include"),
@@ -109,6 +114,13 @@ class FilteringBody(RequestBody):
     """`PUT /_connector/{id}/_filtering`: all of the filtering, or parts of its draft."""
 
     parser_name = "connector_update_filtering_request"
+    json_schema: ClassVar = {
+        "anyOf": [
+            {"required": ["filtering"], "maxProperties": 1},
+            {"required": ["rules"], "not": {"required": ["filtering"]}},
+            {"required": ["advanced_snippet"], "not": {"required": ["filtering"]}},
+        ]
+    }
 
     filtering = ListOf(Filtering, metadata={"description": "All of the filtering."})
     rules = ListOf(Rule, metadata={"description": "The basic rules of the draft."})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import validate
 
-from app.connectors.index_names import MANAGED_PREFIX, unmanageable, violation
+from app.connectors.index_names import INDEX_NAME, MANAGED_PREFIX, unmanageable, violation
 from app.protocol import ConnectorStatus
 from app.wire.fields import Boolean, EnumString, String
 from app.wire.schema import RequestBody
@@ -20,7 +20,7 @@ class PutBody(RequestBody):
     description = String(metadata={"description": "What the connector is for."})
     index_name = String(
         allow_none=True,
-        metadata={"description": "The index that documents are written to.", "example": "search-docs"},
+        metadata={"description": "The index that documents are written to.", "pattern": INDEX_NAME},
     )
     is_native = Boolean(metadata={"description": "Whether Elastic manages the connector."})
     language = String(metadata={"description": "The language analyzer.", "example": "en"})
@@ -42,6 +42,7 @@ class ApiKeyIdBody(RequestBody):
     """`PUT /_connector/{id}/_api_key_id`."""
 
     parser_name = "connector_update_api_key_id_request"
+    json_schema: ClassVar = {"minProperties": 1}
 
     api_key_id = String(
         allow_none=True, metadata={"description": "The API key that the connector writes with."}
@@ -59,6 +60,7 @@ class NameBody(RequestBody):
     """`PUT /_connector/{id}/_name`."""
 
     parser_name = "connector_update_name_request"
+    json_schema: ClassVar = {"minProperties": 1}
 
     name = String(allow_none=True, metadata={"description": "The connector's name."})
     description = String(allow_none=True, metadata={"description": "What the connector is for."})
@@ -76,7 +78,7 @@ class IndexNameBody(RequestBody):
     index_name = String(
         required=True,
         allow_none=True,
-        metadata={"description": "The index that documents are written to.", "example": "search-docs"},
+        metadata={"description": "The index that documents are written to.", "pattern": INDEX_NAME},
     )
 
     def violations(self, values: dict[str, Any]) -> list[str]:
@@ -109,6 +111,7 @@ class StatusBody(RequestBody):
     """`PUT /_connector/{id}/_status`."""
 
     parser_name = "connector_update_status_request"
+    json_schema: ClassVar = {"required": ["status"]}
 
     status = EnumString(
         ConnectorStatus, enum="ConnectorStatus", metadata={"description": "The connector's new status."}

@@ -36,10 +36,11 @@ class ListParameters(parameters.QueryParameters):
     offset = parameters.Integer(
         data_key="from",
         load_default=0,
-        metadata={"description": "How many connectors are left out in front."},
+        metadata={"description": "How many connectors are left out in front.", "minimum": 0},
     )
     size = parameters.Integer(
-        load_default=100, metadata={"description": "How many connectors are shown at most."}
+        load_default=100,
+        metadata={"description": "How many connectors are shown at most.", "minimum": 0, "maximum": 10_000},
     )
     index_names = parameters.CommaList(
         data_key="index_name", load_default=(), metadata={"description": "Only connectors of these indices."}
@@ -53,7 +54,11 @@ class ListParameters(parameters.QueryParameters):
         data_key="service_type", load_default=(), metadata={"description": "Only connectors of these types."}
     )
     query = parameters.String(
-        load_default="", metadata={"description": "A text to look for in names, descriptions and indices."}
+        load_default="",
+        metadata={
+            "description": "A text to look for in names, descriptions and indices; `*` and `?` are wildcards.",
+            "maxLength": _LONGEST_QUERY,
+        },
     )
     include_deleted = parameters.Boolean(
         load_default=False, metadata={"description": "Whether soft-deleted connectors are shown."}

@@ -20,7 +20,7 @@ class Schedule(RequestBody):
     enabled = Boolean(required=True, metadata={"description": "Whether jobs run by this schedule."})
     interval = String(
         required=True,
-        metadata={"description": "A cron expression in Quartz's syntax.", "example": "0 0 0 * * ?"},
+        metadata={"description": "A cron expression in Quartz's syntax.", "example": "0 0 2 * * ?"},
     )
 
     def build(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -47,7 +47,9 @@ class SchedulingBody(RequestBody):
 
     parser_name = "connector_update_scheduling_request"
 
-    scheduling = ObjectOf(Schedules, required=True, metadata={"description": "The schedules to set."})
+    scheduling = ObjectOf(
+        Schedules, required=True, metadata={"description": "The schedules to set.", "minProperties": 1}
+    )
 
     def violations(self, values: dict[str, Any]) -> list[str]:
         """One schedule is needed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from app.protocol import SyncStatus
 from app.wire.fields import Boolean, EnumString, JsonObject, Long, String, Timestamp
@@ -15,6 +15,7 @@ class Feature(RequestBody):
     """A feature that is on or off."""
 
     parser_name = "connector_feature_enabled"
+    json_schema: ClassVar = {"required": ["enabled"]}
     lenient = True
 
     enabled = Boolean(metadata={"description": "Whether the feature is on."})

@@ -201,9 +201,14 @@ class ListParameters(parameters.QueryParameters):
     """`GET /_connector/_sync_job`. Read in this order; ranges are looked at last."""
 
     offset = parameters.Integer(
-        data_key="from", load_default=0, metadata={"description": "How many jobs are left out in front."}
+        data_key="from",
+        load_default=0,
+        metadata={"description": "How many jobs are left out in front.", "minimum": 0},
     )
-    size = parameters.Integer(load_default=100, metadata={"description": "How many jobs are shown at most."})
+    size = parameters.Integer(
+        load_default=100,
+        metadata={"description": "How many jobs are shown at most.", "minimum": 0, "maximum": 10_000},
+    )
     connector_id = parameters.String(
         load_default=None, metadata={"description": "Only jobs of this connector."}
     )
@@ -213,7 +218,7 @@ class ListParameters(parameters.QueryParameters):
         empty_is_none=False,
         data_key="status",
         load_default=(),
-        metadata={"description": "Only jobs with one of these statuses."},
+        metadata={"description": "Only jobs with one of these statuses.", "minItems": 1},
     )
     job_types = parameters.EnumList(
         JobType,

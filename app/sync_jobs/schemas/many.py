@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import validate
 
@@ -42,6 +42,7 @@ class CancelManyBody(RequestBody):
     """`POST /_connector/_sync_job/_cancel`."""
 
     parser_name = "connector_sync_job_cancel_many"
+    json_schema: ClassVar = {"minProperties": 1}
 
     connector_id = String(
         validate=validate.Length(min=1, error="[connector_id] cannot be empty."),
