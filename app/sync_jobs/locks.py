@@ -23,6 +23,7 @@ from app.store.bulk import Change
 from app.store.leases import NOTHING_WRITTEN
 from app.store.scripts import Outcome, Verdict, load
 from app.sync_jobs.document import connector_id
+from app.sync_jobs.locked_connectors import lock_owner
 
 log = structlog.get_logger(__name__)
 
@@ -77,9 +78,8 @@ J = TypeVar("J", bound=Locked)
 
 def may_be_abandoned(connector: Mapping[str, Any], kind: SyncKind) -> bool:
     """Whether a lock may have been left behind by a claim that died; its script decides. See `lockOwner.painless`."""
-    locks = connector.get("sync_locks")
-    owner = locks.get(kind) if isinstance(locks, Mapping) else None
-    if not isinstance(owner, Mapping) or owner.get("synced") != connector.get("last_synced"):
+    owner = lock_owner(connector, kind)
+    if owner is None or owner.get("synced") != connector.get("last_synced"):
         return False
     taken_at = owner.get("at")
     return isinstance(taken_at, int) and taken_at + TAKEOVER_SECONDS * 1000 <= time.time() * 1000

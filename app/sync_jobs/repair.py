@@ -26,8 +26,9 @@ from app.store import Store
 from app.store.bulk import Change
 from app.store.failures import IndexMissing
 from app.store.scripts import Outcome, Verdict, load
-from app.store.search import WINDOW, Search
+from app.store.search import Search
 from app.sync_jobs.document import connector_id
+from app.sync_jobs.locked_connectors import LockSeen, lock_owner, locked_connectors
 from app.sync_jobs.locks import ENDED_FIELDS, free_connectors, lock_connectors, unlock_connectors
 from app.sync_jobs.queries import RUNNING_FILTER
 from app.sync_jobs.states import FINISHED
@@ -53,29 +54,19 @@ class RunningJob:
     kind: SyncKind
 
 
-@dataclass(frozen=True, slots=True)
-class _LockSeen:
-    """A lock without a job, as it was seen: freed and locked again, it is another one."""
-
-    connector_id: str
-    kind: SyncKind
-    synced: str
-    token: str | None
-
-
 class Repair:
     """Remembers since when it has seen what disagrees, in seconds of this process's clock."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._seen: dict[_LockSeen | RunningJob, float] = {}
+        self._seen: dict[LockSeen | RunningJob, float] = {}
 
     def run(self, may_go_on: Callable[[], bool]) -> int:
         """Look at all connectors, and repair what has been wrong for long enough; how many connectors were.
 
         `may_go_on` is asked before each write. Raises `ApiError` where Elasticsearch does not respond.
         """
-        locked = dict(_locked(self._store))
+        locked = dict(locked_connectors(self._store))
         running = {(job.connector_id, job.kind): job for job in _running(self._store)}
         idle = {
             seen: source for seen, source in locked.items() if (seen.connector_id, seen.kind) not in running
@@ -83,7 +74,7 @@ class Repair:
         held = {(seen.connector_id, seen.kind) for seen in locked}
         unlocked = _known(self._store, [job for key, job in running.items() if key not in held])
         now = time.monotonic()
-        disagreeing: list[_LockSeen | RunningJob] = [*idle, *unlocked]
+        disagreeing: list[LockSeen | RunningJob] = [*idle, *unlocked]
         self._seen = {each: self._seen.get(each, now) for each in disagreeing}
         repaired = 0
         if may_go_on():
@@ -92,10 +83,10 @@ class Repair:
             repaired += self._lock([job for job in unlocked if self._lasts(job, now, SEEN_RUNNING_SECONDS)])
         return repaired
 
-    def _lasts(self, seen: _LockSeen | RunningJob, now: float, seconds: float) -> bool:
+    def _lasts(self, seen: LockSeen | RunningJob, now: float, seconds: float) -> bool:
         return now - self._seen[seen] >= seconds
 
-    def _free(self, idle: Mapping[_LockSeen, Mapping[str, Any]], now: float) -> int:
+    def _free(self, idle: Mapping[LockSeen, Mapping[str, Any]], now: float) -> int:
         """Free connectors from locks without a job."""
         latest = _latest(self._store, idle)
         ended = {}
@@ -105,7 +96,7 @@ class Repair:
             if job_id is not None and _left_behind(connector, seen.kind, job_id, job):
                 ended[job_id] = job
             elif self._lasts(seen, now, SEEN_LOCKED_SECONDS):
-                owner = _owner(connector, seen.kind) or {}
+                owner = lock_owner(connector, seen.kind) or {}
                 params = {
                     "kind": seen.kind,
                     "status_field": seen.kind.status_field,
@@ -139,28 +130,6 @@ class Repair:
         return len(locked) - len(over)
 
 
-def _locked(store: Store) -> Iterator[tuple[_LockSeen, Mapping[str, Any]]]:
-    fields = {kind: kind.status_field for kind in SyncKind}
-    query = {
-        "bool": {
-            "should": [{"term": {field: SyncStatus.IN_PROGRESS}} for field in fields.values()],
-            "minimum_should_match": 1,
-            "must_not": {"term": {"deleted": True}},
-        }
-    }
-    body = {"size": WINDOW, "_source": [*fields.values(), "last_synced", "sync_locks"], "query": query}
-    try:
-        hits = store.connectors.query(body)["hits"]["hits"]
-    except IndexMissing:
-        return
-    for hit in hits:
-        connector = hit["_source"]
-        for kind, field in fields.items():
-            if connector.get(field) == SyncStatus.IN_PROGRESS:
-                token = (_owner(connector, kind) or {}).get("token")
-                yield _LockSeen(hit["_id"], kind, str(connector.get("last_synced")), token), connector
-
-
 def _running(store: Store) -> Iterator[RunningJob]:
     search = Search([RUNNING_FILTER], sort_field="created_at", sort_type="date")
     for hits in walk(store.sync_jobs, search, ("connector.id", "job_type")):
@@ -185,7 +154,7 @@ def _known(store: Store, jobs: Iterable[RunningJob]) -> list[RunningJob]:
 
 
 def _latest(
-    store: Store, seen: Iterable[_LockSeen]
+    store: Store, seen: Iterable[LockSeen]
 ) -> dict[tuple[str, SyncKind], tuple[str, Mapping[str, Any]]]:
     """The job of each connector and kind that ended last, or was suspended: its id and `ENDED_FIELDS`."""
     found = {}
@@ -232,7 +201,7 @@ def _latest_of(
 
 def _left_behind(connector: Mapping[str, Any], kind: SyncKind, job_id: str, job: Mapping[str, Any]) -> bool:
     """Whether the job's worker should have freed the connector, a minute ago at least. Not if it is locked for another job."""
-    owner = _owner(connector, kind)
+    owner = lock_owner(connector, kind)
     if (
         owner is not None
         and owner.get("synced") == connector.get("last_synced")
@@ -244,10 +213,3 @@ def _left_behind(connector: Mapping[str, Any], kind: SyncKind, job_id: str, job:
     if ended is None or (synced is not None and ended <= synced):
         return False
     return datetime.now(ended.tzinfo) - ended > _ENDED_FOR
-
-
-def _owner(connector: Mapping[str, Any], kind: SyncKind) -> Mapping[str, Any] | None:
-    """For which job a claim has locked the connector, if one has."""
-    locks = connector.get("sync_locks")
-    owner = locks.get(kind) if isinstance(locks, Mapping) else None
-    return owner if isinstance(owner, Mapping) else None

@@ -10,7 +10,7 @@ from app import clock
 from app.protocol import SyncKind, SyncStatus
 from app.store import Store
 from app.store.failures import IndexMissing
-from app.store.search import WINDOW
+from app.sync_jobs.locked_connectors import locked_connectors
 from app.sync_jobs.queries import RUNNING_FILTER, idle
 from app.sync_jobs.states import FINISHED, TRANSITIONS
 
@@ -52,18 +52,10 @@ def summary(store: Store, unclaimed_for: timedelta, idle_for: timedelta) -> dict
 
 
 def _locks(store: Store) -> Locks:
-    fields = {kind: kind.status_field for kind in SyncKind}
-    locked = [{"term": {field: SyncStatus.IN_PROGRESS}} for field in fields.values()]
-    query = {"bool": {"should": locked, "minimum_should_match": 1, "must_not": {"term": {"deleted": True}}}}
-    body = {"size": WINDOW, "_source": list(fields.values()), "query": query}
-    try:
-        hits = store.connectors.query(body)["hits"]["hits"]
-    except IndexMissing:
-        hits = []
-    return {
-        kind: [hit["_id"] for hit in hits if hit["_source"].get(field) == SyncStatus.IN_PROGRESS]
-        for kind, field in fields.items()
-    }
+    locks: dict[SyncKind, list[str]] = {kind: [] for kind in SyncKind}
+    for lock, _ in locked_connectors(store):
+        locks[lock.kind].append(lock.connector_id)
+    return locks
 
 
 def _aggregations(
