@@ -152,3 +152,16 @@ def _attention(
     yield f"Unclaimed for {unclaimed_for}", found["unclaimed"]
     yield f"Idle for {idle_for}", found["idle"]
     yield "Locked without a job", found["locked_without_job"]
+    if "leader" in found:
+        yield "Maintenance", _maintenance(found["leader"])
+
+
+def _maintenance(leader: dict[str, Any] | None) -> str:
+    """Who rescues and repairs for all replicas, and what came of it last."""
+    if leader is None:
+        return "by nobody"
+    run = leader["last_run"] or {"at": None, "changes": {}, "failed": []}
+    done = [f"{count} by {task}" for task, count in run["changes"].items() if count]
+    done += [f"{task} failed" for task in run["failed"]]
+    last = f", last {ago(run['at'])}" if run["at"] else ""
+    return f"by {leader['name']}{last}{': ' if done else ''}{', '.join(done)}"

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import pytest
 
+from app.store.index_definitions import LEASES
 from cli.commands import commands
 from cli.failures import ExitStatus
 from cli.profiles import SETTINGS
@@ -66,8 +67,9 @@ def test_exit_statuses_are_those_of_the_program() -> None:
     assert shown == {*ExitStatus, click.UsageError.exit_code}
 
 
-def test_recorded_session_is_what_the_program_does(program, http, connectors, jobs) -> None:
+def test_recorded_session_is_what_the_program_does(program, http, connectors, jobs, elasticsearch) -> None:
     prepare(connectors, jobs)
+    elasticsearch.options(ignore_status=404).delete(index=LEASES.alias, id="leader")  # of another test
     ids: dict[str, str] = {}
     recorded = re.findall(r"^\$ sync-jobs (.*)\n((?:(?!\$ ).*\n)*)", SESSION, re.MULTILINE)
     assert len(recorded) > 8

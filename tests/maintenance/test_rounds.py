@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -13,6 +15,7 @@ from app import clock, settings
 from app.errors import unavailable
 from app.maintenance.leader import Leader
 from app.maintenance.rounds import Rounds, Task
+from tests.command_line.program import Program
 from tests.documents import ID, Stored, a_connector, a_job
 from tests.metrics.scraping import scrape
 from tests.service import Service
@@ -26,7 +29,7 @@ def ago(duration: timedelta) -> str:
 
 
 def test_service_rescues_repairs_and_prunes_unasked(
-    node_url: str, service, connectors: Stored, jobs: Stored
+    node_url: str, service, connectors: Stored, jobs: Stored, tmp_path: Path
 ) -> None:
     connectors.put(ID, a_connector(last_sync_status="in_progress", last_synced=ago(2 * HOUR)))
     connectors.put("stuck", a_connector(last_sync_status="in_progress", last_synced=ago(2 * HOUR)))
@@ -59,6 +62,8 @@ def test_service_rescues_repairs_and_prunes_unasked(
 
         maintained.wait_for(last_run)
         assert last_run().keys() == {"at", "seconds", "changes", "failed"}
+        shown = Program(tmp_path, url=maintained.url).output("summary")
+        assert re.search(rf"Maintenance +by \S+/{maintained.workers()[0]}, last \d+s ago", shown)
         logged = [json.loads(line) for line in maintained.log().splitlines() if '"maintenance"' in line]
         assert sum(line.get("rescue", 0) for line in logged) == 2
 
