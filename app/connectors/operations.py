@@ -15,7 +15,7 @@ from app.connectors.queries import list_search
 from app.connectors.transitions import change, missing, result, transition
 from app.errors import ApiError, status_error, validation_failed
 from app.store import Store
-from app.store.documents import new_id, with_id
+from app.store.document_ids import new_id, with_id
 from app.store.failures import IndexMissing
 from app.store.scripts import Outcome, Responses, Verdict, load
 

@@ -34,6 +34,7 @@ class Leader:
         self._holder = secrets.token_urlsafe(15)
         self._epoch: int | None = None
         self._until = 0.0
+        self._failing = False
         self._thread = Thread(target=self._run, name="leader", daemon=True)
 
     def start(self) -> None:
@@ -61,14 +62,18 @@ class Leader:
         sent_at = time.monotonic()
         try:
             term = self._leadership.take(self._holder, self.name, self.report)
-        except ApiError:
-            # The store has said why. The lease is this process's until it expires.
+        except ApiError as error:
+            # Once, since it may go on for days. The lease is this process's until it expires.
+            if not self._failing:
+                self._failing = True
+                log.warning("leadership_unknown", reason=error.cause.reason)
             if self._epoch is not None and time.monotonic() >= self._until:
                 self._lose("the lease could not be renewed in time")
             return
         except Exception:
             log.exception("leader_failed")
             return
+        self._failing = False
         if term is None:
             self._lose("another process leads")
             return

@@ -10,7 +10,8 @@ import structlog
 from app.errors import ApiError, not_found, status_error
 from app.secrets.encryption import DecryptionError, Keyring
 from app.store import Store
-from app.store.documents import Documents, new_id
+from app.store.document_ids import new_id
+from app.store.documents import Documents
 from app.store.failures import IndexMissing
 from app.store.scripts import Verdict, load
 

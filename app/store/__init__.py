@@ -49,7 +49,8 @@ class Store:
         leases = Documents(client, self.indices, LEASES, refresh_writes=False)
         self.leases = Leases(leases)
         self.idempotency_keys = IdempotencyKeys(leases)
-        self.leadership = Leadership(leases)
+        quiet_leases = Documents(client, self.indices, LEASES, refresh_writes=False, quiet=True)
+        self.leadership = Leadership(quiet_leases)
         self.expiring = leases
         self.pipelines = Pipelines(client, self.leases)
 

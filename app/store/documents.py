@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -31,31 +30,29 @@ from app.store.search import Page, Search
 T = TypeVar("T")
 
 
-def new_id() -> str:
-    """An id for a new document: 20 URL-safe characters, like Elasticsearch's own."""
-    return secrets.token_urlsafe(15)
-
-
-def with_id(document_id: str, source: Mapping[str, Any]) -> dict[str, Any]:
-    """A document as responses show it: its id first, then all that is stored; some programs stored an `id`, too."""
-    return {"id": document_id} | {key: value for key, value in source.items() if key != "id"}
-
-
 class Documents:
     """The documents behind one alias.
 
-    With `refresh_writes` every write is visible to searches when it returns; without, searches refresh before they look.
+    With `refresh_writes` every write is visible to searches when it returns; without, searches refresh before they look. `quiet`: failures
+    are not logged here, since the same is asked again and again.
     All methods raise `ApiError` where Elasticsearch cannot carry them out, and `IndexMissing` as they say.
     """
 
     def __init__(
-        self, client: Elasticsearch, indices: Indices, definition: IndexDefinition, *, refresh_writes: bool
+        self,
+        client: Elasticsearch,
+        indices: Indices,
+        definition: IndexDefinition,
+        *,
+        refresh_writes: bool,
+        quiet: bool = False,
     ) -> None:
         self._client = client
         self._indices = indices
         self._definition = definition
         self._alias = definition.alias
         self._refresh_writes = refresh_writes
+        self._quiet = quiet
 
     def create(self, document_id: str, document: Mapping[str, Any]) -> None:
         """Store a new document under an id from `new_id`. Makes the index where it is missing."""
@@ -222,7 +219,7 @@ class Documents:
     def _send(self, request: Callable[[bool], T]) -> T:
         """`send`, and where the index cannot be used, an error that says how to fix it."""
         try:
-            return send(request)
+            return send(request, quiet=self._quiet)
         except IndexUnusable as unusable:
             raise unavailable(" ".join(self._indices.readiness()) or str(unusable.cause.reason)) from None
 

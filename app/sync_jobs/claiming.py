@@ -33,7 +33,7 @@ from app.errors import ApiError
 from app.protocol import JobType, SyncStatus
 from app.store import Store
 from app.store.bulk import Change
-from app.store.documents import with_id
+from app.store.document_ids import with_id
 from app.store.failures import IndexMissing
 from app.store.leases import NOTHING_WRITTEN
 from app.store.scripts import Outcome, Verdict, load

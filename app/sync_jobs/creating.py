@@ -30,7 +30,7 @@ from app import clock
 from app.connectors.document import is_deleted
 from app.errors import ApiError, index_not_found, not_found, status_error, unavailable
 from app.store import Store
-from app.store.documents import new_id
+from app.store.document_ids import new_id
 from app.store.failures import IndexMissing
 from app.store.idempotency_keys import digest
 from app.store.index_definitions import CONNECTORS

@@ -9,7 +9,7 @@ from typing import Any
 from app.compatibility import Compatibility
 from app.errors import not_found
 from app.store import Store
-from app.store.documents import with_id
+from app.store.document_ids import with_id
 from app.store.failures import IndexMissing
 from app.store.search import WINDOW
 from app.sync_jobs import paging

@@ -21,7 +21,7 @@ from app.connectors.schedule import next_time
 from app.errors import ApiError
 from app.protocol import ConnectorStatus, JobType, TriggerMethod
 from app.store import Store
-from app.store.documents import new_id
+from app.store.document_ids import new_id
 from app.store.scripts import Verdict, load
 from app.store.search import Search
 from app.sync_jobs.creating import JobRequest, create

@@ -9,7 +9,7 @@ import pytest
 from app.connectors import drafts, operations, updates
 from app.connectors.document import new_connector_defaults
 from app.store import Store, documents
-from app.store.documents import new_id
+from app.store.document_ids import new_id
 from tests.documents import ID
 
 ITEM = {"a": {"label": "A", "value": 1}}

@@ -17,6 +17,7 @@ from app.maintenance.leader import Leader
 from app.maintenance.rounds import Rounds, Task
 from tests.command_line.program import Program
 from tests.documents import ID, Stored, a_connector, a_job
+from tests.fault_proxy import FaultProxy
 from tests.metrics.scraping import scrape
 from tests.service import Service
 
@@ -76,6 +77,15 @@ def test_service_may_leave_the_maintenance_to_others(node_url: str, service, job
         assert never.http.get(SUMMARY).json()["leader"]["name"].endswith(f"/{lazy.workers()[0]}")
         assert scrape(never.http).value("connector_leader") == 0
     assert jobs.source("silent")["status"] == "in_progress"
+
+
+def test_outage_is_logged_once_by_those_who_ask_for_the_lease(proxy: FaultProxy, service) -> None:
+    with Service(proxy.url, WORKERS="1", MAINTENANCE_INTERVAL="100ms", LOG_FORMAT="json") as candidate:
+        candidate.wait_for(lambda: "leader_elected" in candidate.log())
+        with proxy.losing(lambda _request: True):
+            candidate.wait_for(lambda: "leader_lost" in candidate.log())
+        assert candidate.log().count("leadership_unknown") == 1
+        candidate.wait_for(lambda: candidate.log().count("leader_elected") == 2)
 
 
 class Leading(Leader):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -100,3 +101,17 @@ def test_role_setup_is_enough_to_create_everything(
     assert all(admin.cluster.exists_component_template(name=name) for name in components)
     assert ignoring_404.ingest.get_pipeline(id=DEFAULT_PIPELINE).meta.status == (200 if pipeline else 404)
     assert Http(guarded.url).get("/readyz").status_code == 200
+
+
+def test_role_run_is_enough_to_lead(start_service: Start, set_up: None, admin: Elasticsearch) -> None:
+    empty(admin)
+    settings = {"MAINTENANCE_INTERVAL": "100ms", "SCHEDULER": "1", "RETENTION": "1d"}
+    with start_service("run", **settings) as service:
+
+        def last_run() -> dict[str, Any] | None:
+            summary = service.http.get("/_connector/_sync_job/_summary", headers=basic("admin")).json()
+            return summary["leader"] and summary["leader"]["last_run"]
+
+        service.wait_for(last_run)
+        assert last_run()["failed"] == []
+        assert "maintenance_failed" not in service.log()
