@@ -176,10 +176,13 @@ class FaultProxy:
             kind = "text/html" if text.startswith("<") else "application/json"
             self._send_response(handler, status, [("Content-Type", kind)], text.encode())
             return
+        self._ask_node(handler, request, fault)
+
+    def _ask_node(self, handler: BaseHTTPRequestHandler, request: Request, fault: Fault) -> None:
         node = http.client.HTTPConnection(*self._node, timeout=60)
         try:
             headers = {n: v for n, v in handler.headers.items() if n.lower() not in _HOP_BY_HOP}
-            node.request(request.method, request.path, body or None, headers)
+            node.request(request.method, request.path, request.body or None, headers)
             response = node.getresponse()
             content = response.read()
         except OSError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,16 +10,19 @@ from itertools import pairwise
 from threading import Event, Thread
 from typing import Any
 
-from elasticsearch import Elasticsearch, TransportError
 from elasticsearch import ApiError as ElasticsearchError
+from elasticsearch import Elasticsearch, TransportError
 from elasticsearch.helpers import scan
 
 from app import timestamps
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
-from tests.soak.load import CANCELED_TOGETHER, KINDS, SCHEDULED, Load
+from tests.soak.callers import TOGETHER
+from tests.soak.client import Load
 from tests.soak.record import COUNTERS, ENDS, Record
+from tests.soak.workers import KINDS
 
 Document = Mapping[str, Any]
+SCHEDULED = [f"scheduled-{number}" for number in range(3)]
 STATUS_FIELDS = {"content": "last_sync_status", "access_control": "last_access_control_sync_status"}
 RESCUED = "No heartbeat from worker"
 MINUTE = timedelta(minutes=1)
@@ -73,7 +75,9 @@ def unfinished(client: Elasticsearch, *statuses: str) -> list[tuple[str, Documen
     """The jobs that are in these statuses, by default in those that do not last; a thousand at most."""
     wanted = list(statuses or ("pending", "in_progress", "suspended", "canceling"))
     client.indices.refresh(index=SYNC_JOBS.alias)
-    hits = client.search(index=SYNC_JOBS.alias, size=1000, query={"terms": {"status": wanted}})["hits"]["hits"]
+    hits = client.search(index=SYNC_JOBS.alias, size=1000, query={"terms": {"status": wanted}})["hits"][
+        "hits"
+    ]
     return [(hit["_id"], hit["_source"]) for hit in hits]
 
 
@@ -99,10 +103,18 @@ def violations(load: Load, watch: Watch, client: Elasticsearch) -> list[str]:
         *load.record.wrong,
         *watch.wrong,
         *_wrong_creations(load.record, stored),
-        *(f"{job_id} {said}: {stored[job_id]}" for job_id in stored for said in _wrong(load.record, job_id, stored)),
+        *(
+            f"{job_id} {said}: {_shown(stored[job_id])}"
+            for job_id in stored
+            for said in _wrong(load.record, job_id, stored)
+        ),
         *_overlapping(load.record),
         *_wrong_schedules(watch, stored),
     ]
+
+
+def _shown(job: Document) -> Document:
+    return {name: value for name, value in job.items() if name not in ("connector", "metadata")}
 
 
 def _wrong_creations(record: Record, stored: Mapping[str, Document]) -> Iterator[str]:
@@ -117,7 +129,7 @@ def _wrong(record: Record, job_id: str, stored: Mapping[str, Document]) -> Itera
     job, told = stored[job_id], record.job(job_id)
     status, error = job["status"], job.get("error")
     rescued = status == "error" and str(error).startswith(RESCUED)
-    may_be_canceled = told.cancel in ("acknowledged", "unclear") or job["connector"]["id"] in CANCELED_TOGETHER
+    may_be_canceled = told.cancel in ("acknowledged", "unclear") or job["connector"]["id"] in TOGETHER
     if status not in ENDS:
         yield "has not ended"
     if told.end in ENDS and (status, error if told.error else None) != (told.end, told.error):
@@ -126,6 +138,8 @@ def _wrong(record: Record, job_id: str, stored: Mapping[str, Document]) -> Itera
         yield "was completed by nobody"
     if status == "error" and told.end != "error" and not rescued:
         yield "was failed by nobody"
+    if rescued and not told.died:
+        yield "was rescued, although its worker lived or was never told of it"
     if "cancelation_requested_at" in job and not may_be_canceled:
         yield "was canceled by nobody"
     if told.cancel == "acknowledged" and status not in ("canceled", "error"):

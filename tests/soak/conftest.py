@@ -9,12 +9,7 @@ import pytest
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "20"))
 """How long each load runs; what comes after it takes a minute or two more."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.parent.name == "soak":
-            item.add_marker(pytest.mark.timeout(600 + 2 * SECONDS))
+TIMEOUT = pytest.mark.timeout(600 + 2 * SECONDS)
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ class JobTold:
     unanswered: list[Counts] = field(default_factory=list)
     suspended: int = 0
     claimed: int = 0
+    died: bool = False
     # A request to cancel it: `acknowledged`, `refused` or, where its first sending had no response, `unclear`.
     cancel: str | None = None
 
@@ -114,9 +115,11 @@ class Record:
                 if end in ENDS:
                     self.unfinished.discard(job_id)
 
-    def dropped(self, job_id: str) -> None:
-        """Note that a worker has given a job up, which somebody else must end."""
+    def dropped(self, job_id: str, *, died: bool) -> None:
+        """Note that a worker has given a job up since it is not its own any more, or since the worker died."""
         with self.lock:
+            self.job(job_id).died |= died
+            self.counts["died"] += died
             self.unfinished.discard(job_id)
 
     def canceled(self, job_id: str, how: str) -> None:

@@ -19,9 +19,11 @@ from app.store.index_definitions import LEASES
 from scripts.elasticsearch import EmbeddedNode
 from tests.service import Service
 from tests.soak.checks import TAKEOVER, Watch, violations
-from tests.soak.conftest import SECONDS
-from tests.soak.load import Load
-from tests.soak.settling import put_connectors, settle
+from tests.soak.client import Load
+from tests.soak.conftest import SECONDS, TIMEOUT
+from tests.soak.load import new_load, put_connectors, settle
+
+pytestmark = TIMEOUT
 
 _REPLICAS = 3
 _PAUSE_SECONDS = 2.0
@@ -36,7 +38,9 @@ def killable_node() -> Iterator[EmbeddedNode]:
 class Chaos:
     """Kills and replaces services and their node. All of it is done in the thread that started the node."""
 
-    def __init__(self, node: EmbeddedNode, client: Elasticsearch, seed: str, settings: dict[str, str]) -> None:
+    def __init__(
+        self, node: EmbeddedNode, client: Elasticsearch, seed: str, settings: dict[str, str]
+    ) -> None:
         self.node, self.client = node, client
         self.random = Random(seed)
         self.settings = settings
@@ -167,7 +171,7 @@ def test_nothing_acknowledged_is_lost_by_crashes_and_rolls(
         "LOG_FORMAT": "json",
         "LOG_LEVEL": "warning",
         "MAINTENANCE_INTERVAL": "1s",
-        "RESCUE_IDLE_AFTER": "30s",
+        "RESCUE_IDLE_AFTER": "60s",
         "SCHEDULER": "1",
         "TMPDIR": str(tmp_path),  # who is killed leaves files
     }
@@ -176,22 +180,26 @@ def test_nothing_acknowledged_is_lost_by_crashes_and_rolls(
         chaos = Chaos(killable_node, client, seed, settings)
         chaos.start(stack)
         put_connectors(client)
-        load, watch = Load(chaos.urls, seed), Watch(client)
+        load, watch = new_load(chaos.urls, seed), Watch(client)
         until = time.monotonic() + SECONDS
         # Once each at least, kills first: what they leave behind takes a minute.
         first = [chaos.kill_leading_service, chaos.kill_elasticsearch, chaos.roll_leader, chaos.roll]
         with watch.looking(), load.running():
             while first or time.monotonic() < until:
-                act = first.pop(0) if first else chaos.random.choice(
-                    [
-                        chaos.kill_leading_service,
-                        chaos.kill_leading_process,
-                        chaos.kill_service,
-                        chaos.kill_service,
-                        chaos.kill_elasticsearch,
-                        chaos.roll_leader,
-                        chaos.roll,
-                    ]
+                act = (
+                    first.pop(0)
+                    if first
+                    else chaos.random.choice(
+                        [
+                            chaos.kill_leading_service,
+                            chaos.kill_leading_process,
+                            chaos.kill_service,
+                            chaos.kill_service,
+                            chaos.kill_elasticsearch,
+                            chaos.roll_leader,
+                            chaos.roll,
+                        ]
+                    )
                 )
                 act()
                 chaos.done[act.__name__] += 1
@@ -200,7 +208,8 @@ def test_nothing_acknowledged_is_lost_by_crashes_and_rolls(
         print(dict(chaos.done), [round(each, 1) for each in chaos.takeovers], dict(load.record.counts))
         print(f"{len(load.record.created)} created, {watch.looks} looks")
         logs = [each.log() for each in chaos.services]
-        assert violations(load, watch, client) == []
+        found = violations(load, watch, client)
+    assert not found, "\n".join(found)
     assert broken_by_rolls(chaos, load) == []
     assert max(chaos.takeovers) <= TAKEOVER.total_seconds()
     assert not [line for log in logs for line in log.splitlines() if '"exception"' in line]

@@ -10,26 +10,28 @@ from random import Random
 from elasticsearch import Elasticsearch
 
 from tests.documents import empty
-from tests.fault_proxy import NO_FAULT, Fault, FaultProxy, Request
+from tests.fault_proxy import NO_FAULT, Fault, FaultProxy, Request, to
 from tests.service import Service
 from tests.soak.checks import Watch, violations
-from tests.soak.conftest import SECONDS
-from tests.soak.load import Load
-from tests.soak.settling import put_connectors, settle
+from tests.soak.conftest import SECONDS, TIMEOUT
+from tests.soak.load import new_load, put_connectors, settle
 
-TIMEOUT = 1.0  # of the service, for a response of Elasticsearch
+pytestmark = TIMEOUT
+
+ELASTICSEARCH_TIMEOUT = 1.0  # of the service, for a response of Elasticsearch
 FAULTS = {
     "cut off": Fault(cut="request"),
     "response lost": Fault(cut="response"),
     "response cut off": Fault(cut="body"),
-    "late request": Fault(held_before=1.5 * TIMEOUT),
-    "late response": Fault(held_after=1.5 * TIMEOUT),
+    "late request": Fault(held_before=1.5 * ELASTICSEARCH_TIMEOUT),
+    "late response": Fault(held_after=1.5 * ELASTICSEARCH_TIMEOUT),
     "429": Fault(status=429),
     "502": Fault(status=502),
     "503": Fault(status=503),
 }
-_PROBABILITY = 0.03
-_OF_BULK_RESPONSES = 0.02  # more that are cut off
+# After these the service has to find out what it has done; late ones also keep everybody waiting.
+_WEIGHTS = {"response lost": 4, "response cut off": 4, "late request": 0.5, "late response": 0.5}
+_OF_WRITES, _OF_OTHERS = 0.07, 0.02
 # Nothing is late in the last seconds: a late lock of a connector belongs to nobody, and is waited for a minute.
 _IN_TIME_SECONDS = 10
 
@@ -37,12 +39,14 @@ _IN_TIME_SECONDS = 10
 def at_random(seed: str, met: Counter[str]) -> Callable[[Request], Fault]:
     random = Random(seed)
     in_time = time.monotonic() + SECONDS - _IN_TIME_SECONDS
+    weights = [_WEIGHTS.get(name, 1) for name in FAULTS]
+    writes = to("/_bulk", "/_create/", "/_update/")
 
     def choose(request: Request) -> Fault:
-        name = random.choice(list(FAULTS)) if random.random() < _PROBABILITY else None
-        if "/_bulk" in request.path and random.random() < _OF_BULK_RESPONSES:
-            name = "response cut off"
-        if name is None or (name.startswith("late") and time.monotonic() > in_time):
+        if random.random() >= (_OF_WRITES if writes(request) else _OF_OTHERS):
+            return NO_FAULT
+        name = random.choices(list(FAULTS), weights)[0]
+        if name.startswith("late") and time.monotonic() > in_time:
             return NO_FAULT
         met[name] += 1
         return FAULTS[name]
@@ -64,24 +68,25 @@ def test_every_acknowledged_call_happened_once_whatever_was_lost(
         FaultProxy(node_url) as proxy,
         Service(
             proxy.url,
-            ELASTICSEARCH_TIMEOUT=str(TIMEOUT),
+            ELASTICSEARCH_TIMEOUT=str(ELASTICSEARCH_TIMEOUT),
             LOG_FORMAT="json",
             LOG_LEVEL="warning",
             MAINTENANCE_INTERVAL="1s",
-            RESCUE_IDLE_AFTER="20s",
+            RESCUE_IDLE_AFTER="30s",
             SCHEDULER="1",
         ) as service,
     ):
         service.wait_until_ready()
         empty(elasticsearch)
         put_connectors(elasticsearch)
-        load = Load([service.url], seed, workers=10)
+        load = new_load([service.url], seed)
         watch = Watch(elasticsearch)
         with watch.looking(), load.running():
             with proxy.choosing(at_random(seed, met)):
                 time.sleep(SECONDS)
             settle(load, elasticsearch)
     print(dict(met), dict(load.record.counts), f"{len(load.record.created)} created, {watch.looks} looks")
-    assert violations(load, watch, elasticsearch) == []
+    found = violations(load, watch, elasticsearch)
+    assert not found, "\n".join(found)
     assert met.keys() == FAULTS.keys()
     assert watch.looks
