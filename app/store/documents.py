@@ -227,9 +227,13 @@ class Documents:
             raise unavailable(" ".join(self._indices.readiness()) or str(unusable.cause.reason)) from None
 
     def _reject_unusable(self) -> None:
-        """Where an index has the alias's name, Elasticsearch says that the alias is missing. Raises `ApiError` 503."""
-        if problems := self._indices.unusable(self._definition):
-            raise unavailable(" ".join(problems)) from None
+        """Raise `ApiError` 503 where there is an index, and Elasticsearch says that the alias is missing.
+
+        It does so where an index has the alias's name, and for a moment after its start, before it knows what it has.
+        """
+        problems = self._indices.unusable(self._definition)
+        if problems is not None:
+            raise unavailable(" ".join(problems) or UNREACHABLE) from None
 
     def _with_index(self, write: Callable[[], T]) -> T:
         """`write`; where the index is missing, once more after making it."""

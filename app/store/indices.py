@@ -67,9 +67,14 @@ class Indices:
         """
         return [problem.text for problem in self._problems()]
 
-    def unusable(self, definition: IndexDefinition) -> list[str]:
-        """What keeps one index from being used that creating it would not fix, as with `check`. Raises `ApiError`."""
+    def unusable(self, definition: IndexDefinition) -> list[str] | None:
+        """What keeps one index from being used that creating it would not fix, as with `check`; None where there is none.
+
+        Raises `ApiError`.
+        """
         problems = send(lambda _is_retry: self._problems_of(definition))
+        if problems == [index_problems.absent(definition)]:
+            return None
         return [problem.text for problem in problems if not problem.fixable]
 
     def readiness(self) -> list[str]:
@@ -108,7 +113,9 @@ class Indices:
     def _problems_of(self, definition: IndexDefinition) -> list[Problem]:
         try:
             capabilities = self._client.field_caps(index=definition.alias, fields=list(definition.queried))
-        except NotFoundError:
+        except NotFoundError as error:
+            if error.error != "index_not_found_exception":  # its shard is starting
+                raise
             return [index_problems.absent(definition)]
         except (BadRequestError, AuthorizationException) as error:
             if _is_closed(error):

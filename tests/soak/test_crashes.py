@@ -27,6 +27,7 @@ pytestmark = TIMEOUT
 
 _REPLICAS = 3
 _PAUSE_SECONDS = 2.0
+_JOBS_BETWEEN = 20  # that end between two crashes
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +146,16 @@ class Chaos:
         self.rolls.append((service.url, began, time.monotonic()))
 
 
+def go_on(load: Load) -> None:
+    """Wait until the load has come further, so that the next crash meets requests again."""
+    counts, ends = load.record.counts, ("completed", "error", "suspended")
+    ended = sum(counts[end] for end in ends)
+    deadline = time.monotonic() + 120
+    while sum(counts[end] for end in ends) < ended + _JOBS_BETWEEN:
+        assert time.monotonic() < deadline, load.record.wrong
+        time.sleep(0.1)
+
+
 def broken_by_rolls(chaos: Chaos, load: Load) -> list[str]:
     """Requests that a service got and did not answer although it was stopped gracefully.
 
@@ -203,7 +214,7 @@ def test_nothing_acknowledged_is_lost_by_crashes_and_rolls(
                 )
                 act()
                 chaos.done[act.__name__] += 1
-                time.sleep(chaos.random.uniform(0, _PAUSE_SECONDS))
+                go_on(load)
             settle(load, client)
         print(dict(chaos.done), [round(each, 1) for each in chaos.takeovers], dict(load.record.counts))
         print(f"{len(load.record.created)} created, {watch.looks} looks")
