@@ -67,14 +67,9 @@ class Indices:
         """
         return [problem.text for problem in self._problems()]
 
-    def unusable(self, definition: IndexDefinition) -> list[str] | None:
-        """What keeps one index from being used that creating it would not fix, as with `check`; None where there is none.
-
-        Raises `ApiError`.
-        """
+    def unusable(self, definition: IndexDefinition) -> list[str]:
+        """What keeps one index from being used that creating it would not fix, as with `check`. Raises `ApiError`."""
         problems = send(lambda _is_retry: self._problems_of(definition))
-        if problems == [index_problems.absent(definition)]:
-            return None
         return [problem.text for problem in problems if not problem.fixable]
 
     def readiness(self) -> list[str]:

@@ -147,27 +147,30 @@ def test_elasticsearch_gets_as_many_concurrent_requests_as_there_are_threads(
 
 
 # As Elasticsearch says it while it starts, until the shards of an index are there.
-MANY = {"worker_hostname": "w", "ids": ["j1"]}
 NO_SHARD = json.dumps({"error": {"type": "no_shard_available_action_exception", "reason": "no shard"}})
 
 
 def starting(kind: str) -> str:
-    """What a node responds with 404 while it starts: it does not know its indices yet, or a shard is recovering."""
     return json.dumps({"error": {"type": kind, "reason": "starting"}, "status": 404})
 
 
+@pytest.mark.parametrize("call", ["_update/", "_bulk"])
 @pytest.mark.parametrize("kind", ["index_not_found_exception", "illegal_index_shard_state_exception"])
-@pytest.mark.parametrize("calls", ["_update/", "_bulk"])
 def test_job_is_not_missing_while_elasticsearch_starts(
-    http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, kind: str, calls: str
+    http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, kind: str, call: str
 ) -> None:
-    """Workers drop a job that is missing."""
+    """A node responds so to updates before it knows its indices, and while a shard recovers. Workers drop a job that is missing."""
     elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": "in_progress"} | OF_C1)
-    beats = {"_update/": ("PUT", f"{JOBS}/j1/_check_in", None), "_bulk": ("POST", f"{JOBS}/_check_in", MANY)}
-    method, path, body = beats[calls]
-    with proxy.responding(to(calls), 404, starting(kind)):
+    method, path, body = {
+        "_update/": ("PUT", f"{JOBS}/j1/_check_in", None),
+        "_bulk": ("POST", f"{JOBS}/_check_in", {"worker_hostname": "w", "ids": ["j1"]}),
+    }[call]
+    with (
+        proxy.responding(to(call, "/_field_caps"), 404, starting(kind)),
+        ExitStack() as until_it_knows,
+    ):
         assert http.request(method, path, json=body).status_code == 503
-    with proxy.responding(to(calls, "/_field_caps"), 404, starting("illegal_index_shard_state_exception")):
+        until_it_knows.enter_context(proxy.responding(to("/_doc/any"), 503, NO_SHARD))
         assert http.request(method, path, json=body).status_code == 503
 
 
