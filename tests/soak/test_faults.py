@@ -59,9 +59,10 @@ def test_every_acknowledged_call_happened_once_whatever_was_lost(
 ) -> None:
     """Seen to fail with each of these breaks:
 
-    - `store.retries.send` says `is_retry=False` always: jobs end or are canceled, and nobody was told.
-    - `Documents.create` takes a new id for each sending: jobs that nobody was told of.
-    - Claims do without the lock of the connector: two workers hold jobs of one connector and kind.
+    - `store.retries.send` and `store.bulk` say `is_retry=False` always: the first sending of a `_complete` gets `noop`.
+    - `Documents.create` takes a new id for each sending: acknowledged jobs are lost, others are there that nobody was told of.
+    - A claim that was overtaken does not look for its own token: jobs are rescued although no worker died.
+    - Claims look neither at the connector's lock nor at what runs: two jobs of a connector and kind run at once.
     """
     met: Counter[str] = Counter()
     with (
