@@ -29,12 +29,12 @@ SETTINGS = {
     "LOG_FORMAT": "json",
     "LOG_LEVEL": "warning",
     "MAINTENANCE_INTERVAL": "1s",
-    "RESCUE_IDLE_AFTER": "60s",  # longer than Elasticsearch is away
+    "RESCUE_IDLE_AFTER": "40s",  # longer than Elasticsearch is away
     "SCHEDULER": "1",
 }
 _REPLICAS = 3
 _PAUSE_SECONDS = 2.0
-_JOBS_BETWEEN = 20  # that end between two crashes
+_JOBS_BETWEEN = 10  # that end between two crashes
 
 
 @pytest.fixture(scope="module")

@@ -29,8 +29,13 @@ FAULTS = {
     "502": Fault(status=502),
     "503": Fault(status=503),
 }
-# After these the service has to find out what it has done; late ones also keep everybody waiting.
-_WEIGHTS = {"response lost": 4, "response cut off": 4, "late request": 0.5, "late response": 0.5}
+# After lost responses, the service has to find out what it has done. Late ones keep everybody waiting.
+_SHARES = dict.fromkeys(FAULTS, 2) | {
+    "response lost": 8,
+    "response cut off": 8,
+    "late request": 1,
+    "late response": 1,
+}
 _OF_WRITES, _OF_OTHERS = 0.07, 0.02
 # Nothing is late in the last seconds: a late lock of a connector belongs to nobody, and is waited for a minute.
 _IN_TIME_SECONDS = 10
@@ -39,13 +44,15 @@ _IN_TIME_SECONDS = 10
 def at_random(seed: str, met: Counter[str]) -> Callable[[Request], Fault]:
     random = Random(seed)
     in_time = time.monotonic() + SECONDS - _IN_TIME_SECONDS
-    weights = [_WEIGHTS.get(name, 1) for name in FAULTS]
+    next_ones = ["late response", "late request"]  # while there is time
     writes = to("/_bulk", "/_create/", "/_update/")
 
     def choose(request: Request) -> Fault:
         if random.random() >= (_OF_WRITES if writes(request) else _OF_OTHERS):
             return NO_FAULT
-        name = random.choices(list(FAULTS), weights)[0]
+        if not next_ones:
+            next_ones.extend(random.sample(list(_SHARES), sum(_SHARES.values()), counts=_SHARES.values()))
+        name = next_ones.pop()
         if name.startswith("late") and time.monotonic() > in_time:
             return NO_FAULT
         met[name] += 1
