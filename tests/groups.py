@@ -21,6 +21,8 @@ GROUPS = {
     ),
     "containers": ("tests/containers/",),
     "make run": ("tests/run/test_make_run.py",),
+    "crashes": ("tests/soak/test_crashes.py",),
+    "faults": ("tests/soak/test_faults.py",),
     "a node that is killed": ("tests/faults/",),
     "three services": (
         "tests/races/",

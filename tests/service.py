@@ -120,11 +120,23 @@ class Service:
         pid = self._process.pid
         return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
-    def stop(self) -> None:
+    def stop(self) -> int | None:
+        """Stop it with SIGTERM; its exit status."""
         self.http.close()  # a stopping service waits two seconds for connections that clients keep open
-        if self._process is not None and self._process.poll() is None:
+        if self._process is None:
+            return None
+        if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-            self._process.wait(40)
+        return self._process.wait(40)
+
+    def kill(self) -> None:
+        """Kill all its processes at once with SIGKILL; `start` starts it again at the same address."""
+        assert self._process is not None
+        self.http.close()
+        self._process.send_signal(signal.SIGSTOP)  # it would replace the processes that are killed first
+        for pid in [*self.workers(), self._process.pid]:
+            os.kill(pid, signal.SIGKILL)
+        self._process.wait()
 
     def close(self) -> None:
         self.stop()
