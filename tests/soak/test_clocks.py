@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -23,9 +22,9 @@ from tests.metrics.scraping import scrape
 from tests.races.crowd import rush
 from tests.service import Http, Service
 from tests.soak.checks import SCHEDULED, Watch, violations
-from tests.soak.client import Load
 from tests.soak.conftest import SECONDS, TIMEOUT
 from tests.soak.load import new_load, put_connectors, settle
+from tests.soak.shortcuts import shortcuts
 
 pytestmark = TIMEOUT
 
@@ -73,26 +72,6 @@ def ago(duration: timedelta) -> str:
     return clock.iso(datetime.now(UTC) - duration)
 
 
-@contextmanager
-def silent_for_long(load: Load, jobs: Stored) -> Iterator[None]:
-    """Workers that die in this load have been silent for an hour, since nobody waits for that long."""
-    over, silent = Event(), set[str]()
-
-    def age() -> None:
-        while not over.wait(0.2):
-            for job_id in {each for each, told in dict(load.record.jobs).items() if told.died} - silent:
-                jobs.update(job_id, {"last_seen": ago(HOUR)})
-                silent.add(job_id)
-
-    thread = Thread(target=age, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(30)
-
-
 def test_load_on_services_whose_clocks_differ(
     services: dict[str, Service], elasticsearch: Elasticsearch, seed: str
 ) -> None:
@@ -107,7 +86,7 @@ def test_load_on_services_whose_clocks_differ(
     put_connectors(elasticsearch)
     load = new_load([each.url for each in services.values()], seed)
     watch = Watch(elasticsearch)
-    with silent_for_long(load, Stored(elasticsearch, SYNC_JOBS)), watch.looking(), load.running():
+    with shortcuts(load, elasticsearch), watch.looking(), load.running():
         time.sleep(SECONDS / 2)
         settle(load, elasticsearch)
     print(dict(load.record.counts), f"{len(load.record.created)} created, {watch.looks} looks")

@@ -26,7 +26,8 @@ from tests.service import Service, free_port
 from tests.soak.checks import Watch, violations
 from tests.soak.conftest import SECONDS, TIMEOUT
 from tests.soak.load import new_load, put_connectors, settle
-from tests.soak.test_clocks import silent_for_long
+from tests.soak.record import Record
+from tests.soak.shortcuts import shortcuts
 
 pytestmark = TIMEOUT
 
@@ -111,10 +112,14 @@ def leading(services: list[Service]) -> float:
     return sum(scrape(each.http).value("connector_leader") for each in services)
 
 
-def write(store: Store, lease: Lease | None) -> bool:
+def write(store: Store, lease: Lease | None, record: Record) -> bool:
     """Create a job under a lease, as a request does that holds it; whether it was created."""
-    job = new_sync_job("c", a_connector(), "full", "on_demand", clock.now()) | {"status": "canceled"}
-    return lease is not None and creating._write(store, creating.new_id(), job, lease)
+    connector = a_connector(service_type="load")
+    job_id, job = creating.new_id(), new_sync_job("load-0", connector, "full", "on_demand", clock.now())
+    written = lease is not None and creating._write(store, job_id, job, lease)
+    if written:
+        record.creation(job_id)
+    return written
 
 
 @pytest.mark.parametrize("jump", JUMPS)
@@ -132,7 +137,7 @@ def test_nothing_acknowledged_is_lost_when_the_writing_node_dies(
     leases = Stored(client, LEASES)
     services[0].wait_for(lambda: leading(services) == 1)
     load, watch = new_load([each.url for each in services], seed), Watch(client)
-    with silent_for_long(load, Stored(client, SYNC_JOBS)), watch.looking(), load.running():
+    with shortcuts(load, client), watch.looking(), load.running():
         time.sleep(SECONDS / 4)
         former = leases.source("leader")
         with store.leases.hold("across the failover") as held:
@@ -141,7 +146,7 @@ def test_nothing_acknowledged_is_lost_when_the_writing_node_dies(
             died_at = time.monotonic()
             services[0].wait_for(lambda: primary(client, SYNC_JOBS.name) == "stays")
             with store.leases.try_hold("across the failover") as other:
-                wrote = [write(store, lease) for lease in (held, other)]
+                wrote = [write(store, lease, load.record) for lease in (held, other)]
         for each in services:
             each.wait_until_ready()
         ready_after = time.monotonic() - died_at
