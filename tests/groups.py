@@ -25,6 +25,8 @@ GROUPS = {
     "make run": ("tests/run/test_make_run.py",),
     "crashes": ("tests/soak/test_crashes.py",),
     "faults": ("tests/soak/test_faults.py",),
+    "failover": ("tests/soak/test_failover.py",),
+    "clocks": ("tests/soak/",),
     "a node that is killed": ("tests/faults/",),
     "three services": (
         "tests/races/",

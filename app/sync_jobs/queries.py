@@ -12,8 +12,8 @@ from app.protocol import JobType, SyncKind
 from app.store.search import WINDOW, Search
 from app.sync_jobs.states import RUNNING, WAITING
 
-CLOCK_TOLERANCE: Final = timedelta(minutes=1)
-"""How far the clock of a worker, or of another service, may be ahead. What is later lies in the future."""
+_LEAST_TOLERANCE: Final = timedelta(minutes=1)
+_MOST_TOLERANCE: Final = timedelta(days=1)
 
 # Connectors of one kind that a search for candidates looks at: as many as one request can claim. Fetching their jobs costs more
 # than all else, for each filter anew.
@@ -147,12 +147,20 @@ def _candidates(wanted: ClaimFilter, kind: SyncKind, passed_over: Collection[str
     }
 
 
+def clock_tolerance(idle_for: timedelta) -> timedelta:
+    """How far the clock of a worker, or of another service, may be ahead. What is later lies in the future.
+
+    As far as it may be behind without its jobs counting as idle, so that a wrong clock ends no job whose worker is alive.
+    """
+    return min(max(idle_for, _LEAST_TOLERANCE), _MOST_TOLERANCE)
+
+
 def idle(now: str, idle_for: timedelta) -> list[dict[str, Any]]:
     """The filters of running jobs whose workers were not heard of for longer than `idle_for`.
 
     The twin of `lastSign.painless`: a timestamp that is missing or lies in the future gives way to the next one.
     """
-    past, latest = clock.ago(now, idle_for), clock.ago(now, -CLOCK_TOLERANCE)
+    past, latest = clock.ago(now, idle_for), clock.ago(now, -clock_tolerance(idle_for))
     silent: dict[str, Any] = {"match_all": {}}
     for field in ("created_at", "started_at", "last_seen"):
         known = {"range": {field: {"lte": latest}}}

@@ -19,7 +19,7 @@ from app.store.search import Search
 from app.sync_jobs.document import connector_id
 from app.sync_jobs.locks import ENDED_FIELDS, free_connectors
 from app.sync_jobs.many import log_refused, passes
-from app.sync_jobs.queries import CLOCK_TOLERANCE, WAITING_FILTER, idle
+from app.sync_jobs.queries import WAITING_FILTER, clock_tolerance, idle
 from app.sync_jobs.states import TRANSITIONS
 from app.sync_jobs.walks import Hits, walk
 from app.time_values import to_text
@@ -132,7 +132,7 @@ def _end(
         "now": clock.now(),
         "idle_for": None if idle_for is None else _milliseconds(idle_for),
         "threshold": None if idle_for is None else to_text(idle_for),
-        "tolerance": _milliseconds(CLOCK_TOLERANCE),
+        "tolerance": 0 if idle_for is None else _milliseconds(clock_tolerance(idle_for)),
         "dry_run": dry_run,
     }
     changes = [

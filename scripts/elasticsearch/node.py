@@ -105,6 +105,7 @@ class EmbeddedNode:
         folder: Path | None = None,
         security: Security | None = None,
         settings: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Describe the node; nothing is started yet.
 
@@ -114,6 +115,7 @@ class EmbeddedNode:
             folder: Where config, data and logs are kept; None for a throwaway folder.
             security: Users and roles; None for a node without security.
             settings: More settings for ``elasticsearch.yml``.
+            environment: More environment variables of the node, set once it runs under its own user.
         """
         self.url = ""
         self.version = ""
@@ -123,6 +125,7 @@ class EmbeddedNode:
         self._port = 0  # any free port; a restart uses the same one
         self._security = security
         self._settings = dict(settings or {})
+        self._environment = [f"{name}={value}" for name, value in (environment or {}).items()]
         self._folder: Path | None = None
         self._lock: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -297,10 +300,11 @@ class EmbeddedNode:
             "ES_JAVA_OPTS": f"{JAVA_OPTIONS[self._profile]} -XX:-UsePerfData",  # else files stay in /tmp
             "CLI_JAVA_OPTS": "-XX:-UsePerfData",
         }
+        command = ["env", *self._environment, "bash", str(home / "bin" / "elasticsearch")]
         assert self._lock is not None
         with (self.folder / "logs" / "console.log").open("wb") as console:
             self._process = subprocess.Popen(
-                with_parent_death_signal(["bash", str(home / "bin" / "elasticsearch")], uid=folders.NODE_UID),
+                with_parent_death_signal(command, uid=folders.NODE_UID),
                 cwd=self.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
