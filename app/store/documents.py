@@ -227,9 +227,13 @@ class Documents:
             raise unavailable(" ".join(self._indices.readiness()) or str(unusable.cause.reason)) from None
 
     def _reject_unusable(self) -> None:
-        """Where an index has the alias's name, Elasticsearch says that the alias is missing. Raises `ApiError` 503."""
-        if problems := self._indices.unusable(self._definition):
-            raise unavailable(" ".join(problems)) from None
+        """Raise `ApiError` 503 where the alias is said to be missing although the index is there."""
+        # An index may have the alias's name; and a node that has just started says so to updates, while it refuses reads.
+        try:
+            self.get("any")
+        except IndexMissing:
+            return
+        raise unavailable(" ".join(self._indices.unusable(self._definition)) or UNREACHABLE) from None
 
     def _with_index(self, write: Callable[[], T]) -> T:
         """`write`; where the index is missing, once more after making it."""

@@ -18,6 +18,9 @@ log = structlog.get_logger(__name__)
 
 _COUNTER = re.compile(r"failed to parse field \[\w+] of type \[integer]")
 
+# What passes, whatever the status: that of a shard that is starting is 404.
+_PASSING = frozenset({"cluster_block_exception", "illegal_index_shard_state_exception"})
+
 UNREACHABLE = "Elasticsearch cannot be reached. The request can be sent again."
 
 
@@ -122,7 +125,7 @@ def _to_api_error(
         log.warning("elasticsearch_failed", status=status)
         reason = "Elasticsearch does not take a request of this length; its setting [http.max_content_length] limits it."
         return ApiError(413, Cause("too_long_http_content_exception", reason))
-    if status >= 500 or kind == "cluster_block_exception" or not outer:
+    if status >= 500 or kind in _PASSING or not outer:
         cause = _cause(outer) or unavailable(UNREACHABLE).cause
         return TransientFailure(ApiError(503, cause), status=status, type=kind, reason=reason)
     if script := _failed_script(outer):

@@ -108,7 +108,9 @@ class Indices:
     def _problems_of(self, definition: IndexDefinition) -> list[Problem]:
         try:
             capabilities = self._client.field_caps(index=definition.alias, fields=list(definition.queried))
-        except NotFoundError:
+        except NotFoundError as error:
+            if error.error != "index_not_found_exception":  # its shard is starting
+                raise
             return [index_problems.absent(definition)]
         except (BadRequestError, AuthorizationException) as error:
             if _is_closed(error):

@@ -98,6 +98,8 @@ class Client:
         while True:
             url = self.random.choice(tuple(self.load.urls))
             began = time.monotonic()
+            with record.lock:
+                record.under_way[url] += 1
             try:
                 response = self._http(url).request(method, path, json=json, **options)
                 status, body = response.status_code, response.json()
@@ -105,6 +107,7 @@ class Client:
                 status, body = 0, {}
                 record.unanswered.append(Unanswered(url, began, time.monotonic(), repr(error)))
             with record.lock:
+                record.under_way[url] -= 1
                 record.counts[f"responses {status}"] += 1
             if status not in (0, *AGAIN):
                 return Answer(status, body, resent)

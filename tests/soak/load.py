@@ -21,7 +21,7 @@ _REST_SECONDS = 240 if SECONDS < _LONG else 600
 
 
 def new_load(urls: list[str], seed: str) -> Load:
-    return Load(urls, seed, {work: 7, work_on_schedules: 2, call_at_random: 6})
+    return Load(urls, seed, {work: 7, work_on_schedules: 4, call_at_random: 5})
 
 
 def put_connectors(client: Elasticsearch) -> None:

@@ -62,6 +62,7 @@ class Record:
         self.unfinished: set[str] = set()  # of those that were created
         self.holds: list[Hold] = []
         self.unanswered: list[Unanswered] = []
+        self.under_way: Counter[str] = Counter()  # requests by address
         self.counts: Counter[str] = Counter()
         self.wrong: list[str] = []
 

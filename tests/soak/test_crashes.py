@@ -19,14 +19,22 @@ from app.store.index_definitions import LEASES
 from scripts.elasticsearch import EmbeddedNode
 from tests.service import Service
 from tests.soak.checks import TAKEOVER, Watch, violations
-from tests.soak.client import Load
 from tests.soak.conftest import SECONDS, TIMEOUT
 from tests.soak.load import new_load, put_connectors, settle
 
 pytestmark = TIMEOUT
 
+SETTINGS = {
+    "ELASTICSEARCH_TIMEOUT": "5",
+    "LOG_FORMAT": "json",
+    "LOG_LEVEL": "warning",
+    "MAINTENANCE_INTERVAL": "1s",
+    "RESCUE_IDLE_AFTER": "40s",  # longer than Elasticsearch is away
+    "SCHEDULER": "1",
+}
 _REPLICAS = 3
 _PAUSE_SECONDS = 2.0
+_JOBS_BETWEEN = 10  # that end between two crashes
 
 
 @pytest.fixture(scope="module")
@@ -38,25 +46,44 @@ def killable_node() -> Iterator[EmbeddedNode]:
 class Chaos:
     """Kills and replaces services and their node. All of it is done in the thread that started the node."""
 
-    def __init__(
-        self, node: EmbeddedNode, client: Elasticsearch, seed: str, settings: dict[str, str]
-    ) -> None:
+    def __init__(self, node: EmbeddedNode, client: Elasticsearch, seed: str, folder: Path) -> None:
         self.node, self.client = node, client
         self.random = Random(seed)
-        self.settings = settings
+        self.settings = {**SETTINGS, "TMPDIR": str(folder)}  # who is killed leaves files
         self.services: list[Service] = []
         self.urls: list[str] = []
-        """The addresses that the load uses."""
+        self.load = new_load(self.urls, seed)
         self.done: Counter[str] = Counter()
         self.takeovers: list[float] = []
-        self.rolls: list[tuple[str, float, float]] = []
-        """Which address was rolled: from when to when."""
-        self.sent_to_rolled = 0
+        self.under_way_in_rolls = 0
+        """How many requests a service had when it got SIGTERM."""
+        self.logs: list[str] = []
 
     def start(self, stack: ExitStack) -> None:
+        """Start the services, which stop with the stack."""
         stack.callback(lambda: [each.close() for each in self.services])
         for _ in range(_REPLICAS):
             self._add(Service(self.node.url, **self.settings))
+
+    def run(self, seconds: float) -> None:
+        """Each once at least, kills first: what they leave behind takes a minute."""
+        first = [self.kill_leading_service, self.kill_elasticsearch, self.roll_leader, self.roll]
+        all_acts = [*first, self.kill_leading_process, self.kill_service]
+        until = time.monotonic() + seconds
+        while first or time.monotonic() < until:
+            act = first.pop(0) if first else self.random.choice(all_acts)
+            act()
+            self.done[act.__name__] += 1
+            self._wait_for_progress()
+
+    def _wait_for_progress(self) -> None:
+        """Wait until the load has come further, so that the next crash meets requests again."""
+        counts, ends = self.load.record.counts, ("completed", "error", "suspended")
+        wanted = sum(counts[end] for end in ends) + _JOBS_BETWEEN
+        deadline = time.monotonic() + 120
+        while sum(counts[end] for end in ends) < wanted:
+            assert time.monotonic() < deadline, "the load does not go on"
+            time.sleep(0.1)
 
     def lease(self) -> dict[str, Any]:
         """The leader's lease."""
@@ -102,6 +129,7 @@ class Chaos:
             assert time.monotonic() < deadline, f"nobody has taken over from {lease}"
             time.sleep(0.1)
         self.takeovers.append(lease["since"] / 1000 - killed_at)
+        assert self.takeovers[-1] <= TAKEOVER.total_seconds(), lease
 
     def kill_service(self) -> None:
         service = self.random.choice(self.services)
@@ -122,6 +150,7 @@ class Chaos:
         self._add(Service(self.node.url, **self.settings))
         self._stop(service)
         self.services.remove(service)
+        self.logs.append(service.log())
         service.close()
 
     def roll(self) -> None:
@@ -137,79 +166,46 @@ class Chaos:
         self.urls.append(service.url)
 
     def _stop(self, service: Service) -> None:
-        """Stop a service as a load balancer and its platform do: first nobody chooses it any more, then it gets SIGTERM."""
-        began = time.monotonic()
+        """Stop a service as a platform does behind a load balancer: first nobody chooses it any more, then it gets SIGTERM.
+
+        It must answer all that it got. Counted is each request to its address that ended without a response since nobody chose it
+        any more. No client sends it anything after SIGTERM, so none fails on a connection that it has only kept open.
+        """
+        record, began = self.load.record, time.monotonic()
         self.urls.remove(service.url)
         time.sleep(1)  # until who has chosen it has sent its request
+        self.under_way_in_rolls += record.under_way[service.url]
         assert service.stop() == 0
-        self.rolls.append((service.url, began, time.monotonic()))
-
-
-def broken_by_rolls(chaos: Chaos, load: Load) -> list[str]:
-    """Requests that a service got and did not answer although it was stopped gracefully.
-
-    Counted is each sending to its address that ended without a response from the moment on when nobody chose it any more, until it
-    has stopped. Before that moment clients have it for a choice, and it runs; so none is on a connection that was only kept open.
-    """
-    return [
-        f"{each} in a roll"
-        for each in load.record.unanswered
-        for url, began, ended in chaos.rolls
-        if each.url == url and began <= each.ended <= ended
-    ]
+        time.sleep(0.5)  # until its clients have noted what they got
+        broken = [each for each in record.unanswered if each.url == service.url and each.ended >= began]
+        assert not broken
 
 
 def test_nothing_acknowledged_is_lost_by_crashes_and_rolls(
     killable_node: EmbeddedNode, seed: str, tmp_path: Path
 ) -> None:
-    """Seen to fail with each of these breaks:
+    """A short run sees each kind of crash once. Only a long one sees the leader free the connectors that nobody claims for.
+
+    Seen to fail with each of these breaks:
 
     - `LEASE_SECONDS` of the leadership is 60: no takeover within 30 seconds.
+    - `graceful_timeout` of gunicorn is 0: services that are rolled leave requests without a response.
+    - `Documents.transition` takes every "no such index" of Elasticsearch for true: right after a start, workers are told 404 and drop
+      jobs that were theirs (a defect that this test has found).
     """
-    settings = {
-        "ELASTICSEARCH_TIMEOUT": "5",
-        "LOG_FORMAT": "json",
-        "LOG_LEVEL": "warning",
-        "MAINTENANCE_INTERVAL": "1s",
-        "RESCUE_IDLE_AFTER": "60s",
-        "SCHEDULER": "1",
-        "TMPDIR": str(tmp_path),  # who is killed leaves files
-    }
     with ExitStack() as stack:
         client = stack.enter_context(Elasticsearch(killable_node.url, request_timeout=30))
-        chaos = Chaos(killable_node, client, seed, settings)
+        chaos = Chaos(killable_node, client, seed, tmp_path)
         chaos.start(stack)
         put_connectors(client)
-        load, watch = new_load(chaos.urls, seed), Watch(client)
-        until = time.monotonic() + SECONDS
-        # Once each at least, kills first: what they leave behind takes a minute.
-        first = [chaos.kill_leading_service, chaos.kill_elasticsearch, chaos.roll_leader, chaos.roll]
+        load, watch = chaos.load, Watch(client)
         with watch.looking(), load.running():
-            while first or time.monotonic() < until:
-                act = (
-                    first.pop(0)
-                    if first
-                    else chaos.random.choice(
-                        [
-                            chaos.kill_leading_service,
-                            chaos.kill_leading_process,
-                            chaos.kill_service,
-                            chaos.kill_service,
-                            chaos.kill_elasticsearch,
-                            chaos.roll_leader,
-                            chaos.roll,
-                        ]
-                    )
-                )
-                act()
-                chaos.done[act.__name__] += 1
-                time.sleep(chaos.random.uniform(0, _PAUSE_SECONDS))
+            chaos.run(SECONDS)
             settle(load, client)
-        print(dict(chaos.done), [round(each, 1) for each in chaos.takeovers], dict(load.record.counts))
-        print(f"{len(load.record.created)} created, {watch.looks} looks")
-        logs = [each.log() for each in chaos.services]
+        print(dict(chaos.done), "takeovers after", [round(each, 1) for each in chaos.takeovers])
+        print(f"{chaos.under_way_in_rolls} requests under way in rolls, {watch.looks} looks")
+        print(f"{len(load.record.created)} created,", dict(load.record.counts))
+        logs = "".join([*chaos.logs, *(each.log() for each in chaos.services)])
         found = violations(load, watch, client)
     assert not found, "\n".join(found)
-    assert broken_by_rolls(chaos, load) == []
-    assert max(chaos.takeovers) <= TAKEOVER.total_seconds()
-    assert not [line for log in logs for line in log.splitlines() if '"exception"' in line]
+    assert '"exception": ' not in logs

@@ -103,7 +103,7 @@ def check_in(client: Client, runs: list[Run]) -> None:
         if status == 200:
             run.heard = began
             run.canceled |= item["status"] == "canceling"
-        elif status in (404, 409):
+        elif status == 409:
             drop(client, run)
         elif status not in AGAIN:
             client.wrong("check in", answer)
@@ -131,7 +131,7 @@ def put_counters(client: Client, run: Run, action: str, counters: Mapping[str, i
     record.report(run.job_id, run.worker, counters, taken=taken, resent=answer.resent)
     if taken:
         run.counters = counters
-    elif answer.status not in (400, 404, 409):
+    elif answer.status not in (400, 409):
         client.wrong(action, answer)
     return answer
 

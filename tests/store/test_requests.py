@@ -150,6 +150,30 @@ def test_elasticsearch_gets_as_many_concurrent_requests_as_there_are_threads(
 NO_SHARD = json.dumps({"error": {"type": "no_shard_available_action_exception", "reason": "no shard"}})
 
 
+def starting(kind: str) -> str:
+    return json.dumps({"error": {"type": kind, "reason": "starting"}, "status": 404})
+
+
+@pytest.mark.parametrize("call", ["_update/", "_bulk"])
+@pytest.mark.parametrize("kind", ["index_not_found_exception", "illegal_index_shard_state_exception"])
+def test_job_is_not_missing_while_elasticsearch_starts(
+    http: Http, elasticsearch: Elasticsearch, proxy: FaultProxy, kind: str, call: str
+) -> None:
+    """A node responds so to updates before it knows its indices, and while a shard recovers. Workers drop a job that is missing."""
+    elasticsearch.index(index=SYNC_JOBS.alias, id="j1", document={"status": "in_progress"} | OF_C1)
+    method, path, body = {
+        "_update/": ("PUT", f"{JOBS}/j1/_check_in", None),
+        "_bulk": ("POST", f"{JOBS}/_check_in", {"worker_hostname": "w", "ids": ["j1"]}),
+    }[call]
+    with (
+        proxy.responding(to(call, "/_field_caps"), 404, starting(kind)),
+        ExitStack() as until_it_knows,
+    ):
+        assert http.request(method, path, json=body).status_code == 503
+        until_it_knows.enter_context(proxy.responding(to("/_doc/any"), 503, NO_SHARD))
+        assert http.request(method, path, json=body).status_code == 503
+
+
 def logged(service: Service) -> list[dict[str, Any]]:
     return [json.loads(line) for line in service.log().splitlines()]
 
