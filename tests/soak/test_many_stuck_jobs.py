@@ -29,7 +29,7 @@ STUCK, RACING, LATE = 10_000, 400, 100
 BATCH = 1_000
 CONNECTOR_IDS = [f"c{number}" for number in range(500)]
 ALIVE = "alive"  # the connector of all other jobs
-_SLOW_SECONDS = 0.2
+_SLOW_SECONDS = 0.1
 
 _ID = re.compile(rb'\{"update":\{"_id":"([^"]+)"')
 
@@ -53,7 +53,7 @@ class SlowCluster:
         self.batches.append(len(ids))
         if late := [each for each in ids if each.startswith("late")]:
             self.late |= {item["id"]: item.get("status_code", 200) for item in check_in(self._direct, late)}
-        return Fault(held_after=10 * _SLOW_SECONDS if len(self.batches) == 3 else _SLOW_SECONDS)
+        return Fault(held_after=20 * _SLOW_SECONDS if len(self.batches) == 3 else _SLOW_SECONDS)
 
 
 def check_in(http: Http, ids: Sequence[str]) -> list[dict[str, Any]]:
