@@ -101,7 +101,7 @@ def test_job_in_any_other_status_is_left_alone(http: Http, jobs: Stored, status:
 
 
 OLD, RECENT, FUTURE = timedelta(minutes=-11), timedelta(minutes=-9), timedelta(hours=1)
-A_MOMENT_AHEAD = timedelta(seconds=5)
+A_MOMENT_AHEAD, MINUTES_AHEAD = timedelta(seconds=5), timedelta(minutes=9)
 LIST = "a list"
 # last_seen, started_at and created_at, relative to now; whether the job counts as idle for ten minutes.
 AGES = [
@@ -109,6 +109,7 @@ AGES = [
     ("old, started just now", OLD, RECENT, OLD, True),
     ("recent", RECENT, OLD, OLD, False),
     ("a clock that is a little ahead", A_MOMENT_AHEAD, OLD, OLD, False),
+    ("a clock that is ahead by less than the threshold", MINUTES_AHEAD, OLD, OLD, False),
     ("never seen, started long ago", None, OLD, RECENT, True),
     ("never seen, started just now", None, RECENT, OLD, False),
     ("a future heartbeat, started long ago", FUTURE, OLD, RECENT, True),

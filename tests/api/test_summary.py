@@ -151,7 +151,7 @@ def test_idle_jobs_are_those_that_a_rescue_ends(http: Http, jobs: Stored) -> Non
             "canceling": a_running_job("canceling", last_seen=ago(hours=2)),
             "alive": a_running_job(last_seen=ago(minutes=9)),
             "never seen": a_running_job(last_seen=None, started_at=ago(hours=2)),
-            "future": a_running_job(last_seen=ago(hours=-1), started_at=ago(hours=2)),
+            "future": a_running_job(last_seen=ago(days=-2), started_at=ago(hours=2)),
             "just started": a_running_job(last_seen=None, started_at=ago(minutes=1)),
             "a clock that is a little ahead": a_running_job(last_seen=ago(seconds=-5)),
             "no times": {"status": "in_progress"},
