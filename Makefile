@@ -38,11 +38,11 @@ TEST_WORKERS ?= $(if $(ARGS)$(TEST_ELASTICSEARCH_URL),0,2)
 test: $(VENV)/.dev ## Run all tests against a real Elasticsearch (ARGS='-k name' goes to pytest; TEST_WORKERS)
 	@exec $(PYTHON) -m pytest -n $(TEST_WORKERS) $(ARGS)
 
-# 30s, 10m, 1h: how long each of the two suites puts its load on the service.
+# 30s, 10m, 1h: how long each suite puts its load on the service.
 DURATION ?= 10m
 
 .PHONY: soak
-soak: $(VENV)/.dev ## Run the fault and the crash suite for DURATION each, such as 1h (ARGS, SOAK_SEED)
+soak: $(VENV)/.dev ## Run the suites of faults, crashes, failover and clocks for DURATION each, such as 1h (ARGS, SOAK_SEED)
 	@SOAK_SECONDS=$$(($(subst h,*3600,$(subst m,*60,$(subst s,,$(DURATION)))))) \
 	    exec $(PYTHON) -m pytest -n 0 -s tests/soak $(ARGS)
 

@@ -1,4 +1,4 @@
-"""Two nodes of Elasticsearch, and the one that writes is killed: the other one takes over, minutes earlier by its clock, or later."""
+"""Two nodes of Elasticsearch, and the one that writes is killed: the other one takes over, in long runs by a clock that is another."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from tests.soak.shortcuts import shortcuts
 pytestmark = TIMEOUT
 
 APART = timedelta(minutes=1)
-# A short run has time for one. The harder one: what was written by the clock that was ahead stays valid for too long.
-JUMPS = [-APART] if SECONDS < 60 else [-APART, APART]
+# A short run has time for one.
+JUMPS = [timedelta(0)] if SECONDS < 60 else [timedelta(0), -APART, APART]
 
 
 @pytest.fixture
@@ -47,9 +47,10 @@ def nodes(jump: timedelta) -> Iterator[list[EmbeddedNode]]:
         "node.roles": ["data", "ingest"],
         "discovery.seed_hosts": [f"127.0.0.1:{port}"],
     }
+    wrong = clock_set(-jump) if jump else {}
     with (
         EmbeddedNode(settings=common | stays) as first,
-        EmbeddedNode(settings=common | dies, environment=clock_set(-jump)) as second,
+        EmbeddedNode(settings=common | dies, environment=wrong) as second,
     ):
         yield [first, second]
 
@@ -162,5 +163,7 @@ def test_nothing_acknowledged_is_lost_when_the_writing_node_dies(
     print(f"ready after {ready_after:.1f} s, led after {led_after:.1f} s, {wrote}")
     found = violations(load, watch, client)
     assert not found, "\n".join(found)
-    assert wrote == [jump < timedelta(0), jump > timedelta(0)]
+    if jump:
+        assert wrote == [jump < timedelta(0), jump > timedelta(0)]
+    assert sum(wrote) <= 1
     assert leading(services) == 1
