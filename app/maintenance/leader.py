@@ -43,7 +43,8 @@ class Leader:
 
     def join(self, seconds: float) -> None:
         """Wait until the lease is given back, once the process is stopping."""
-        self._thread.join(seconds)
+        if self._thread.is_alive():  # else it has never asked
+            self._thread.join(seconds)
 
     def leads(self) -> bool:
         """Whether this process may act as the leader now: ask before each step."""

@@ -24,6 +24,16 @@ _TIMEOUT_SECONDS = 60
 _ESCAPE = re.compile(r"\x1b\[([\d;?]*)([A-Za-z])")
 
 
+def _take_interrupts() -> None:
+    """In the child: Ctrl-C counts, also where the tests run in the background of a shell, which ignores it for them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _take_terminal() -> None:
+    _take_interrupts()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Process(subprocess.Popen[str]):
     """The program in a pipe. A context manager; it is killed where its test fails."""
 
@@ -57,6 +67,7 @@ class Program:
             "stdin": subprocess.DEVNULL,
             "stdout": subprocess.PIPE,
             "stderr": subprocess.PIPE,
+            "preexec_fn": _take_interrupts,
         }
         return Process(
             _command(arguments), cwd=REPOSITORY, env=environment, text=True, **(defaults | options)
@@ -102,7 +113,7 @@ class Terminal:
             stderr=slave,
             # A session whose terminal this is, so that Ctrl-C reaches it.
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_take_terminal,
         )
         os.close(slave)
         self.raw = ""

@@ -58,7 +58,7 @@ def sent_twice(monkeypatch) -> list:
             return self.request(True)
 
     plain = documents.send
-    monkeypatch.setattr(documents, "send", lambda request: plain(Twice(request)))
+    monkeypatch.setattr(documents, "send", lambda request, **options: plain(Twice(request), **options))
     return sent
 
 

@@ -76,6 +76,8 @@ def test_service_may_leave_the_maintenance_to_others(node_url: str, service, job
         lazy.wait_for(lambda: (lazy.http.get(SUMMARY).json()["leader"] or {}).get("last_run") is not None)
         assert never.http.get(SUMMARY).json()["leader"]["name"].endswith(f"/{lazy.workers()[0]}")
         assert scrape(never.http).value("connector_leader") == 0
+        never.stop()
+        assert "Traceback" not in never.log()
     assert jobs.source("silent")["status"] == "in_progress"
 
 

@@ -39,12 +39,12 @@ def sent_twice(monkeypatch) -> None:
     """Every request is carried out and then retried, as after a lost response."""
     plain = documents.send
 
-    def twice(request):
+    def twice(request, **options):
         def both(_is_retry: bool):
             request(False)
             return request(True)
 
-        return plain(both)
+        return plain(both, **options)
 
     monkeypatch.setattr(documents, "send", twice)
 
