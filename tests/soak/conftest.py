@@ -7,6 +7,9 @@ import secrets
 
 import pytest
 
+# `make soak` sets it. These suites take minutes, so the other tests are run without them.
+collect_ignore_glob = [] if "SOAK_SECONDS" in os.environ else ["test_*.py"]
+
 SECONDS = float(os.environ.get("SOAK_SECONDS", "20"))
 """How long each load runs; what comes after it takes a minute or two more."""
 TIMEOUT = pytest.mark.timeout(600 + 2 * SECONDS)
