@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Barrier, BrokenBarrierError, Lock, Thread
-from typing import Literal, Self
+from http.server import BaseHTTPRequestHandler
+from threading import Barrier, BrokenBarrierError, Lock
+from typing import Literal
 from urllib.parse import urlsplit
+
+from tests.http_server import LoopbackServer
 
 # Hop-by-hop headers are not passed on.
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
@@ -47,7 +49,7 @@ class Fault:
 NO_FAULT = Fault()
 
 
-class FaultProxy:
+class FaultProxy(LoopbackServer):
     """A context manager; inside the block, give `url` to a service instead of the node's address."""
 
     def __init__(self, node_url: str) -> None:
@@ -80,17 +82,7 @@ class FaultProxy:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
     @contextmanager
     def recording(self) -> Iterator[list[Request]]:
