@@ -31,8 +31,8 @@ def create_app(configuration: settings.Settings | None = None) -> Flask:
         from app import tracing  # its packages need not be installed
 
         tracing.install(app)
-    # All requests of a process share one search for the next jobs. Those that wait take half of its threads at most.
     app.extensions["maintenance"] = Maintenance(store, configuration, app.extensions["stopping"])
+    # All requests of a process share one search for the next jobs. Those that wait take half of its threads at most.
     app.extensions["claims"] = Claims(store, configuration.threads // 2, app.extensions["stopping"])
     wire.install(
         app,
