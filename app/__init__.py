@@ -14,6 +14,9 @@ from app.store import Store
 from app.sync_jobs.claiming import Claims
 from app.sync_jobs.many_views import blueprint as many_sync_jobs
 from app.sync_jobs.views import blueprint as sync_jobs
+from app.ui import pages
+from app.ui.action_views import blueprint as ui_actions
+from app.ui.views import blueprint as ui
 
 
 def create_app(configuration: settings.Settings | None = None) -> Flask:
@@ -42,5 +45,7 @@ def create_app(configuration: settings.Settings | None = None) -> Flask:
     )
     for blueprint in (sync_jobs, many_sync_jobs, connectors, secrets, health.blueprint, api_reference):
         app.register_blueprint(blueprint)
+    if configuration.ui != "off":
+        pages.install(app, (ui, ui_actions))
     metrics.install(app, store)
     return app

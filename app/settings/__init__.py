@@ -144,6 +144,12 @@ class Settings:
         "The largest request body, counted after decompression.",
         check=validate.Range(1024, 2**31),
     )
+    ui: str = setting(
+        "str",
+        "on",
+        "The page at `/_connector/_ui/`: `on`, `read-only` without any action, or `off`.",
+        check=validate.OneOf(["on", "read-only", "off"]),
+    )
     metrics_public: bool = setting(
         "bool", False, "Whether `/metrics` is shown without credentials; else it needs `monitor_connector`."
     )

@@ -20,7 +20,8 @@ class Search:
 
     `after` are the `sort_values` of the last hit of the page before; `offset` and `size` count documents, and their sum may
     reach `limit`. Documents without the field come last, in both directions. They are counted up to `count_limit`, None for all.
-    `refresh`: see every write, also of other programs, where the settings leave refreshing to writes.
+    `backwards`: the page that comes before `after` instead, its hits in the opposite order. `fields`: those that the hits have,
+    None for all. `refresh`: see every write, also of other programs, where the settings leave refreshing to writes.
     """
 
     filters: Sequence[dict[str, Any]]
@@ -34,20 +35,28 @@ class Search:
     after: Sequence[Any] | None = None
     must_not: Sequence[dict[str, Any]] = field(default_factory=tuple)
     refresh: bool = False
+    backwards: bool = False
+    fields: Sequence[str] | None = None
 
     def body(self) -> dict[str, Any]:
         """The request body of the search."""
+        opposite = {"asc": "desc", "desc": "asc"}
+        order, missing, id_order = self.order, "_last", "asc"
+        if self.backwards:
+            order, missing, id_order = opposite[order], "_first", "desc"
         body: dict[str, Any] = {
             "query": {"bool": {"filter": list(self.filters), "must_not": list(self.must_not)}},
             "runtime_mappings": {DOCUMENT_ID: _DOCUMENT_ID_FIELD},
             "sort": [
-                {self.sort_field: {"order": self.order, "missing": "_last", "unmapped_type": self.sort_type}},
-                {DOCUMENT_ID: {"order": "asc"}},
+                {self.sort_field: {"order": order, "missing": missing, "unmapped_type": self.sort_type}},
+                {DOCUMENT_ID: {"order": id_order}},
             ],
             "from": self.offset,
             "size": self.size,
             "track_total_hits": True if self.count_limit is None else self.count_limit,
         }
+        if self.fields is not None:
+            body["_source"] = list(self.fields)
         if self.after is not None:
             body["search_after"] = list(self.after)
         return body

@@ -39,7 +39,7 @@ from app.store.scripts import Verdict, load
 from app.store.search import Hit
 from app.sync_jobs.document import new_sync_job
 from app.sync_jobs.errors import active_error
-from app.sync_jobs.queries import list_search
+from app.sync_jobs.queries import JobFilter, list_search
 from app.sync_jobs.states import ACTIVE
 
 CREATE = load(__package__, "create")
@@ -149,17 +149,8 @@ def _document(store: Store, request: JobRequest) -> dict[str, Any]:
 
 def _active(store: Store, request: JobRequest) -> Hit | None:
     """The oldest active job of the connector and type, whoever made it."""
-    search = list_search(
-        request.connector_id,
-        ACTIVE,
-        [request.job_type],
-        order="asc",
-        offset=0,
-        size=1,
-        after=None,
-        limit=1,
-        count_limit=1,
-    )
+    wanted = JobFilter(request.connector_id, ACTIVE, [request.job_type])
+    search = list_search(wanted, size=1, limit=1, count_limit=1)
     return next(iter(store.sync_jobs.search(replace(search, refresh=True)).hits), None)
 
 

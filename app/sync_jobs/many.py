@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,9 +15,8 @@ from app.protocol import SyncStatus
 from app.store import Store
 from app.store.bulk import Change
 from app.store.scripts import Outcome, Responses, Verdict
-from app.store.search import WINDOW
 from app.sync_jobs.errors import finished_error, missing_error
-from app.sync_jobs.queries import list_search
+from app.sync_jobs.queries import JobFilter, list_search
 from app.sync_jobs.states import FINISHED, TRANSITIONS
 from app.sync_jobs.transitions import respond
 from app.sync_jobs.updates import CANCEL, CHECK_IN
@@ -82,22 +81,22 @@ def cancel_all(
     """
     only = {"connector_id": connector_id, "job_types": job_types, "statuses": statuses}
     wanted = [each for each in _CANCELABLE if statuses is None or each in statuses]
+    search = list_search(JobFilter(connector_id, wanted, job_types or ()))
+    pages = walk(store.sync_jobs, search, fields=[]) if wanted else ()
+    return _cancel(store, ([hit["_id"] for hit in hits] for hits in pages), only)
+
+
+def cancel_these(store: Store, sync_job_ids: Sequence[str]) -> dict[str, int]:
+    """Cancel these jobs, as `cancel_all` does those that match; `conflicts` are also those that are missing."""
+    return _cancel(store, [sync_job_ids], dict.fromkeys(("connector_id", "job_types", "statuses")))
+
+
+def _cancel(store: Store, pages: Iterable[Sequence[str]], only: Mapping[str, Any]) -> dict[str, int]:
     counts = {"canceled": 0, "canceling": 0, "conflicts": 0}
-    search = list_search(
-        connector_id,
-        wanted,
-        job_types or (),
-        order="asc",
-        offset=0,
-        size=0,
-        after=None,
-        limit=WINDOW,
-        count_limit=None,
-    )
     failure = None
-    for hits in walk(store.sync_jobs, search, fields=[]) if wanted else ():
+    for sync_job_ids in pages:
         params = {"transitions": TRANSITIONS, "now": clock.now(), "only": only}
-        changes = [Change(hit["_id"], CANCEL, params, ["status"]) for hit in hits]
+        changes = [Change(each, CANCEL, params, ["status"]) for each in sync_job_ids]
         for change, outcome in zip(changes, store.sync_jobs.transition_all(changes), strict=True):
             if isinstance(outcome, ApiError) and passes(outcome):
                 failure = outcome

@@ -14,7 +14,7 @@ from app.store.failures import IndexMissing
 from app.store.search import WINDOW
 from app.sync_jobs import paging
 from app.sync_jobs.errors import missing_error
-from app.sync_jobs.queries import list_search
+from app.sync_jobs.queries import JobFilter, list_search
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,7 @@ def list_(
     order = order or compatibility.job_order
     after = paging.position(order, search_after) if search_after else None
     search = list_search(
-        connector_id,
-        statuses,
-        job_types,
+        JobFilter(connector_id, statuses, job_types),
         order=order,
         offset=offset,
         size=size,

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from app import clock
-from app.protocol import JobType, SyncKind
+from app.protocol import JobType, SyncKind, SyncStatus
 from app.store.search import WINDOW, Search
 from app.sync_jobs.states import RUNNING, WAITING
 
@@ -35,28 +35,65 @@ class ClaimFilter:
     job_types: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs are wanted: those that meet all that is given. Timestamps are ISO texts.
+
+    `idle_for`: running, and the worker was not heard of for longer. `waiting_for`: pending for longer.
+    """
+
+    connector_id: str | None = None
+    statuses: Sequence[str] = ()
+    job_types: Sequence[str] = ()
+    worker_hostname: str | None = None
+    error: str | None = None
+    created_from: str | None = None
+    created_before: str | None = None
+    ended_from: str | None = None
+    ended_before: str | None = None
+    idle_for: timedelta | None = None
+    waiting_for: timedelta | None = None
+
+    def clauses(self) -> list[dict[str, Any]]:
+        """The filters of a search."""
+        now = clock.now()
+        one = {
+            "connector.id": self.connector_id,
+            "worker_hostname": self.worker_hostname,
+            "error": self.error,
+        }
+        several = {"status": self.statuses, "job_type": self.job_types}
+        ranges = {
+            "created_at": {"gte": self.created_from, "lt": self.created_before},
+            "completed_at": {"gte": self.ended_from, "lt": self.ended_before},
+        }
+        clauses: list[dict[str, Any]] = [
+            {"term": {key: value}} for key, value in one.items() if value is not None
+        ]
+        clauses += [{"terms": {key: list(values)}} for key, values in several.items() if values]
+        for field, limits in ranges.items():
+            if given := {key: value for key, value in limits.items() if value is not None}:
+                clauses.append({"range": {field: given}})
+        if self.idle_for is not None:
+            clauses += idle(now, self.idle_for)
+        if self.waiting_for is not None:
+            clauses += unclaimed(now, self.waiting_for)
+        return clauses
+
+
 def list_search(
-    connector_id: str | None,
-    statuses: Sequence[str],
-    job_types: Sequence[str],
+    wanted: JobFilter,
     *,
-    order: str,
-    offset: int,
-    size: int,
-    after: Sequence[Any] | None,
-    limit: int,
-    count_limit: int | None,
+    order: str = "asc",
+    offset: int = 0,
+    size: int = 0,
+    after: Sequence[Any] | None = None,
+    limit: int = WINDOW,
+    count_limit: int | None = None,
 ) -> Search:
-    """The jobs that meet all filters, by `created_at`; None or nothing filters nothing. `limit` and `count_limit` as in `Search`."""
-    filters: list[dict[str, Any]] = []
-    if connector_id is not None:
-        filters.append({"term": {"connector.id": connector_id}})
-    if statuses:
-        filters.append({"terms": {"status": list(statuses)}})
-    if job_types:
-        filters.append({"terms": {"job_type": list(job_types)}})
+    """The wanted jobs, by `created_at`. `limit` and `count_limit` as in `Search`."""
     return Search(
-        filters=filters,
+        filters=wanted.clauses(),
         sort_field="created_at",
         sort_type="date",
         order=order,
@@ -167,3 +204,9 @@ def idle(now: str, idle_for: timedelta) -> list[dict[str, Any]]:
         otherwise = {"bool": {"must_not": known, "filter": silent}}
         silent = {"bool": {"should": [{"range": {field: {"lt": past}}}, otherwise]}}
     return [RUNNING_FILTER, silent]
+
+
+def unclaimed(now: str, waiting_for: timedelta) -> list[dict[str, Any]]:
+    """The filters of jobs that have been pending for longer than `waiting_for`."""
+    waits = {"range": {"created_at": {"lt": clock.ago(now, waiting_for)}}}
+    return [{"term": {"status": SyncStatus.PENDING}}, waits]

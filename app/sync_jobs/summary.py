@@ -11,7 +11,7 @@ from app.protocol import SyncKind, SyncStatus
 from app.store import Store
 from app.store.failures import IndexMissing
 from app.sync_jobs.locked_connectors import locked_connectors
-from app.sync_jobs.queries import RUNNING_FILTER, idle
+from app.sync_jobs.queries import RUNNING_FILTER, idle, unclaimed
 from app.sync_jobs.states import FINISHED, TRANSITIONS
 
 # As many as the response shows.
@@ -64,13 +64,12 @@ def _aggregations(
     """Elasticsearch's aggregations of the jobs; those of no jobs where there is no index."""
     now = clock.now()
     pending = {"term": {"status": SyncStatus.PENDING}}
-    waits = {"range": {"created_at": {"lt": clock.ago(now, unclaimed_for)}}}
     aggregations = {
         "by_status": _BY_STATUS,
         "by_connector": _by_connector(),
         "pending": {"filter": pending, "aggs": {"first": _sorted_by("created_at")}},
         "running": {"filter": RUNNING_FILTER, "aggs": {"first": _sorted_by("last_seen", "worker_hostname")}},
-        "unclaimed": {"filter": {"bool": {"filter": [pending, waits]}}},
+        "unclaimed": {"filter": {"bool": {"filter": unclaimed(now, unclaimed_for)}}},
         "idle": {"filter": {"bool": {"filter": idle(now, idle_for)}}},
         **{kind.value: _running_on(connectors, kind) for kind, connectors in locks.items()},
     }

@@ -18,7 +18,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(ApiError, error_response)
     app.register_error_handler(PlainError, error_response)
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(Exception, lambda error: error_response(unexpected(error)))
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -35,9 +35,7 @@ def _http_error(error: HTTPException) -> Response:
     return found if isinstance(found, Response) else error_response(found)
 
 
-def _unexpected(error: Exception) -> Response:
-    """A defect of ours: logged whole, shown to the client without any detail."""
+def unexpected(error: Exception) -> ApiError:
+    """What a client is told of a defect of ours: nothing. It is logged whole."""
     _log.exception("request failed unexpectedly", method=request.method, path=request.path, exc_info=error)
-    return error_response(
-        ApiError(500, Cause("exception", "The request failed because of an internal error."))
-    )
+    return ApiError(500, Cause("exception", "The request failed because of an internal error."))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from urllib.parse import parse_qs
 
 from flask import current_app, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
-from app.errors import ApiError, Cause, illegal_argument, status_error
+from app.errors import ApiError, Cause, PlainError, illegal_argument, status_error
 from app.wire import media_types
 from app.wire.request_context import current
 
+_FORM = "application/x-www-form-urlencoded"
+_FORM_BYTES = 1024 * 1024
 LIMIT = "WIRE_MAX_BODY_BYTES"
 
 _CHUNK = 64 * 1024
@@ -38,6 +41,19 @@ def receive() -> bytes:
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     # Elasticsearch reads a body in an encoding that it does not know as it is.
     return _inflate(body, encoding, limit) if encoding in _WINDOW else body
+
+
+def receive_form() -> dict[str, list[str]]:
+    """The fields of a form that a browser has sent.
+
+    Raises `PlainError` 406 for a body of another type, and `ApiError` as `receive` does; the limit is a mebibyte.
+    """
+    content_type = current().content_type
+    if content_type is None or content_type.name != _FORM:
+        raise PlainError(
+            406, f"Content-Type header [{request.environ.get('CONTENT_TYPE') or ''}] is not supported"
+        )
+    return parse_qs(_read(_FORM_BYTES).decode("utf-8", "replace"), keep_blank_values=True)
 
 
 def _read(limit: int) -> bytes:
