@@ -10,16 +10,18 @@ from flask import Response, request
 from app.context import store
 from app.errors import illegal_argument
 from app.protocol import SyncStatus
-from app.sync_jobs import many
+from app.sync_jobs import many, operations, rescue
 from app.sync_jobs.browsing import count_by_status
 from app.ui import job_filters
-from app.ui.actions import Form, action, ask, confirmation, jobs, tell
-from app.ui.pages import new_blueprint
-from app.ui.texts import address
+from app.ui.actions import Form, action, ask, confirmation, jobs, one, tell
+from app.ui.jobs import ShownJob
+from app.ui.pages import new_blueprint, silent_after
+from app.ui.texts import address, ago, duration, plain, words
 
 blueprint = new_blueprint("ui_actions")
 
 _MOST = 1_000
+_SHOWN = 20
 
 
 @blueprint.get("/jobs/cancel")
@@ -86,6 +88,84 @@ def cancel(form: Form) -> Response:
     if counts["conflicts"]:
         sentences.append(f"{jobs(counts['conflicts'])} had changed meanwhile, and stay as they are.")
     return tell("Canceled", sentences, back=address("/jobs", filters))
+
+
+@blueprint.get("/job/delete")
+@confirmation("sync_job/delete")
+def confirm_delete() -> Response:
+    """Delete the job?"""
+    sync_job_id = request.args.get("id", "")
+    job = ShownJob(sync_job_id, operations.get(store(), sync_job_id))
+    sentences = [
+        "The job is removed for good, with its counters and its error. What it has synced stays in the index."
+    ]
+    if job.is_running:
+        sentences.insert(
+            0, "A worker is at work on it. It goes on until its next report, which will be refused."
+        )
+    return ask(
+        f"Delete the job {sync_job_id}?",
+        sentences,
+        "Delete 1 job",
+        fields=[("id", sync_job_id)],
+        back=address("/job", id=sync_job_id),
+        dangerous=True,
+    )
+
+
+@blueprint.post("/job/delete")
+@action("sync_job/delete")
+def delete(form: Form) -> Response:
+    """Delete the job."""
+    sync_job_id = one(form, "id")
+    operations.delete(store(), sync_job_id)
+    return tell(
+        "Deleted",
+        [f"The job {sync_job_id} is gone."],
+        back=address("/jobs"),
+        link=("All jobs", address("/jobs")),
+    )
+
+
+@blueprint.get("/jobs/rescue")
+@confirmation("sync_job/rescue")
+def confirm_rescue() -> Response:
+    """End the jobs that no worker will end?"""
+    idle_for = silent_after()
+    found = rescue.rescue(store(), idle_for, dry_run=True, limit=_MOST)
+    number = f"{jobs(len(found.jobs))}{' and more' if found.truncated else ''}"
+    items = [
+        f"{job['id']}, {words(job['status'])}, of connector {plain(job['connector_id'])}: worker "
+        f"{plain(job['worker_hostname'])}, last heard of {ago(job['last_seen'])}"
+        for job in found.jobs[:_SHOWN]
+    ]
+    if len(found.jobs) > _SHOWN:
+        items.append(f"and {jobs(len(found.jobs) - _SHOWN)} more")
+    return ask(
+        f"Rescue {number}?" if found.jobs else "Nothing has to be rescued",
+        [
+            f"No worker will end these: theirs were silent for more than {duration(idle_for)}, or their connector is gone. "
+            "They end as error, or as canceled, and their connectors are free for the next job."
+            if found.jobs
+            else f"No worker has been silent for more than {duration(idle_for)}."
+        ],
+        f"Rescue {number}" if found.jobs else None,
+        fields=[],
+        items=items,
+        back=address(""),
+        dangerous=True,
+    )
+
+
+@blueprint.post("/jobs/rescue")
+@action("sync_job/rescue")
+def do_rescue(_form: Form) -> Response:
+    """End the jobs that no worker will end."""
+    found = rescue.rescue(store(), silent_after(), dry_run=False, limit=_MOST)
+    sentences = [f"{jobs(len(found.jobs))} ended. Their connectors are free for the next one."]
+    if found.truncated:
+        sentences.append("There are more: rescue again.")
+    return tell("Rescued", sentences, back=address("/jobs"))
 
 
 def _bounded(sync_job_ids: Sequence[str]) -> list[str]:

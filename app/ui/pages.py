@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Hashable, Iterable
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
-from flask import Blueprint, Flask, Response, current_app, g, render_template, request
+from flask import Blueprint, Flask, Response, current_app, g, redirect, render_template, request
 from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.wrappers import Response as BaseResponse
 
 from app.context import settings
 from app.errors import ApiError, PlainError
@@ -22,6 +24,8 @@ T = TypeVar("T")
 View = Callable[[], Response]
 
 _SHARED: Final = "ui.shared_results"
+# The default of `_rescue` and `_summary`.
+_SILENT_AFTER: Final = timedelta(minutes=10)
 _HEADINGS: Final = {
     400: "That cannot be shown",
     401: "Who are you?",
@@ -49,6 +53,13 @@ def install(app: Flask, blueprints: Iterable[Blueprint]) -> None:
     _set_up_templates(app)
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
+    app.before_request(_lead_here)
+
+
+def _lead_here() -> BaseResponse | None:
+    """Lead whoever opens the service's bare address in a browser to the page. Other clients get Elasticsearch's error there."""
+    wants_a_page = request.method == "GET" and "text/html" in request.headers.get("Accept", "")
+    return redirect(texts.address("")) if request.path == "/" and wants_a_page else None
 
 
 def page(action: str) -> Callable[[View], View]:
@@ -74,6 +85,11 @@ def shared(find: Callable[[], T], *key: Hashable) -> Result[T]:
     """What this page shows, perhaps as another one has just found it: see `app.ui.shared_results`."""
     results: SharedResults = current_app.extensions[_SHARED]
     return results.get((request.endpoint, *key), find, renewal=_is_renewal())
+
+
+def silent_after() -> timedelta:
+    """How long a worker may be silent before its jobs count as stuck: as long as the leader waits, where it rescues."""
+    return settings().rescue_idle_after or _SILENT_AFTER
 
 
 def may_act() -> bool:

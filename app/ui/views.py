@@ -8,11 +8,14 @@ from flask import Response, request
 from werkzeug.exceptions import NotFound
 
 from app.context import store
+from app.redaction import masked_sync_job
+from app.sync_jobs import operations
 from app.sync_jobs.browsing import browse
 from app.ui import job_filters
 from app.ui.assets import ASSETS, FOLDER
-from app.ui.jobs import ShownJob
-from app.ui.pages import new_blueprint, page, shared, show
+from app.ui.jobs import ShownJob, meaning
+from app.ui.pages import new_blueprint, page, shared, show, silent_after
+from app.ui.stored import configuration_rows, stored_document
 from app.wire.pages import file_response
 
 blueprint = new_blueprint("ui")
@@ -47,6 +50,25 @@ def jobs() -> Response:
         total=listed.total,
         newer=listed.newer,
         older=listed.older,
+    )
+
+
+@blueprint.get("/job")
+@page("sync_job/get")
+def job() -> Response:
+    """One job."""
+    sync_job_id = request.args.get("id", "")
+    found = shared(lambda: masked_sync_job(operations.get(store(), sync_job_id)), sync_job_id)
+    document = found.value
+    shown = ShownJob(sync_job_id, document)
+    return show(
+        "job.html",
+        found_at=found.found_at,
+        job=shown,
+        is_silent=shown.silent_for(silent_after()) is not None,
+        meaning=meaning(shown, silent_after()),
+        configuration_rows=configuration_rows(shown.connector.get("configuration")),
+        stored=stored_document(document, "/_connector/_sync_job"),
     )
 
 

@@ -58,11 +58,11 @@ def _chain(cause: Cause) -> dict[str, Any]:
 
 def _render(payload: Mapping[str, Any], status: int) -> Response:
     current = request_context.current()
-    body = _pretty(payload) + "\n" if current.pretty else dumps(payload)
+    body = pretty(payload) + "\n" if current.pretty else dumps(payload)
     return Response(body, status, content_type=current.response_type)
 
 
-def _pretty(value: Any) -> str:
+def pretty(value: Any) -> str:
     """JSON with a line for each value, `key : value`, and a blank inside what is empty.
 
     Documents may nest deeper than Python calls may, so what is left to write waits in a list.
