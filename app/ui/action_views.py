@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,19 +29,17 @@ _SHOWN = 20
 @confirmation("sync_job/cancel_many")
 def confirm_cancel() -> Response:
     """Cancel the chosen jobs, or all that meet the filters?"""
-    chosen = request.args.getlist("id")
-    filters = {} if chosen else _filters_of_cancel(job_filters.given(request.args))
+    chosen, given = _bounded(request.args.getlist("id")), job_filters.given(request.args)
+    filters = _filters_of_cancel(given) if given and not chosen else {}
+    counts: Mapping[str, int] = {}
     if chosen:
-        found = store().sync_jobs.get_all(_bounded(chosen), ["status"])
-        counts: dict[Any, int] = {}
-        for job in found.values():
-            status = str(job.get("status"))
-            counts[status] = counts.get(status, 0) + 1
-    else:
+        found = store().sync_jobs.get_all(chosen, ["status"]).values()
+        counts = Counter(plain(job.get("status")) for job in found)
+    elif filters:
         counts = count_by_status(store(), job_filters.read(filters))
     at_once = counts.get(SyncStatus.PENDING, 0) + counts.get(SyncStatus.SUSPENDED, 0)
     running = counts.get(SyncStatus.IN_PROGRESS, 0)
-    others = (len(chosen) if chosen else sum(counts.values())) - at_once - running
+    others = (len(chosen) or sum(counts.values())) - at_once - running
     sentences = []
     if at_once:
         sentences.append(f"{jobs(at_once)} that nobody runs will be canceled at once.")
@@ -52,16 +51,12 @@ def confirm_cancel() -> Response:
         sentences.append(
             f"{jobs(others)} will stay as they are: they have ended, or are being canceled already."
         )
-    fields = [("id", each) for each in chosen] + [
-        (name, each)
-        for name, values in filters.items()
-        for each in ([values] if isinstance(values, str) else values)
-    ]
+    values = {name: [each] if isinstance(each, str) else each for name, each in filters.items()}
     return ask(
         f"Cancel {jobs(at_once + running)}?" if at_once + running else "There is nothing to cancel",
         sentences or ["Choose at least one job that has not ended."],
         f"Cancel {jobs(at_once + running)}" if at_once + running else None,
-        fields=fields,
+        fields=[(name, each) for name, texts in ({"id": chosen} | values).items() for each in texts],
         back=address("/jobs", filters),
         dangerous=True,
     )
