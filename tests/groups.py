@@ -20,6 +20,7 @@ GROUPS = {
         "tests/clients/test_credentials.py",
         "tests/reference/test_callers.py",
         "tests/command_line/test_credentials.py",
+        "tests/ui/test_callers.py",
     ),
     "containers": ("tests/containers/",),
     "make run": ("tests/run/test_make_run.py",),

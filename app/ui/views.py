@@ -16,6 +16,7 @@ from app.ui.assets import ASSETS, FOLDER
 from app.ui.jobs import ShownJob, meaning
 from app.ui.pages import new_blueprint, page, shared, show, silent_after
 from app.ui.stored import configuration_rows, stored_document
+from app.wire.authorization import public
 from app.wire.pages import file_response
 
 blueprint = new_blueprint("ui")
@@ -73,6 +74,7 @@ def job() -> Response:
 
 
 @blueprint.get(f"/static/<any({_NAMES}):asset>")
+@public
 def asset(asset: str) -> Response:
     """A file of the page."""
     return file_response(FOLDER, asset, ASSETS[asset], max_age=_YEAR)

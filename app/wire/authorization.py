@@ -6,10 +6,10 @@ last, after everything else about the request has been found right (403), and be
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from flask import Flask, current_app, g, request
 
@@ -17,6 +17,8 @@ from app.errors import ApiError, Cause
 from app.store.callers import FALLBACK_PRIVILEGES, INDICES, Caller, Credentials
 from app.store.security import SECURITY_PATHS
 from app.wire.uri import METRICS_PATH, PROBE_PATHS, TARGET
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 _SECURITY = "wire.security"
 _PUBLIC_PATHS = "wire.public_paths"
@@ -56,10 +58,16 @@ class CallerLookup(Protocol):
 
 
 def install(app: Flask, security: CallerLookup, *, metrics_public: bool) -> None:
-    """Authenticate every request but the probes. Call before any hook that may end a request."""
+    """Authenticate every request but the probes and what is `public`. Call before any hook that may end a request."""
     app.extensions[_SECURITY] = security
     app.extensions[_PUBLIC_PATHS] = PROBE_PATHS | {METRICS_PATH} if metrics_public else PROBE_PATHS
     app.before_request(_authenticate)
+
+
+def public(view: View) -> View:
+    """The decorator of a view that needs no credentials: it shows the same to everybody, also while Elasticsearch is away."""
+    view.is_public = True  # type: ignore[attr-defined]
+    return view
 
 
 def require(action: str) -> None:
@@ -104,7 +112,8 @@ def caller_name() -> str:
 
 
 def _authenticate() -> None:
-    if request.path in current_app.extensions[_PUBLIC_PATHS]:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if request.path in current_app.extensions[_PUBLIC_PATHS] or getattr(view, "is_public", False):
         return
     security: CallerLookup = current_app.extensions[_SECURITY]
     try:
