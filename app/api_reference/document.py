@@ -26,7 +26,7 @@ from app.api_reference.declarations import Example, Operation
 from app.api_reference.errors import ERRORS, OF_ALL, OF_BODIES
 from app.wire.authorization import privileges
 from app.wire.endpoint import Declaration
-from app.wire.uri import PROBE_PATHS
+from app.wire.uri import PAGE_PATH, PROBE_PATHS
 
 VERSION: Final = "0.1.0"
 OPERATIONS: Final[Mapping[str, Operation]] = {
@@ -87,11 +87,16 @@ def build(rules: Iterable[Rule], views: Mapping[str, Callable[..., Any]]) -> dic
         spec.components.response(name, _error([name]))
     spec.components.schema("ErrorDetails", schema=responses.ErrorDetails)
     converter = cast("OpenAPIConverter", plugin.converter)  # APISpec has made it
-    for rule in sorted(rules, key=_place):
+    for rule in sorted((each for each in rules if not is_page(each)), key=_place):
         for method in sorted(rule.methods or ()):
             operations = {method.lower(): _operation(rule, views[rule.endpoint], converter)}
             spec.path(path_of(rule), operations=operations)
     return spec.to_dict()
+
+
+def is_page(rule: Rule) -> bool:
+    """Whether the rule leads to a part of the page for people."""
+    return rule.rule.startswith(PAGE_PATH)
 
 
 def path_of(rule: Rule) -> str:

@@ -19,6 +19,7 @@ from app.ui.shared_results import NotNow, Result, SharedResults
 from app.wire import authorization
 from app.wire.error_handlers import unexpected
 from app.wire.pages import protect
+from app.wire.uri import PAGE_PATH
 
 T = TypeVar("T")
 View = Callable[[], Response]
@@ -39,7 +40,7 @@ _HEADINGS: Final = {
 
 def new_blueprint(name: str) -> Blueprint:
     """A blueprint of parts of the page. All parts fail alike, and are kept to themselves."""
-    blueprint = Blueprint(name, __name__, url_prefix=texts.address(""), template_folder="templates")
+    blueprint = Blueprint(name, __name__, url_prefix=PAGE_PATH, template_folder="templates")
     blueprint.after_request(_finish)
     blueprint.register_error_handler(NotNow, lambda _: Response(status=204))
     for error in (ApiError, PlainError, HTTPException, Exception):
@@ -59,7 +60,7 @@ def install(app: Flask, blueprints: Iterable[Blueprint]) -> None:
 def _lead_here() -> BaseResponse | None:
     """Lead whoever opens the service's bare address in a browser to the page. Other clients get Elasticsearch's error there."""
     wants_a_page = request.method == "GET" and "text/html" in request.headers.get("Accept", "")
-    return redirect(texts.address("")) if request.path == "/" and wants_a_page else None
+    return redirect(PAGE_PATH) if request.path == "/" and wants_a_page else None
 
 
 def page(action: str) -> Callable[[View], View]:

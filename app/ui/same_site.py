@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 from flask import Response, g, request
 
 from app.errors import ApiError, Cause
+from app.wire.uri import PAGE_PATH
 
 FIELD: Final = "token"
 _COOKIE: Final = "connector_ui_token"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-_PATH: Final = "/_connector/_ui"
 
 
 def token() -> str:
@@ -38,7 +38,7 @@ def remember(response: Response) -> Response:
     """Give the browser the token that this response's forms hold."""
     if g.get("ui_token", request.cookies.get(_COOKIE)) != request.cookies.get(_COOKIE):
         response.set_cookie(
-            _COOKIE, token(), path=_PATH, secure=request.is_secure, httponly=True, samesite="Strict"
+            _COOKIE, token(), path=PAGE_PATH, secure=request.is_secure, httponly=True, samesite="Strict"
         )
     return response
 

@@ -11,6 +11,7 @@ from jinja2 import Undefined
 
 from app import json_codec, timestamps
 from app.protocol import SyncStatus
+from app.wire.uri import PAGE_PATH
 
 NOTHING: Final = "–"
 STATUSES: Final = frozenset(SyncStatus)
@@ -93,4 +94,4 @@ def address(path: str, parameters: Mapping[str, Any] | None = None, **more: Any)
     given = {
         key: value for key, value in {**(parameters or {}), **more}.items() if value not in (None, "", [], ())
     }
-    return f"/_connector/_ui{path}" + (f"?{urlencode(given, doseq=True, quote_via=quote)}" if given else "")
+    return f"{PAGE_PATH}{path}" + (f"?{urlencode(given, doseq=True, quote_via=quote)}" if given else "")

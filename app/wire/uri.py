@@ -17,6 +17,9 @@ PROBE_PATHS = frozenset({"/healthz", "/readyz"})
 
 METRICS_PATH = "/metrics"
 
+PAGE_PATH = "/_connector/_ui"
+"""The page for people. It is no part of the API, so the API reference has none of it."""
+
 RESERVED_NAMES = ("_sync_job", "_secret", "_ui", "_openapi", "_openapi.json")
 """Other parts of the API under `/_connector`, never ids of connectors, however they are percent-encoded. No generated id is
 among them, since those have 20 characters."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from app.api_reference.assets import ASSETS, FOLDER, PAGE
 from app.api_reference.example_values import JOB_ID
+from tests.browser import chromium, new_page
 from tests.documents import a_job
-from tests.reference.browser import Browser
 from tests.reference.world import World
 from tests.service import Http
 
@@ -67,19 +68,16 @@ def test_page_loads_only_what_is_served_with_it() -> None:
 def test_page_works_in_a_browser_without_breaking_its_policy(world: World) -> None:
     """All operations are listed, one is opened, and its example is sent."""
     world.jobs.put(JOB_ID, a_job("pending"))
-    with Browser() as browser:
-        browser.open(world.http.url + URL)
-        browser.wait_for("document.querySelectorAll('.opblock').length")
+    with chromium() as browser, new_page(browser, base_url=world.http.url) as page:
+        page.goto(URL)
+        operations = page.locator(".opblock")
         count = sum(len(methods) for methods in world.http.get(f"{URL}.json").json()["paths"].values())
-        assert browser.run("return document.querySelectorAll('.opblock').length") == count
-        browser.click(f"{CLAIM} .opblock-summary-control")
-        browser.click(f"{CLAIM} .try-out__btn")
-        browser.click(f"{CLAIM} .execute")
-        browser.wait_for(f"document.querySelector('{CLAIM} .live-responses-table .response')")
-        assert "updated" in browser.run(
-            f"return document.querySelector('{CLAIM} .live-responses-table').innerText"
-        )
+        expect(operations).to_have_count(count)
+        claim = page.locator(CLAIM)
+        claim.locator(".opblock-summary-control").click()
+        claim.locator(".try-out__btn").click()
+        claim.locator(".execute").click()
+        expect(claim.locator(".live-responses-table .response").first).to_contain_text("updated")
         assert world.jobs.source(JOB_ID)["status"] == "in_progress"
-        assert browser.console() == []
-        loaded = browser.run("return performance.getEntriesByType('resource').map(each => each.name)")
+        loaded = page.evaluate("performance.getEntriesByType('resource').map(each => each.name)")
         assert all(each.startswith(world.http.url) for each in loaded), loaded

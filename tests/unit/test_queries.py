@@ -6,13 +6,14 @@ from typing import Any
 
 from app.connectors import queries as connectors
 from app.sync_jobs import queries as sync_jobs
+from app.sync_jobs.queries import JobFilter
 
 NOT_DELETED = {"term": {"deleted": True}}
 PAGE: Any = {"offset": 0, "size": 10, "limit": 100, "count_limit": None}
 
 
 def test_list_of_jobs_without_filters_finds_all() -> None:
-    body = sync_jobs.list_search(None, [], [], order="asc", after=None, **PAGE).body()
+    body = sync_jobs.list_search(JobFilter(), **PAGE).body()
     assert body["query"] == {"bool": {"filter": [], "must_not": []}}
     assert body["sort"][0]["created_at"]["order"] == "asc"
     assert "search_after" not in body
@@ -20,9 +21,7 @@ def test_list_of_jobs_without_filters_finds_all() -> None:
 
 def test_list_of_jobs_applies_all_filters_at_once() -> None:
     search = sync_jobs.list_search(
-        "",
-        ["pending"],
-        ["full", "incremental"],
+        JobFilter("", ["pending"], ["full", "incremental"]),
         order="desc",
         after=[1, "x"],
         **PAGE | {"offset": 5, "size": 0},
