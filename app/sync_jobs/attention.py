@@ -17,6 +17,8 @@ from app.sync_jobs.states import TRANSITIONS
 
 # Elasticsearch's aggregations by their names, as requests and as responses have them.
 Aggregations = dict[str, Any]
+# The id of a job, and some of its fields.
+Job = tuple[str, Mapping[str, Any]]
 
 BY_STATUS: Final = {"terms": {"field": "status", "include": list(TRANSITIONS), "size": len(TRANSITIONS)}}
 
@@ -56,8 +58,8 @@ def look(
     `fields` of stuck connectors are shown; `runtime_mappings` are fields of jobs that are computed. Raises `ApiError` where
     Elasticsearch does not respond.
     """
-    locks, of_connectors = search_locks(store, aggregations=connectors, fields=fields)
-    locks = list(locks)
+    found_locks, of_connectors = search_locks(store, aggregations=connectors, fields=fields)
+    locks = list(found_locks)
     locked = {kind: [seen.connector_id for seen, _ in locks if seen.kind is kind] for kind in SyncKind}
     jobs = jobs | {kind.value: _running_on(locked[kind], kind) for kind in SyncKind}
     body: dict[str, Any] = {"size": 0, "track_total_hits": False, "aggs": jobs}
@@ -90,7 +92,7 @@ def sorted_by(field: str, *others: str, order: str = "asc", size: int = 1) -> Ag
     return {"top_hits": {"size": size, "sort": [by], "_source": [field, *others]}}
 
 
-def first(bucket: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+def first(bucket: Mapping[str, Any]) -> list[Job]:
     """What `sorted_by` has found in a bucket: ids and fields."""
     return [(hit["_id"], hit["_source"]) for hit in bucket["first"]["hits"]["hits"]]
 
