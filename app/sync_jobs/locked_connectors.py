@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,23 +30,43 @@ def locked_connectors(store: Store) -> Iterator[tuple[LockSeen, Mapping[str, Any
 
     Raises `ApiError` where Elasticsearch does not respond.
     """
-    fields = {kind: kind.status_field for kind in SyncKind}
+    locks, _ = search_locks(store)
+    return locks
+
+
+def search_locks(
+    store: Store, *, aggregations: Mapping[str, Any] | None = None, fields: Sequence[str] = ()
+) -> tuple[Iterator[tuple[LockSeen, Mapping[str, Any]]], dict[str, Any] | None]:
+    """As `locked_connectors`, with further `fields` of the connector; and these aggregations of all connectors that are not deleted.
+
+    None for those where there is no index.
+    """
+    deleted = {"term": {"deleted": True}}
     query = {
         "bool": {
-            "should": [{"term": {field: SyncStatus.IN_PROGRESS}} for field in fields.values()],
+            "should": [{"term": {kind.status_field: SyncStatus.IN_PROGRESS}} for kind in SyncKind],
             "minimum_should_match": 1,
-            "must_not": {"term": {"deleted": True}},
+            "must_not": deleted,
         }
     }
-    body = {"size": WINDOW, "_source": [*fields.values(), "last_synced", "sync_locks"], "query": query}
+    source = [*(kind.status_field for kind in SyncKind), "last_synced", "sync_locks", *fields]
+    body: dict[str, Any] = {"size": WINDOW, "_source": source, "query": query}
+    if aggregations:
+        there = {"filter": {"bool": {"must_not": deleted}}, "aggs": aggregations}
+        body["aggs"] = {"all": {"global": {}, "aggs": {"there": there}}}
     try:
-        hits = store.connectors.query(body)["hits"]["hits"]
+        found = store.connectors.query(body)
     except IndexMissing:
-        return
+        return iter(()), None
+    all_ = found["aggregations"]["all"]["there"] if aggregations else None
+    return _locks(found["hits"]["hits"]), all_
+
+
+def _locks(hits: Iterable[Mapping[str, Any]]) -> Iterator[tuple[LockSeen, Mapping[str, Any]]]:
     for hit in hits:
         connector = hit["_source"]
-        for kind, field in fields.items():
-            if connector.get(field) == SyncStatus.IN_PROGRESS:
+        for kind in SyncKind:
+            if connector.get(kind.status_field) == SyncStatus.IN_PROGRESS:
                 token = (lock_owner(connector, kind) or {}).get("token")
                 yield LockSeen(hit["_id"], kind, str(connector.get("last_synced")), token), connector
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from flask import Response, request
 from werkzeug.exceptions import NotFound
 
-from app.context import store
+from app.context import settings, store
 from app.redaction import masked_sync_job
 from app.sync_jobs import operations
+from app.sync_jobs.activity import activity
 from app.sync_jobs.browsing import browse
 from app.ui import job_filters
 from app.ui.assets import ASSETS, FOLDER
+from app.ui.findings import find
 from app.ui.jobs import ShownJob, meaning
+from app.ui.overview import DEFAULT_RANGE, RANGES, SERIES, chosen, draw, ended_address, failure_link
 from app.ui.pages import new_blueprint, page, shared, show, silent_after
 from app.ui.stored import configuration_rows, stored_document
 from app.wire.authorization import public
@@ -22,8 +26,42 @@ from app.wire.pages import file_response
 blueprint = new_blueprint("ui")
 
 _JOBS: Final = 50
+# As in `_summary`.
+_UNCLAIMED_FOR: Final = timedelta(minutes=5)
 _NAMES: Final = ",".join(f'"{name}"' for name in ASSETS)
 _YEAR: Final = 365 * 86_400
+
+
+@blueprint.get("")
+@page("sync_job/summary")
+def overview() -> Response:
+    """Whether all is well, what goes on, and what ended when."""
+    name = request.args.get("range") or DEFAULT_RANGE
+    range_, period = chosen(name)
+    idle_for = silent_after()
+    found = shared(lambda: activity(store(), period, _UNCLAIMED_FOR, idle_for), name)
+    seen = found.value
+    return show(
+        "overview.html",
+        found_at=found.found_at,
+        activity=seen,
+        charts=draw(seen.history),
+        ended_address=ended_address,
+        failure_link=failure_link,
+        findings=find(
+            seen,
+            unclaimed_for=_UNCLAIMED_FOR,
+            idle_for=idle_for,
+            rescues=bool(settings().rescue_idle_after),
+            leads=bool(settings().maintenance_interval),
+        ),
+        leads=bool(settings().maintenance_interval),
+        range=range_,
+        range_name=name,
+        ranges=RANGES,
+        running=[ShownJob(*job) for job in seen.running],
+        series=SERIES,
+    )
 
 
 @blueprint.get("/jobs")

@@ -1,0 +1,108 @@
+"""What needs a look: jobs that nobody takes, silent workers, connectors that are stuck. Two searches, that others may add to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from app import clock
+from app.protocol import SyncKind, SyncStatus
+from app.store import Store
+from app.store.failures import IndexMissing
+from app.sync_jobs.locked_connectors import LockSeen, search_locks
+from app.sync_jobs.queries import RUNNING_FILTER, idle, unclaimed
+from app.sync_jobs.states import TRANSITIONS
+
+# Elasticsearch's aggregations by their names, as requests and as responses have them.
+Aggregations = dict[str, Any]
+# The id of a job, and some of its fields.
+Job = tuple[str, Mapping[str, Any]]
+
+BY_STATUS: Final = {"terms": {"field": "status", "include": list(TRANSITIONS), "size": len(TRANSITIONS)}}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """`jobs` and `connectors` are what was asked for. `stuck`: connectors that are locked although no job of that kind runs."""
+
+    jobs: Aggregations
+    connectors: Aggregations
+    stuck: Sequence[tuple[LockSeen, Mapping[str, Any]]]
+
+
+def aggregations(unclaimed_for: timedelta, idle_for: timedelta) -> Aggregations:
+    """What to ask of the jobs: counts, and those that hang. `first` of `pending` and `running` has the one that does for longest."""
+    now = clock.now()
+    pending = {"term": {"status": SyncStatus.PENDING}}
+    return {
+        "by_status": BY_STATUS,
+        "pending": {"filter": pending, "aggs": {"first": sorted_by("created_at")}},
+        "running": {"filter": RUNNING_FILTER, "aggs": {"first": sorted_by("last_seen", "worker_hostname")}},
+        "unclaimed": {"filter": {"bool": {"filter": unclaimed(now, unclaimed_for)}}},
+        "idle": {"filter": {"bool": {"filter": idle(now, idle_for)}}},
+    }
+
+
+def look(
+    store: Store,
+    jobs: Aggregations,
+    *,
+    connectors: Aggregations | None = None,
+    fields: Sequence[str] = (),
+    runtime_mappings: Mapping[str, Any] | None = None,
+) -> Seen:
+    """The aggregations of all jobs and of all connectors; those of nothing where there is no index.
+
+    `fields` of stuck connectors are shown; `runtime_mappings` are fields of jobs that are computed. Raises `ApiError` where
+    Elasticsearch does not respond.
+    """
+    found_locks, of_connectors = search_locks(store, aggregations=connectors, fields=fields)
+    locks = list(found_locks)
+    locked = {kind: [seen.connector_id for seen, _ in locks if seen.kind is kind] for kind in SyncKind}
+    jobs = jobs | {kind.value: _running_on(locked[kind], kind) for kind in SyncKind}
+    body: dict[str, Any] = {"size": 0, "track_total_hits": False, "aggs": jobs}
+    if runtime_mappings:
+        body["runtime_mappings"] = runtime_mappings
+    try:
+        found: Aggregations = store.sync_jobs.query(body)["aggregations"]
+    except IndexMissing:
+        found = of_nothing(jobs)
+    at_work = {kind: {each["key"] for each in found[kind]["connectors"]["buckets"]} for kind in SyncKind}
+    stuck = [(seen, source) for seen, source in locks if seen.connector_id not in at_work[seen.kind]]
+    return Seen(found, of_connectors or of_nothing(connectors or {}), stuck)
+
+
+def of_nothing(requested: Mapping[str, Any]) -> Aggregations:
+    """What these aggregations of no documents are."""
+    nothing = {"doc_count": 0, "buckets": [], "hits": {"hits": []}, "values": {}}
+    return {name: nothing | of_nothing(each.get("aggs", {})) for name, each in requested.items()}
+
+
+def counts(bucket: Mapping[str, Any]) -> dict[str, int]:
+    """How many jobs of a bucket are in each status."""
+    counted = {each["key"]: each["doc_count"] for each in bucket["by_status"]["buckets"]}
+    return {status: counted.get(status, 0) for status in TRANSITIONS}
+
+
+def sorted_by(field: str, *others: str, order: str = "asc", size: int = 1) -> Aggregations:
+    """The first jobs by a time, with these fields."""
+    by = {field: {"order": order, "missing": "_last", "unmapped_type": "date"}}
+    return {"top_hits": {"size": size, "sort": [by], "_source": [field, *others]}}
+
+
+def first(bucket: Mapping[str, Any]) -> list[Job]:
+    """What `sorted_by` has found in a bucket: ids and fields."""
+    return [(hit["_id"], hit["_source"]) for hit in bucket["first"]["hits"]["hits"]]
+
+
+def _running_on(connector_ids: Sequence[str], kind: SyncKind) -> Aggregations:
+    """Those of the connectors on which a job of the kind runs."""
+    filters = [
+        RUNNING_FILTER,
+        {"terms": {"job_type": list(kind.job_types)}},
+        {"terms": {"connector.id": list(connector_ids)}},
+    ]
+    connectors = {"terms": {"field": "connector.id", "size": len(connector_ids) or 1}}
+    return {"filter": {"bool": {"filter": filters}}, "aggs": {"connectors": connectors}}
