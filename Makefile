@@ -64,6 +64,10 @@ check: $(VENV)/.dev ## Check format, lint, types and import contracts
 bench: $(VENV)/.dev ## Measure the service (ARGS goes to the benchmark)
 	@exec $(PYTHON) -m scripts.bench $(ARGS)
 
+.PHONY: screenshots
+screenshots: $(VENV)/.dev ## Take the pictures of the page that the documentation shows (needs Chromium)
+	@exec $(PYTHON) -m scripts.screenshots
+
 .PHONY: format
 format: $(VENV)/.dev ## Format the code and apply automatic fixes
 	@$(VENV)/bin/ruff check --fix

@@ -14,16 +14,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import socket
 import statistics
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http.client import HTTPConnection
-from pathlib import Path
 
 from elasticsearch import Elasticsearch, helpers
 
@@ -32,7 +27,8 @@ from app.compatibility import DOCUMENTED
 from app.store.index_definitions import SYNC_JOBS
 from app.sync_jobs.updates import CLAIM, claim_params
 from scripts.elasticsearch import Cluster, EmbeddedNode, Source
-from scripts.elasticsearch.source import http_get, version_of
+from scripts.elasticsearch.source import version_of
+from scripts.local_service import service_beside
 
 CLIENTS = (1, 8, 64)
 Claim = Callable[[str], None]
@@ -46,11 +42,11 @@ def main() -> None:
     options = parser.parse_args()
     with (
         _elasticsearch() as source,
-        _service(source.url) as address,
+        service_beside(source.url) as url,
         Elasticsearch(source.url, connections_per_node=max(CLIENTS), request_timeout=60) as client,
     ):
         ways: dict[str, Callable[[], Claim]] = {
-            "service": lambda: _through_service(address),
+            "service": lambda: _through_service(url.removeprefix("http://")),
             "direct": lambda: _direct(client),
             "original": lambda: _read_then_write(client),
         }
@@ -77,37 +73,6 @@ def _elasticsearch() -> Source:
     if url := os.environ.get("TEST_ELASTICSEARCH_URL"):
         return Cluster(url, version_of(url))
     return EmbeddedNode(profile="bench")
-
-
-@contextmanager
-def _service(elasticsearch_url: str) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {
-        "ELASTICSEARCH_URL": elasticsearch_url,
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-        "LOG_LEVEL": "warning",
-    }
-    repository = Path(__file__).resolve().parent.parent
-    process = subprocess.Popen([sys.executable, "-m", "gunicorn"], cwd=repository, env=environment)
-    try:
-        while not _is_ready(f"http://127.0.0.1:{port}/readyz"):
-            if process.poll() is not None:
-                raise SystemExit("the service did not start")
-            time.sleep(0.1)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return http_get(url, timeout=60)[0] == 200
-    except OSError:
-        return False
 
 
 def _pending_jobs(client: Elasticsearch, count: int) -> list[str]:
