@@ -93,4 +93,7 @@ def address(path: str, parameters: Mapping[str, Any] | None = None, **more: Any)
     given = {
         key: value for key, value in {**(parameters or {}), **more}.items() if value not in (None, "", [], ())
     }
-    return f"/_connector/_ui{path}" + (f"?{urlencode(given, doseq=True, quote_via=quote)}" if given else "")
+    return f"/_connector/_ui{path}" + (
+        # Half a surrogate pair, which others may have stored, has no place in any text that is sent.
+        f"?{urlencode(given, doseq=True, errors='replace', quote_via=quote)}" if given else ""
+    )
