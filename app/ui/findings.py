@@ -121,7 +121,7 @@ def _stuck(activity: Activity, *, has_leader: bool) -> Iterator[Finding]:
             "For a moment between a worker's lock and its claim, that is as it should be.",
             "The leader frees connectors by itself: a minute after their job ended, or after five minutes."
             if has_leader
-            else "The leader would free them by itself, but no process leads.",
+            else "A leader would free connectors by itself, but no process leads: turn maintenance on (MAINTENANCE_INTERVAL).",
             since=min(known, default=None),
             named="Connectors",
             names=_named(found),

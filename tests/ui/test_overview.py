@@ -133,7 +133,7 @@ FINDINGS: list[tuple[str, Documents, Documents, list[str], str]] = [
         "a silent job",
         lambda: {"a": a_silent_job(), "b": a_running_job(last_seen=ago(minutes=9))},
         dict,
-        ["1 job hangs: its worker was not heard of for more than 10 min", "2 h ago", "Workers: worker-1"],
+        ["1 job hangs: its worker was not heard of for more than 10 min", "2 h ago . Workers: worker-1"],
         "/jobs?silent_for=10m",
     ),
     (
@@ -147,7 +147,7 @@ FINDINGS: list[tuple[str, Documents, Documents, list[str], str]] = [
         "a job that nobody takes",
         lambda: {"a": a_job(created_at=ago(minutes=26)), "b": a_job(created_at=ago(minutes=4))},
         dict,
-        ["1 job waits for more than 5 min, and no worker claims it", "26 min ago", "Connectors: c1"],
+        ["1 job waits for more than 5 min, and no worker claims it", "26 min ago . Connectors: c1"],
         "/jobs?waiting_for=5m",
     ),
     (
@@ -173,7 +173,7 @@ FINDINGS: list[tuple[str, Documents, Documents, list[str], str]] = [
                 },
             )
         },
-        ["1 connector is locked, and no job runs that would unlock it", "2 h ago Connectors: c1"],
+        ["1 connector is locked, and no job runs that would unlock it", "2 h ago . Connectors: c1"],
         "/connectors?locked=without_job",
     ),
     (
@@ -346,7 +346,9 @@ def test_failures_are_counted_by_reason(http: Http, jobs: Stored) -> None:
     found = words(text)
     assert "Failures: 7" in found
     assert re.search(r"3 no such host .* 1 no access", found)
-    assert "xxx" not in found
+    assert (
+        text.count('id="failure-') == 2
+    )  # the others have no reason that the list of jobs could be filtered by
     assert "error=no%0A%20such%20host" in text
 
 
@@ -420,16 +422,17 @@ def test_other_ranges_are_refused(http: Http, name: str) -> None:
     assert "<img" not in response.text
 
 
-def test_durations_are_those_of_jobs_that_say_when_they_ran(http: Http, jobs: Stored) -> None:
+def test_durations_are_those_of_completed_jobs_that_say_when_they_ran(http: Http, jobs: Stored) -> None:
     ended = {"completed_at": ago(minutes=20)}
-    jobs.put_all(
-        {
-            **{f"j{number}": an_ended_job(**ended, started_at=ago(minutes=22)) for number in range(5)},
-            "not started": an_ended_job(**ended, started_at=None),
-            "before it started": an_ended_job(**ended, started_at=ago(days=-300)),
-            "failed": an_ended_job("error", **ended, started_at=ago(days=3)),
-        }
-    )
+    jobs.put("a", an_ended_job(**ended, started_at=ago(minutes=22)))
+    for number in range(3):
+        jobs.put_all(
+            {
+                f"not started {number}": an_ended_job(**ended, started_at=None),
+                f"before it started {number}": an_ended_job(**ended, started_at=ago(days=-300)),
+                f"failed {number}": an_ended_job("error", **ended, started_at=ago(days=3)),
+            }
+        )
     found = words(overview(http))
     assert "7 completed" in found
     assert "half of them at most 2 min (p50)" in found
