@@ -67,15 +67,12 @@ def activity(store: Store, period: Period, unclaimed_for: timedelta, idle_for: t
     wanted["unclaimed"]["aggs"] = _names("connector.id") | {"first": sorted_by("created_at")}
     wanted["all"] = {"filter": {"match_all": {}}}
     wanted["ended"] = ended_within(period)
-    failing = {"filter": {"term": {"status": ConnectorStatus.ERROR}}}
-    fields = ("name", "last_synced")
+    failing = {"first": sorted_by("last_synced", "name", "error", size=MOST)}
     seen = look(
         store,
         wanted,
-        connectors={
-            "failing": failing | {"aggs": {"first": sorted_by(*reversed(fields), "error", size=MOST)}}
-        },
-        fields=fields,
+        connectors={"failing": {"filter": {"term": {"status": ConnectorStatus.ERROR}}, "aggs": failing}},
+        fields=("name",),
         runtime_mappings=RUNTIME_MAPPINGS,
     )
     jobs = seen.jobs

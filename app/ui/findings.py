@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import Any, Final
 
 from app import time_values
@@ -17,6 +18,15 @@ _LONGEST_LINK: Final = 8_000
 _NAMES: Final = 5
 
 Link = tuple[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A worker or connector of a finding. `error` is what it stored, `last_synced` when; None where that says nothing."""
+
+    link: Link
+    error: Any = None
+    last_synced: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,7 @@ class Finding:
     todo: str
     since: Any = None
     named: str = ""
-    names: Sequence[Link] = ()
+    names: Sequence[Named] = ()
     others: bool = False
     button: tuple[str, str] | None = None
 
@@ -76,7 +86,9 @@ def _silent(activity: Activity, idle_for: timedelta, *, ends_by_itself: bool) ->
             else "Rescue ends these jobs and frees their connectors. Then see to the workers.",
             since=last_seen,
             named="Workers",
-            names=[linked(each, address("/jobs", silent, worker=each)) for each in found.names[:_NAMES]],
+            names=[
+                Named(linked(each, address("/jobs", silent, worker=each))) for each in found.names[:_NAMES]
+            ],
             others=len(found.names) > _NAMES,
             button=("Rescue…", address("/jobs/rescue")),
         )
@@ -93,7 +105,7 @@ def _unclaimed(activity: Activity, unclaimed_for: timedelta) -> Iterator[Finding
             "See which jobs run below. If none does, start a worker, or read the log of the one that should be there.",
             since=found.longest[1].get("created_at") if found.longest else None,
             named="Connectors",
-            names=[linked(each, address("/connector", id=each)) for each in found.names[:_NAMES]],
+            names=[Named(linked(each, address("/connector", id=each))) for each in found.names[:_NAMES]],
             others=len(found.names) > _NAMES,
         )
 
@@ -109,7 +121,7 @@ def _stuck(activity: Activity, *, has_leader: bool) -> Iterator[Finding]:
             "For a moment between a worker's lock and its claim, that is as it should be.",
             "The leader frees connectors by itself: a minute after their job ended, or after five minutes."
             if has_leader
-            else "The leader would free them by itself, but no process leads.",
+            else "A leader would free connectors by itself, but no process leads: turn maintenance on (MAINTENANCE_INTERVAL).",
             since=min(known, default=None),
             named="Connectors",
             names=_named(found),
@@ -124,8 +136,8 @@ def _failing(activity: Activity) -> Iterator[Finding]:
             (_connectors(number), address("/connectors", status="error")),
             f"{'fails' if number == 1 else 'fail'}: the last thing {'its worker' if number == 1 else 'their workers'} "
             "reported was an error",
-            "The source, its credentials or the connector's configuration: the connector's page shows the error.",
-            "Open the connector, mend what its error says, and sync it again.",
+            "Most often it is the source, its credentials or the configuration.",
+            "Open the connector, mend what the error says, and sync it again.",
             named="Connectors",
             names=_named(activity.failing),
             others=number > len(activity.failing[:_NAMES]),
@@ -142,19 +154,25 @@ def _leaderless(activity: Activity, *, leads: bool) -> Iterator[Finding]:
         )
     report = (activity.leader or {}).get("last_run")
     failed = report.get("failed") if isinstance(report, dict) else None
-    if failed:
+    if report and isinstance(failed, list) and failed:
         yield Finding(
             ("The leader", None),
-            f"failed at {plain(', '.join(map(plain, failed)))} in its last round",
+            f"failed at {', '.join(map(plain, failed))} in its last round",
             "Its log has the reason, at maintenance_failed.",
             "It tries again in each round, so a failure that passes needs nothing.",
-            since=report.get("at") if isinstance(report, dict) else None,
+            since=report.get("at"),
         )
 
 
-def _named(connectors: Iterable[ConnectorSeen]) -> list[Link]:
-    found = [(each.source.get("name") or each.id, each.id) for each in connectors][:_NAMES]
-    return [linked(name, address("/connector", id=connector_id)) for name, connector_id in found]
+def _named(connectors: Iterable[ConnectorSeen]) -> list[Named]:
+    return [
+        Named(
+            linked(each.source.get("name") or each.id, address("/connector", id=each.id)),
+            each.source.get("error"),
+            each.source.get("last_synced"),
+        )
+        for each in islice(connectors, _NAMES)
+    ]
 
 
 def _connectors(number: int) -> str:

@@ -79,7 +79,8 @@ def page(action: str) -> Callable[[View], View]:
 
 def show(template: str, status: int = 200, **values: Any) -> Response:
     """The page made of a template and its values."""
-    return Response(render_template(template, **values), status, content_type="text/html; charset=utf-8")
+    text = render_template(template, **values).encode(errors="replace")  # half a surrogate pair is no text
+    return Response(text, status, content_type="text/html; charset=utf-8")
 
 
 def shared(find: Callable[[], T], *key: Hashable) -> Result[T]:

@@ -94,4 +94,6 @@ def address(path: str, parameters: Mapping[str, Any] | None = None, **more: Any)
     given = {
         key: value for key, value in {**(parameters or {}), **more}.items() if value not in (None, "", [], ())
     }
-    return f"{PAGE_PATH}{path}" + (f"?{urlencode(given, doseq=True, quote_via=quote)}" if given else "")
+    # Half a surrogate pair, which others may have stored, has no place in any text that is sent.
+    query = urlencode(given, doseq=True, errors="replace", quote_via=quote)
+    return f"{PAGE_PATH}{path}?{query}" if query else f"{PAGE_PATH}{path}"
