@@ -138,19 +138,22 @@ class ShownConnector:
     @property
     def large_chart(self) -> RunChart:
         """Its latest runs, as a chart by itself."""
-        return run_chart(self.runs, **LARGE_CHART)
+        return run_chart(self.runs, **(LARGE_CHART | {"most": max(len(self.runs), 1)}))
 
 
 def _schedule(job_type: JobType, stored: Any) -> ShownSchedule:
     schedule = stored if isinstance(stored, Mapping) else {"interval": stored}
     interval = schedule.get("interval")
     is_enabled = schedule.get("enabled") in (True, "true")
-    is_valid, later = True, None
+    later = None
     try:
-        later = next_time(interval, datetime.now(UTC)) if isinstance(interval, str) and is_enabled else None
+        is_valid = isinstance(interval, str)
+        later = next_time(interval, datetime.now(UTC)) if isinstance(interval, str) else None
     except CronError:
         is_valid = False
-    return ShownSchedule(job_type, is_enabled, interval, in_words(interval), is_valid, later)
+    return ShownSchedule(
+        job_type, is_enabled, interval, in_words(interval), is_valid, later if is_enabled else None
+    )
 
 
 def _shown(jobs: Sequence[Job]) -> list[ShownJob]:

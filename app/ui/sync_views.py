@@ -40,17 +40,18 @@ def confirm_sync() -> Response:
             raise
         return ask(f"{name} cannot be synced", [_reason(error)], None, fields=fields, back=back)
     active = creating.active_job(store(), wanted)
-    sentences = []
     if active is not None:
-        sentences.append(
-            f"The {kind} sync job {active.id} is {words(active.source.get('status'))} already. While it is active nothing is "
-            "created, and that job is shown."
-        )
+        heading, button = f"{_article(kind).capitalize()} sync job of {name} is active already", "Continue"
+        sentences = [
+            f"The job {active.id} is {words(active.source.get('status'))}, so nothing will be created, and that job is shown.",
+            "If it has ended by then, one job is created.",
+        ]
     else:
-        sentences.append(f"One {kind} sync job of {name} will be created; it waits until a worker takes it.")
+        heading, button = f"Sync {name} now?", f"Start {_article(kind)} sync"
+        sentences = [f"One {kind} sync job of {name} will be created; it waits until a worker takes it."]
     if not connector.is_heard_of:
         sentences.append(_silence(source.get("last_seen")))
-    return ask(f"Sync {name} now?", sentences, f"Start {_article(kind)} sync", fields=fields, back=back)
+    return ask(heading, sentences, button, fields=fields, back=back)
 
 
 @blueprint.post("/connector/sync")
