@@ -12,7 +12,7 @@ from app.protocol import SyncKind
 from app.store import Store
 from app.store.failures import IndexMissing
 from app.store.search import WINDOW, Hit
-from app.sync_jobs.attention import running_on
+from app.sync_jobs.attention import of_nothing, running_on
 from app.sync_jobs.connector_activity import Activity, activities
 from app.sync_jobs.locked_connectors import LOCKED_FILTER, locked_for
 
@@ -91,7 +91,7 @@ def _without_job(store: Store, locked: list[Hit]) -> list[Hit]:
             "aggregations"
         ]
     except IndexMissing:
-        return locked
+        found = of_nothing(aggregations)
     running = {kind: {each["key"] for each in found[kind]["connectors"]["buckets"]} for kind in SyncKind}
     return [
         hit for hit in locked if any(hit.id in ids[kind] and hit.id not in running[kind] for kind in SyncKind)

@@ -79,7 +79,9 @@ def page(action: str) -> Callable[[View], View]:
 
 def show(template: str, status: int = 200, **values: Any) -> Response:
     """The page made of a template and its values."""
-    return Response(render_template(template, **values), status, content_type="text/html; charset=utf-8")
+    # Halves of surrogate pairs may be stored, and have no UTF-8.
+    text = render_template(template, **values).encode("utf-8", "replace")
+    return Response(text, status, content_type="text/html; charset=utf-8")
 
 
 def shared(find: Callable[[], T], *key: Hashable) -> Result[T]:

@@ -94,4 +94,7 @@ def address(path: str, parameters: Mapping[str, Any] | None = None, **more: Any)
     given = {
         key: value for key, value in {**(parameters or {}), **more}.items() if value not in (None, "", [], ())
     }
-    return f"{PAGE_PATH}{path}" + (f"?{urlencode(given, doseq=True, quote_via=quote)}" if given else "")
+    return f"{PAGE_PATH}{path}" + (
+        # Halves of surrogate pairs may be stored, and have no UTF-8.
+        f"?{urlencode(given, doseq=True, errors='replace', quote_via=quote)}" if given else ""
+    )
