@@ -45,6 +45,7 @@ def connector_page(
     *,
     compatibility: Compatibility,
     query: str = "",
+    status: str | None = None,
     locked_without_job: bool = False,
     offset: int,
     size: int,
@@ -52,23 +53,22 @@ def connector_page(
 ) -> ConnectorPage:
     """The connectors by `index_name`, ties by id, as the API lists them, with their latest `runs`.
 
-    `query` as in the API; `locked_without_job`: only those that are locked for a kind of jobs of which none runs.
+    `query` as in the API; `status` is theirs, not that of their syncs; `locked_without_job`: only those that are locked for a kind of jobs of which none runs.
     Raises `ApiError` 400 where the page lies too far behind.
     """
-    search = replace(
-        list_search(
-            (),
-            (),
-            (),
-            query,
-            include_deleted=False,
-            offset=offset,
-            size=size,
-            limit=compatibility.page_limit,
-            count_limit=compatibility.count_limit,
-        ),
-        fields=FIELDS,
+    listed = list_search(
+        (),
+        (),
+        (),
+        query,
+        include_deleted=False,
+        offset=offset,
+        size=size,
+        limit=compatibility.page_limit,
+        count_limit=compatibility.count_limit,
     )
+    of_status = [] if status is None else [{"term": {"status": status}}]
+    search = replace(listed, filters=[*listed.filters, *of_status], fields=FIELDS)
     if locked_without_job:
         locked = replace(search, filters=[*search.filters, LOCKED_FILTER], offset=0, size=WINDOW)
         stuck = _without_job(store, store.connectors.search(locked).hits)
@@ -84,15 +84,14 @@ def _without_job(store: Store, locked: list[Hit]) -> list[Hit]:
     """Those of them that are locked for a kind of jobs of which none runs; as `attention.look` decides it for all connectors."""
     if not locked:
         return []
-    ids = {kind: [hit.id for hit in locked if kind in locked_for(hit.source)] for kind in SyncKind}
-    aggregations = {kind.value: running_on(ids[kind], kind) for kind in SyncKind}
+    aggregations = {
+        kind.value: running_on([hit.id for hit in locked if kind in locked_for(hit.source)], kind)
+        for kind in SyncKind
+    }
+    body = {"size": 0, "track_total_hits": False, "aggs": aggregations}
     try:
-        found = store.sync_jobs.query({"size": 0, "track_total_hits": False, "aggs": aggregations})[
-            "aggregations"
-        ]
+        found = store.sync_jobs.query(body)["aggregations"]
     except IndexMissing:
         found = of_nothing(aggregations)
     running = {kind: {each["key"] for each in found[kind]["connectors"]["buckets"]} for kind in SyncKind}
-    return [
-        hit for hit in locked if any(hit.id in ids[kind] and hit.id not in running[kind] for kind in SyncKind)
-    ]
+    return [hit for hit in locked if any(hit.id not in running[kind] for kind in locked_for(hit.source))]

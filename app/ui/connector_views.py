@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from flask import Response, request
@@ -12,7 +13,7 @@ from app.connectors import operations
 from app.connectors.schemas.queries import LONGEST_QUERY
 from app.context import settings, store
 from app.errors import illegal_argument
-from app.protocol import JobType
+from app.protocol import ConnectorStatus, JobType
 from app.redaction import masked_connector
 from app.sync_jobs.connector_activity import Activity, activities
 from app.sync_jobs.connector_pages import connector_page
@@ -33,22 +34,23 @@ _PAGE: Final = re.compile("[1-9][0-9]{0,6}")
 @page("list")
 def connectors() -> Response:
     """The connectors that meet the filters, a page at a time."""
-    query, locked, number = request.args.get("q", ""), request.args.get("locked", ""), _page_number()
+    number, query = _page_number(), request.args.get("q", "")
     if len(query) > LONGEST_QUERY:
         raise illegal_argument(f"[q] has at most {LONGEST_QUERY} characters.")
-    if locked and locked not in _LOCKED:
-        raise illegal_argument(f"[locked] is one of {', '.join(_LOCKED)}, not [{locked}].")
+    status, locked = _one_of("status", tuple(ConnectorStatus)), _one_of("locked", _LOCKED)
     found = shared(
         lambda: connector_page(
             store(),
             compatibility=settings().compatibility,
             query=query,
+            status=status,
             locked_without_job=bool(locked),
             offset=(number - 1) * _CONNECTORS,
             size=_CONNECTORS,
             runs=SMALL_CHART["most"],
         ),
         query,
+        status,
         locked,
         number,
     )
@@ -56,7 +58,8 @@ def connectors() -> Response:
     return show(
         "connectors.html",
         found_at=found.found_at,
-        filters={"q": query, "locked": locked},
+        filters={"q": query, "status": status, "locked": locked},
+        statuses=tuple(ConnectorStatus),
         connectors=[ShownConnector(*connector) for connector in listed.connectors],
         total=listed.total,
         number=number,
@@ -103,6 +106,13 @@ def _connector(connector_id: str) -> tuple[dict[str, object], Activity]:
     document = masked_connector(operations.get(store(), connector_id))
     found = activities(store(), [connector_id], runs=LARGE_CHART["most"])
     return document, found.get(connector_id, Activity())
+
+
+def _one_of(name: str, known: Sequence[str]) -> str | None:
+    value = request.args.get(name) or None
+    if value is not None and value not in known:
+        raise illegal_argument(f"[{name}] is one of {', '.join(known)}, not [{value}].")
+    return value
 
 
 def _page_number() -> int:

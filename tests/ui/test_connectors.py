@@ -65,7 +65,7 @@ def test_pages_of_120_connectors(http: Http, connectors: Stored) -> None:
     assert f'href="{URL}/connectors?q=search-0&amp;page=2"' in searched
 
 
-@pytest.mark.parametrize("parameters", ["page=0", "page=-1", "page=x", "page=1e3", "page=99999999999", "page=1000000", "locked=all", "q=" + "x" * 257])  # fmt: skip
+@pytest.mark.parametrize("parameters", ["page=0", "page=-1", "page=x", "page=1e3", "page=99999999999", "page=1000000", "locked=all", "status=broken", "q=" + "x" * 257])  # fmt: skip
 def test_what_means_nothing_is_refused(http: Http, parameters: str) -> None:
     response = http.get(f"{URL}/connectors?{parameters}")
     assert response.status_code == 400
@@ -83,7 +83,17 @@ def test_search_finds_names_indices_and_descriptions(http: Http, day: Any) -> No
         text = http.get(f"{URL}/connectors", params={"q": query}).text
         assert len(re.findall(r'<tr id="row-', text)) == len(names)
         assert all(name in text for name in names)
-    assert "No connector's name" in unescape(http.get(f"{URL}/connectors?q=nothing").text)
+    assert "No connector has this text" in http.get(f"{URL}/connectors?q=nothing").text
+
+
+def test_connectors_of_a_status_are_as_many_as_the_overview_counts(http: Http, day: Any, connectors: Stored) -> None:  # fmt: skip
+    connectors.put("broken", a_connector(name="Broken", status="error", error="e"))
+    link = re.search(r'href="([^"]+/connectors\?status=error)">(\d+) connectors<', http.get(URL).text)
+    assert link
+    text = http.get(link[1]).text
+    assert text.count('<tr id="row-') == int(link[2]) == 2
+    assert all(name in text for name in ("Broken", "Contracts"))
+    assert "No connector has this status." in http.get(f"{URL}/connectors?status=created").text
 
 
 def test_connectors_that_are_locked_without_a_job(
@@ -106,7 +116,7 @@ def test_connectors_that_are_locked_without_a_job(
     assert f'href="{URL}/job?id=tickets-running"' in _row(http, "Support tickets")
     searched = http.get(f"{URL}/connectors?locked=without_job&q=catalog").text
     assert "<strong>1</strong> connector locked" in searched
-    assert "No connector that meets the search is locked without a job." in http.get(
+    assert "No connector that meets the other filters is locked without a job." in http.get(
         f"{URL}/connectors?locked=without_job&q=orders"
     ).text  # fmt: skip
 
