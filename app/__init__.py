@@ -16,6 +16,8 @@ from app.sync_jobs.many_views import blueprint as many_sync_jobs
 from app.sync_jobs.views import blueprint as sync_jobs
 from app.ui import pages
 from app.ui.action_views import blueprint as ui_actions
+from app.ui.connector_views import blueprint as ui_connectors
+from app.ui.sync_views import blueprint as ui_sync
 from app.ui.views import blueprint as ui
 
 
@@ -46,6 +48,6 @@ def create_app(configuration: settings.Settings | None = None) -> Flask:
     for blueprint in (sync_jobs, many_sync_jobs, connectors, secrets, health.blueprint, api_reference):
         app.register_blueprint(blueprint)
     if configuration.ui != "off":
-        pages.install(app, (ui, ui_actions))
+        pages.install(app, (ui, ui_actions, ui_connectors, ui_sync))
     metrics.install(app, store)
     return app

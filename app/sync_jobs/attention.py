@@ -61,7 +61,7 @@ def look(
     found_locks, of_connectors = search_locks(store, aggregations=connectors, fields=fields)
     locks = list(found_locks)
     locked = {kind: [seen.connector_id for seen, _ in locks if seen.kind is kind] for kind in SyncKind}
-    jobs = jobs | {kind.value: _running_on(locked[kind], kind) for kind in SyncKind}
+    jobs = jobs | {kind.value: running_on(locked[kind], kind) for kind in SyncKind}
     body: dict[str, Any] = {"size": 0, "track_total_hits": False, "aggs": jobs}
     if runtime_mappings:
         body["runtime_mappings"] = runtime_mappings
@@ -97,12 +97,13 @@ def first(bucket: Mapping[str, Any]) -> list[Job]:
     return [(hit["_id"], hit["_source"]) for hit in bucket["first"]["hits"]["hits"]]
 
 
-def _running_on(connector_ids: Sequence[str], kind: SyncKind) -> Aggregations:
+def running_on(connector_ids: Sequence[str], kind: SyncKind) -> Aggregations:
     """Those of the connectors on which a job of the kind runs."""
-    filters = [
-        RUNNING_FILTER,
-        {"terms": {"job_type": list(kind.job_types)}},
-        {"terms": {"connector.id": list(connector_ids)}},
-    ]
+    filters = [*running_of(kind), {"terms": {"connector.id": list(connector_ids)}}]
     connectors = {"terms": {"field": "connector.id", "size": len(connector_ids) or 1}}
     return {"filter": {"bool": {"filter": filters}}, "aggs": {"connectors": connectors}}
+
+
+def running_of(kind: SyncKind) -> list[dict[str, Any]]:
+    """The filters of jobs of a kind that run."""
+    return [RUNNING_FILTER, {"terms": {"job_type": list(kind.job_types)}}]

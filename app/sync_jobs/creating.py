@@ -77,19 +77,19 @@ def create(store: Store, request: JobRequest, sync_job_id: str | None = None) ->
     """
     sync_job_id = sync_job_id or new_id()
     if request.if_active == "create":
-        store.sync_jobs.create(sync_job_id, _document(store, request))
+        store.sync_jobs.create(sync_job_id, new_document(store, request))
         return Created(sync_job_id)
     # A connector's id may be as long as a key.
     key = f"active_job:{sha256(request.connector_id.encode()).hexdigest()}:{request.job_type}"
     deadline = time.monotonic() + TIMEOUT_SECONDS
     longest_pause = _FIRST_PAUSE_SECONDS
     while True:
-        document = _document(store, request)
-        active = _active(store, request)
+        document = new_document(store, request)
+        active = active_job(store, request)
         if active is None:
             with store.leases.try_hold(key) as lease:
                 if lease is not None:
-                    active = _active(store, request)
+                    active = active_job(store, request)
                     if active is None and _write(store, sync_job_id, document, lease):
                         return Created(sync_job_id)
         if active is not None:
@@ -121,8 +121,8 @@ def create_once(store: Store, request: JobRequest, caller: str, key: str) -> Cre
     return Created(**store.idempotency_keys.note(use, asdict(made)))
 
 
-def _document(store: Store, request: JobRequest) -> dict[str, Any]:
-    """The job's document, of the connector as it is now."""
+def new_document(store: Store, request: JobRequest) -> dict[str, Any]:
+    """The job's document, of the connector as it is now. Raises `ApiError` as `create` does: 404, or 400."""
     connector_id = request.connector_id
     try:
         connector = store.connectors.get(connector_id)
@@ -147,7 +147,7 @@ def _document(store: Store, request: JobRequest) -> dict[str, Any]:
     return document
 
 
-def _active(store: Store, request: JobRequest) -> Hit | None:
+def active_job(store: Store, request: JobRequest) -> Hit | None:
     """The oldest active job of the connector and type, whoever made it."""
     wanted = JobFilter(request.connector_id, ACTIVE, [request.job_type])
     search = list_search(wanted, size=1, limit=1, count_limit=1)

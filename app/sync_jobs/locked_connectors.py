@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from app.protocol import SyncKind, SyncStatus
 from app.store import Store
 from app.store.failures import IndexMissing
 from app.store.search import WINDOW
+
+LOCKED_FILTER: Final[dict[str, Any]] = {
+    "bool": {
+        "should": [{"term": {kind.status_field: SyncStatus.IN_PROGRESS}} for kind in SyncKind],
+        "minimum_should_match": 1,
+    }
+}
+"""Connectors that are locked for a kind; `locked_for` says for which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +50,7 @@ def search_locks(
     None for those where there is no index.
     """
     deleted = {"term": {"deleted": True}}
-    query = {
-        "bool": {
-            "should": [{"term": {kind.status_field: SyncStatus.IN_PROGRESS}} for kind in SyncKind],
-            "minimum_should_match": 1,
-            "must_not": deleted,
-        }
-    }
+    query = {"bool": {"filter": LOCKED_FILTER, "must_not": deleted}}
     source = [*(kind.status_field for kind in SyncKind), "last_synced", "sync_locks", *fields]
     body: dict[str, Any] = {"size": WINDOW, "_source": source, "query": query}
     if aggregations:
@@ -65,10 +67,14 @@ def search_locks(
 def _locks(hits: Iterable[Mapping[str, Any]]) -> Iterator[tuple[LockSeen, Mapping[str, Any]]]:
     for hit in hits:
         connector = hit["_source"]
-        for kind in SyncKind:
-            if connector.get(kind.status_field) == SyncStatus.IN_PROGRESS:
-                token = (lock_owner(connector, kind) or {}).get("token")
-                yield LockSeen(hit["_id"], kind, str(connector.get("last_synced")), token), connector
+        for kind in locked_for(connector):
+            token = (lock_owner(connector, kind) or {}).get("token")
+            yield LockSeen(hit["_id"], kind, str(connector.get("last_synced")), token), connector
+
+
+def locked_for(connector: Mapping[str, Any]) -> list[SyncKind]:
+    """The kinds for which a stored connector is locked."""
+    return [kind for kind in SyncKind if connector.get(kind.status_field) == SyncStatus.IN_PROGRESS]
 
 
 def lock_owner(connector: Mapping[str, Any], kind: SyncKind) -> Mapping[str, Any] | None:

@@ -41,6 +41,7 @@ ACTIONS = [
     Form("/jobs/cancel?connector=c1&status=pending"),
     Form("/job/delete?id=j"),
     Form("/jobs/rescue"),
+    Form("/connector/sync?id=c1&type=full"),
 ]
 """All that change something, for the job `j` of the connector `c1`."""
 

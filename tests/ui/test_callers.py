@@ -15,7 +15,8 @@ from tests.service import Http, Service
 from tests.ui.conftest import URL
 from tests.ui.forms import ACTIONS, Form, form_of
 
-PAGES = ("/jobs", "/job?id=j")
+PAGES = ("/jobs", "/job?id=j", "/connectors", "/connector?id=c1")
+WITHOUT_ACTIONS = ("/workers",)
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def jobs(admin: Elasticsearch) -> Stored:
     return Stored(admin, SYNC_JOBS)
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [*PAGES, *WITHOUT_ACTIONS])
 def test_page_asks_for_credentials(http: Http, path: str) -> None:
     response = http.get(URL + path, headers={"Accept": "text/html"})
     assert response.status_code == 401
@@ -50,7 +51,7 @@ def test_whoever_may_read_is_offered_nothing_else(http: Http, callers: SimpleNam
     assert not offers.search(seen.text)
 
 
-@pytest.mark.parametrize("path", [*PAGES, *(each.path for each in ACTIONS)])
+@pytest.mark.parametrize("path", [*PAGES, *WITHOUT_ACTIONS, *(each.path for each in ACTIONS)])
 def test_whoever_may_do_nothing_sees_nothing(http: Http, callers: SimpleNamespace, path: str) -> None:
     response = http.get(URL + path, headers=callers.nothing)
     assert response.status_code == 403
@@ -69,6 +70,7 @@ def test_what_is_not_allowed_is_refused_when_it_is_sent(
         assert form.send(headers=caller).status_code == 403
     assert form.send(headers=callers.none).status_code == 401
     assert jobs.version("j") == before
+    assert jobs.ids() == {"j"}
     assert form.send(headers=callers.manager).status_code == 200
 
 

@@ -8,7 +8,7 @@ from app.connectors.index_names import violation
 from app.errors import illegal_argument
 from app.wire import parameters
 
-_LONGEST_QUERY = 256
+LONGEST_QUERY = 256
 
 
 class GetParameters(parameters.QueryParameters):
@@ -57,7 +57,7 @@ class ListParameters(parameters.QueryParameters):
         load_default="",
         metadata={
             "description": "A text to look for in names, descriptions and indices; `*` and `?` are wildcards.",
-            "maxLength": _LONGEST_QUERY,
+            "maxLength": LONGEST_QUERY,
         },
     )
     include_deleted = parameters.Boolean(
@@ -69,8 +69,8 @@ class ListParameters(parameters.QueryParameters):
         for name, value in (("from", values["offset"]), ("size", values["size"])):
             if value < 0:
                 raise illegal_argument(f"Parameter [{name}] cannot be < 0")
-        if len(values["query"]) > _LONGEST_QUERY:
-            raise illegal_argument(f"Parameter [query] cannot be longer than [{_LONGEST_QUERY}] characters")
+        if len(values["query"]) > LONGEST_QUERY:
+            raise illegal_argument(f"Parameter [query] cannot be longer than [{LONGEST_QUERY}] characters")
 
     def violations(self, values: dict[str, Any]) -> list[str]:
         """The syntax of index names."""
