@@ -66,9 +66,10 @@ def test_what_is_not_zero_can_be_seen_beside_huge_values(row: dict[str, int]) ->
 
 
 def points(path: str) -> list[tuple[str, float, float]]:
-    return [
-        (command, float(x), float(y)) for command, x, y in re.findall(r"([ML])([\d.e+-]+) ([\d.e+-]+)", path)
-    ]
+    """The commands of a path; fails on anything else in it."""
+    command = r"([ML])([\d.e+-]+) ([\d.e+-]+)"
+    assert re.fullmatch(f"({command})*", path)
+    return [(name, float(x), float(y)) for name, x, y in re.findall(command, path)]
 
 
 LINES: list[tuple[str, list[float | None], float, list[Any]]] = [
