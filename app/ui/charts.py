@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
 from typing import Final
 
 WIDTH: Final = 1000.0
@@ -49,19 +50,22 @@ def bars(rows: Sequence[Mapping[str, int]], top: int) -> list[Bar]:
 
 
 def line(values: Sequence[float | None], top: float) -> str:
-    """The path that leads through the middles of as many bars, with a gap at each None; a value between two gaps is a dot."""
+    """The path that leads through the middles of as many bars, with a gap at each None.
+
+    A value between two gaps is a line as wide as its bar.
+    """
     room = WIDTH / len(values) if values else WIDTH
     parts = []
-    pen_down = False
-    for number, value in enumerate(values):
-        if value is None:
-            pen_down = False
+    for is_known, group in groupby(enumerate(values), lambda each: each[1] is not None):
+        run = [(number, value) for number, value in group if value is not None]
+        if not is_known:
             continue
-        y = HEIGHT - _height(value, top)
-        # A line of no length, which a round end makes a dot.
-        point = f"{_rounded(room * (number + 0.5)):g} {_rounded(y):g}"
-        parts.append(f"L{point}" if pen_down else f"M{point}h0")
-        pen_down = True
+        points = [(room * (number + 0.5), HEIGHT - _height(value, top)) for number, value in run]
+        if len(points) == 1:
+            [(x, y)] = points
+            half = room * _BAR_SHARE / 2
+            points = [(x - half, y), (x + half, y)]
+        parts.append("M" + "L".join(f"{_rounded(x):g} {_rounded(y):g}" for x, y in points))
     return "".join(parts)
 
 
