@@ -62,7 +62,6 @@ document.addEventListener("htmx:afterSwap", (event) => {
   const dialog = document.getElementById("dialog");
   if (event.detail.target !== dialog) return;
   if (!dialog.open) dialog.showModal();
-  dialog.querySelector("[autofocus]")?.focus();
 });
 
 document.addEventListener("click", (event) => {
