@@ -9,8 +9,8 @@ from typing import Any, Final
 from app.store import Store
 from app.store.failures import IndexMissing
 from app.sync_jobs import paging
+from app.sync_jobs.attention import BY_STATUS
 from app.sync_jobs.queries import JobFilter, list_search
-from app.sync_jobs.states import TRANSITIONS
 
 FIELDS: Final = (
     "canceled_at",
@@ -82,12 +82,11 @@ def browse(
 
 def count_by_status(store: Store, wanted: JobFilter) -> dict[str, int]:
     """How many jobs are wanted, by their status."""
-    counts = {"terms": {"field": "status", "include": list(TRANSITIONS), "size": len(TRANSITIONS)}}
     body = {
         "size": 0,
         "track_total_hits": False,
         "query": {"bool": {"filter": wanted.clauses()}},
-        "aggs": {"by_status": counts},
+        "aggs": {"by_status": BY_STATUS},
     }
     try:
         buckets = store.sync_jobs.query(body)["aggregations"]["by_status"]["buckets"]
