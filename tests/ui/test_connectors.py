@@ -16,6 +16,7 @@ from app import clock
 from app.store.index_definitions import CONNECTORS, SYNC_JOBS
 from app.ui.jobs import ShownJob
 from app.ui.run_chart import run_chart
+from app.ui.texts import address
 from tests.documents import SECRET, Stored, a_connector, a_job, a_running_job
 from tests.fault_proxy import FaultProxy
 from tests.raw_values import CONNECTOR, JOB, Raw, RawIndex, raw_documents
@@ -47,15 +48,15 @@ def proxied(proxy: FaultProxy, service: Service) -> Iterator[Service]:
 def test_pages_of_120_connectors(http: Http, connectors: Stored) -> None:
     connectors.put_all({f"c{n:03}": a_connector(index_name=f"search-{n:03}", name=f"N{n:03}") for n in range(120)})  # fmt: skip
     found: list[str] = []
-    address: str | None = f"{URL}/connectors"
+    path: str | None = f"{URL}/connectors"
     pages = 0
-    while address is not None:
-        text = http.get(address).text
+    while path is not None:
+        text = http.get(path).text
         pages += 1
         assert "<strong>120</strong> connectors" in text
         found += re.findall(r">(N\d{3})</a>", text)
         following = re.search(r'rel="next" href="([^"]+)"', text)
-        address = unescape(following[1]) if following else None
+        path = unescape(following[1]) if following else None
     assert pages == 3
     assert found == [f"N{number:03}" for number in range(120)]
     assert re.findall(r">(N\d{3})</a>", http.get(f"{URL}/connectors?page=2").text) == found[50:100]
@@ -122,7 +123,7 @@ def test_connectors_that_are_locked_without_a_job(
 
 
 def test_a_view_costs_few_searches(proxied: Service, proxy: FaultProxy, day: Any) -> None:
-    for address, most in (
+    for path, most in (
         ("/connectors", 2),
         ("/connectors?locked=without_job", 3),
         ("/connectors?q=o&page=1", 2),
@@ -130,11 +131,11 @@ def test_a_view_costs_few_searches(proxied: Service, proxy: FaultProxy, day: Any
         ("/workers", 1),
     ):
         with proxy.recording() as recorded:
-            assert proxied.http.get(URL + address).status_code == 200
+            assert proxied.http.get(URL + path).status_code == 200
         searches = [each for each in recorded if "_search" in each.path]
         gets = [each for each in recorded if "/_doc/" in each.path]
-        assert len(searches) == most, address
-        assert len(gets) == (1 if address.startswith("/connector?") else 0)
+        assert len(searches) == most, path
+        assert len(gets) == (1 if path.startswith("/connector?") else 0)
 
 
 def test_schedules_in_words_beside_what_is_stored(http: Http, connectors: Stored) -> None:
@@ -157,6 +158,8 @@ def test_schedules_in_words_beside_what_is_stored(http: Http, connectors: Stored
         assert clock.iso(following).replace("Z", ".000Z") in text
     connectors.put("c1", a_connector(name="Scheduled", scheduling=schedules | {"full": {"interval": "0 30 3 * * ?"}}))  # fmt: skip
     assert "</code> off" in _row(http, "Scheduled")
+    off = http.get(f"{URL}/connector?id=c1").text
+    assert clock.iso(following).replace("Z", ".000Z") not in off
     connectors.put("c1", a_connector(name="Scheduled", scheduling=schedules | {"full": {"enabled": True, "interval": "0 0 0 30 2 ?"}}))  # fmt: skip
     assert "never due" in _row(http, "Scheduled")
 
@@ -181,7 +184,9 @@ def test_chart_has_a_bar_for_each_run_that_leads_to_its_job(http: Http, connecto
         assert [job for job, _ in bars] == ran[:most][::-1]  # the newest is at the right
         classes = dict(bars)
         assert [classes[f"j{number}"] for number in range(6)] == [f"is-{each}" for each in statuses[:6]]
-        assert len(re.findall('class="mark"', text)) == 5  # color is not the only sign
+        # Color is not the only sign: a cross, triangles, dashes.
+        marks = [re.sub(r"[^a-z]", "", each) for each in re.findall('class="mark" d="M([^"]+)"', text)]
+        assert sorted(marks) == ["h", "h", "hlz", "hlz", "lml"]
         assert "10,000 documents indexed, 1 deleted" in text
         assert f"Last {most} runs: " in text
     heights = [float(each) for each in re.findall(r'class="bar" .*height="([\d.]+)"', _figure(http, "c1"))]
@@ -252,10 +257,10 @@ def test_what_is_stored_is_never_markup(http: Http, connectors: Stored, jobs: St
                 last_seen=clock.now(),
             ),
         )
-    for address in ("connectors", "connector", "workers", "connector/sync"):
-        response = http.get(f"{URL}/{address}", params={"id": HOSTILE})
-        assert response.status_code == 200, address
-        assert "onerror=alert(1)&gt;&#34;&#39;&amp;" in response.text or address == "connector/sync"
+    for path in ("connectors", "connector", "workers", "connector/sync"):
+        response = http.get(f"{URL}/{path}", params={"id": HOSTILE})
+        assert response.status_code == 200, path
+        assert "onerror=alert(1)&gt;&#34;&#39;&amp;" in response.text or path == "connector/sync"
         assert "<img" not in response.text
         assert not re.search(r"""["'] ?onerror""", response.text)
 
@@ -268,6 +273,7 @@ def test_connectors_of_any_shape_are_shown(http: Http, elasticsearch: Elasticsea
         response = http.get(f"{URL}/connectors?page={number}")
         assert response.status_code == 200, number
         shown += response.text.count('<tr id="row-')
+        assert response.text.count("<li>") >= response.text.count('<tr id="row-')  # each has a schedule
     for raw in raws:
         if raw.field[:1] != ("configuration",) or len(raw.field) < 3 or raw.field[2] in ("label", "value", "sensitive"):  # fmt: skip
             response = http.get(f"{URL}/connector", params={"id": raw.id})
@@ -290,9 +296,13 @@ def test_jobs_of_any_shape_are_shown(http: Http, elasticsearch: Elasticsearch, c
     """
     elasticsearch.indices.refresh(index=SYNC_JOBS.alias)
     elasticsearch.options(request_timeout=60).update_by_query(index=SYNC_JOBS.alias, script={"source": source}, refresh=True)  # fmt: skip
-    for address in ("connectors", "workers", *(f"connector?id={name}" for name in names)):
-        assert http.get(f"{URL}/{address}").status_code == 200, address
+    for path in ("connectors", "workers", *(f"connector?id={name}" for name in names)):
+        assert http.get(f"{URL}/{path}").status_code == 200, path
     assert len(re.findall('class="run ', http.get(f"{URL}/connectors").text)) > 300
+
+
+def test_address_of_what_has_no_utf_8() -> None:
+    assert address("/job", id="\ud800") == f"{URL}/job?id=%3F"
 
 
 def test_chart_takes_any_job() -> None:
@@ -323,10 +333,10 @@ def test_list_and_page_in_a_browser(page: Page, day: Any) -> None:
     expect(page).to_have_url(re.compile(r"/job\?id=tickets-running$"))
 
 
-@pytest.mark.parametrize("address", ["connectors", "connector?id=contracts", "workers"])
-def test_nothing_is_wider_than_a_small_screen(page: Page, day: Any, address: str) -> None:
+@pytest.mark.parametrize("path", ["connectors", "connector?id=contracts", "workers"])
+def test_nothing_is_wider_than_a_small_screen(page: Page, day: Any, path: str) -> None:
     page.set_viewport_size({"width": 360, "height": 800})
-    page.goto(f"{URL}/{address}")
+    page.goto(f"{URL}/{path}")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 

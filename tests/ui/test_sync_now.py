@@ -36,7 +36,7 @@ def test_one_job_is_created_after_the_question(http: Http, jobs: Stored, job_typ
     words = job_type.replace("_", " ")
     text = question(http, job_type)
     assert f"One {words} sync job of The one will be created; it waits until a worker takes it." in text
-    assert "worker was last heard of" not in text
+    assert "See whether" not in text  # a worker has just been heard of
     assert jobs.ids() == set()  # the question changes nothing
     done = form(http, job_type).send()
     assert done.status_code == 200
