@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -146,7 +147,9 @@ def test_nothing_acknowledged_is_lost_when_the_writing_node_dies(
         time.sleep(SECONDS / 4)
         former = leases.source("leader")
         with store.leases.hold("across the failover") as held:
+            load.repeated_until = math.inf
             nodes[1].kill()
+            load.repeated_until = time.monotonic()
             os.kill(int(former["name"].rpartition("/")[2]), signal.SIGKILL)
             died_at = time.monotonic()
             services[0].wait_for(lambda: primary(client, SYNC_JOBS.name) == "stays")
