@@ -47,12 +47,12 @@ SETTINGS = {
 def services(node_url: str, elasticsearch: Elasticsearch) -> Iterator[dict[str, Service]]:
     """The one that is ahead starts first, and leads."""
     environments = {"ahead": clock_set(APART), "behind": clock_set(-APART), "right": {}}
+    elasticsearch.options(ignore_status=404).delete(index=LEASES.alias, id="leader")
     with ExitStack() as stack:
         started = {}
         for name, environment in environments.items():
             started[name] = stack.enter_context(Service(node_url, **SETTINGS, **environment))
             if name == "ahead":
-                elasticsearch.options(ignore_status=404).delete(index=LEASES.alias, id="leader")
                 started[name].wait_for(lambda: leads(started["ahead"]))
         for each in started.values():
             each.wait_until_ready()
@@ -61,7 +61,9 @@ def services(node_url: str, elasticsearch: Elasticsearch) -> Iterator[dict[str, 
 
 @pytest.fixture(autouse=True)
 def without_documents(services: dict[str, Service], elasticsearch: Elasticsearch) -> None:
-    empty(elasticsearch)
+    empty(
+        elasticsearch, [CONNECTORS.alias, SYNC_JOBS.alias]
+    )  # without the leader's lease, another one may lead
 
 
 def leads(service: Service) -> bool:
