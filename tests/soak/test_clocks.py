@@ -82,6 +82,7 @@ def test_load_on_services_whose_clocks_differ(
     - A job whose last heartbeat is by a clock that is more than a minute ahead counts as idle: live jobs are rescued.
     - The script of the expiry decides by the service's clock: the leader's own lease is removed, and others lead.
     - The lease of the leader is decided by the service's clock: whoever is ahead takes it, again and again.
+    - A slot is taken again in each round; a slot is taken, and its job not created.
     """
     put_connectors(elasticsearch)
     load = new_load([each.url for each in services.values()], seed)
