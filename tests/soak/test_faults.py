@@ -39,7 +39,7 @@ _SHARES = dict.fromkeys(FAULTS, 2) | {
     "late response": 1,
 }
 _OF_WRITES, _OF_OTHERS = 0.07, 0.02
-# Nothing is late in the last seconds: a late lock of a connector belongs to nobody, and is waited for a minute.
+# Nothing is late in the last seconds: a late lock of a connector belongs to nobody, and is waited for.
 _IN_TIME_SECONDS = 10
 
 
