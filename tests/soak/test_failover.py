@@ -67,6 +67,8 @@ def client(nodes: list[EmbeddedNode]) -> Iterator[Elasticsearch]:
 def services(nodes: list[EmbeddedNode]) -> Iterator[list[Service]]:
     """Two services that know both nodes."""
     options = {
+        # A claim whose process died is repeated until its lease has expired, which takes as much longer as the clock jumps back.
+        "CLAIM_RESEND_WINDOW": "300",
         "ELASTICSEARCH_TIMEOUT": "5",
         "LOG_FORMAT": "json",
         "MAINTENANCE_INTERVAL": "500ms",
