@@ -139,6 +139,7 @@ def test_nothing_acknowledged_is_lost_when_the_writing_node_dies(
 
     - The lease of a leader counts however long it lasts: where the clock jumps back, nobody leads for minutes.
     - The script that creates a job does not look at its lease: where the clock jumps forward, two holders create one.
+    - `CLAIM_RESEND_WINDOW` is a minute, and the clock jumps back by one: the jobs of a claim whose process died are nobody's.
     """
     move_primaries(client, services)
     put_connectors(client)
