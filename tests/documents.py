@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -107,12 +107,12 @@ def only_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[st
     return {key: value for key, value in after.items() if key not in before or before[key] != value}
 
 
-def empty(client: Elasticsearch) -> None:
-    """Remove every connector and job. Searches of the service see it at once, other searches after a refresh."""
-    client.indices.refresh(index=ALIASES)  # only documents that a search sees are deleted
-    found = client.search(index=ALIASES, size=1000, source=False)["hits"]
+def empty(client: Elasticsearch, aliases: Sequence[str] = ALIASES) -> None:
+    """Remove every connector and job, and all leases. Searches of the service see it at once, other searches after a refresh."""
+    client.indices.refresh(index=aliases)  # only documents that a search sees are deleted
+    found = client.search(index=aliases, size=1000, source=False)["hits"]
     if found["total"]["value"] > len(found["hits"]):
-        client.delete_by_query(index=ALIASES, query={"match_all": {}}, refresh=True, conflicts="proceed")
+        client.delete_by_query(index=aliases, query={"match_all": {}}, refresh=True, conflicts="proceed")
     elif found["hits"]:
         client.bulk(
             operations=[{"delete": {"_index": hit["_index"], "_id": hit["_id"]}} for hit in found["hits"]]

@@ -81,14 +81,15 @@ def unfinished(client: Elasticsearch, *statuses: str) -> list[tuple[str, Documen
     return [(hit["_id"], hit["_source"]) for hit in hits]
 
 
-def locked(client: Elasticsearch) -> list[tuple[str, str]]:
-    """The connectors that are locked, each with the kind."""
-    return [
-        (hit["_id"], kind)
-        for hit in scan(client, index=CONNECTORS.alias)
+def locked(client: Elasticsearch) -> dict[tuple[str, str], Document]:
+    """The locked connectors of a load, each with the kind, and what a claim noted when it locked it."""
+    client.indices.refresh(index=CONNECTORS.alias)
+    return {
+        (hit["_id"], kind): hit["_source"].get("sync_locks", {}).get(kind, {})
+        for hit in client.search(index=CONNECTORS.alias, size=1000)["hits"]["hits"]
         for kind, field in STATUS_FIELDS.items()
         if hit["_source"].get(field) == "in_progress"
-    ]
+    }
 
 
 def stored_jobs(client: Elasticsearch) -> dict[str, Document]:
@@ -96,8 +97,10 @@ def stored_jobs(client: Elasticsearch) -> dict[str, Document]:
     return {hit["_id"]: hit["_source"] for hit in scan(client, index=SYNC_JOBS.alias)}
 
 
-def violations(load: Load, watch: Watch, client: Elasticsearch) -> list[str]:
-    """All that is wrong once the load is over and all its jobs have ended."""
+def violations(
+    load: Load, watch: Watch, client: Elasticsearch, *, leader_ahead: timedelta = timedelta(0)
+) -> list[str]:
+    """All that is wrong once the load is over and all its jobs have ended. `leader_ahead`: how far the clock of the leader is."""
     stored = stored_jobs(client)
     return [
         *load.record.wrong,
@@ -109,7 +112,7 @@ def violations(load: Load, watch: Watch, client: Elasticsearch) -> list[str]:
             for said in _wrong(load.record, job_id, stored)
         ),
         *_overlapping(load.record),
-        *_wrong_schedules(watch, stored),
+        *_wrong_schedules(load.record, watch, stored, leader_ahead),
     ]
 
 
@@ -158,13 +161,24 @@ def _overlapping(record: Record) -> Iterator[str]:
             yield f"held at once: {one} and {other}"
 
 
-def _wrong_schedules(watch: Watch, stored: Mapping[str, Document]) -> Iterator[str]:
-    """Each slot that was taken has one job of its own, unless one was active, and hardly a minute has no slot."""
+def _wrong_schedules(
+    record: Record, watch: Watch, stored: Mapping[str, Document], leader_ahead: timedelta
+) -> Iterator[str]:
+    """Each slot that was taken has one job of its own, unless one was active, and hardly a minute has no slot.
+
+    All times are the leader's: slots, the creation of their jobs, and the end of those that were rescued. Others end by a clock of
+    any service, so here they end when their worker was told.
+    """
     for connector_id in SCHEDULED:
         slots = sorted(timestamps.read(slot) for slot in watch.slots[connector_id])
         jobs = sorted(
-            (timestamps.read(job["created_at"]), timestamps.read(job["completed_at"]))
-            for job in stored.values()
+            (
+                timestamps.read(job["created_at"]),
+                told + leader_ahead
+                if (told := record.job(job_id).ended_at)
+                else timestamps.read(job["completed_at"]),
+            )
+            for job_id, job in stored.items()
             if job["connector"]["id"] == connector_id
             and job["trigger_method"] == "scheduled"  # to settle a load, others are created
             and "completed_at" in job

@@ -35,6 +35,8 @@ class Load:
         self.calm = Event()
         """Nobody creates or cancels anything any more, and workers complete what they get."""
         self.over = Event()
+        self.repeated_until = 0.0
+        """What was sent before, a time of the monotonic clock, Elasticsearch itself may have carried out twice."""
         self._threads = [
             Thread(target=self._run, args=(Client(self, f"{act.__name__}-{number}"), act), daemon=True)
             for act, count in acts.items()
@@ -71,7 +73,7 @@ class Abandoned(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """A response; `resent`: an earlier sending of the same request may have been carried out."""
+    """A response; `resent`: the same request may have been carried out before."""
 
     status: int
     body: Any
@@ -109,6 +111,7 @@ class Client:
             with record.lock:
                 record.under_way[url] -= 1
                 record.counts[f"responses {status}"] += 1
+            resent = resent or began < self.load.repeated_until
             if status not in (0, *AGAIN):
                 return Answer(status, body, resent)
             resent = True

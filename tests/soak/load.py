@@ -11,13 +11,11 @@ from tests.documents import Stored, a_connector
 from tests.soak.callers import BY_ONE, TOGETHER, call_at_random, create_job
 from tests.soak.checks import SCHEDULED, locked, unfinished
 from tests.soak.client import Client, Load
-from tests.soak.conftest import SECONDS
+from tests.soak.conftest import LONG
 from tests.soak.workers import KINDS, work, work_on_schedules
 
-# From here on, the run is long enough to see that the leader frees what no claim takes over, which takes five minutes.
-_LONG = 300
 # A lock that a claim has left behind can be taken over after a minute, and is freed after five.
-_REST_SECONDS = 240 if SECONDS < _LONG else 600
+_REST_SECONDS = 600 if LONG else 240
 
 
 def new_load(urls: list[str], seed: str) -> Load:
@@ -36,8 +34,8 @@ def put_connectors(client: Elasticsearch) -> None:
 def settle(load: Load, client: Elasticsearch) -> None:
     """Let the workers finish all jobs; returns when no job is left, and no connector is locked.
 
-    A claim that died leaves its connector locked. After a minute the next claim takes it over, so in a short run each such
-    connector gets one more job. In a long one nothing comes, and the leader must free it.
+    A claim that died leaves its connector locked. After a minute (`shortcuts` make it pass) the next claim takes it over, so in
+    a short run each such connector gets one more job. In a long one nothing comes, and the leader must free it.
     """
     load.calm.set()
     deadline = time.monotonic() + _REST_SECONDS
@@ -51,7 +49,7 @@ def settle(load: Load, client: Elasticsearch) -> None:
     caller = Client(load, "settling")
     while (left := unfinished(client)) or locked(client):
         assert time.monotonic() < deadline, (left, locked(client), load.record.wrong)
-        for connector_id, kind in set(locked(client)) - helped if SECONDS < _LONG and not left else ():
+        for connector_id, kind in set(locked(client)) - helped if not (LONG or left) else ():
             helped.add((connector_id, kind))
             create_job(caller, connector_id, next(each for each in KINDS if KINDS[each] == kind))
         time.sleep(0.5)

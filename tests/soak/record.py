@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
@@ -20,6 +21,7 @@ class JobTold:
 
     worker: str | None = None
     end: str | None = None
+    ended_at: datetime | None = None  # when its worker was told of an end that lasts
     error: str | None = None
     possible: list[Counts] = field(default_factory=lambda: [dict.fromkeys(COUNTERS, 0)])
     # Sent without a response: as long as nobody knows whether they took effect, they may still do.
@@ -114,6 +116,7 @@ class Record:
             if told.worker == worker:
                 told.end, told.error = end, error
                 if end in ENDS:
+                    told.ended_at = datetime.now(UTC)
                     self.unfinished.discard(job_id)
 
     def dropped(self, job_id: str, *, died: bool) -> None:

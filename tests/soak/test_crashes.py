@@ -7,7 +7,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,8 +19,9 @@ from app.store.index_definitions import LEASES
 from scripts.elasticsearch import EmbeddedNode
 from tests.service import Service
 from tests.soak.checks import TAKEOVER, Watch, violations
-from tests.soak.conftest import SECONDS, TIMEOUT
+from tests.soak.conftest import LONG, SECONDS, TIMEOUT
 from tests.soak.load import new_load, put_connectors, settle
+from tests.soak.shortcuts import shortcuts
 
 pytestmark = TIMEOUT
 
@@ -184,7 +185,7 @@ class Chaos:
 def test_nothing_acknowledged_is_lost_by_crashes_and_rolls(
     killable_node: EmbeddedNode, seed: str, tmp_path: Path
 ) -> None:
-    """A short run sees each kind of crash once. Only a long one sees the leader free the connectors that nobody claims for.
+    """A short run sees each kind of crash once. Only a long one waits for rescues, and for the leader to free what nobody claims for.
 
     Seen to fail with each of these breaks:
 
@@ -199,7 +200,8 @@ def test_nothing_acknowledged_is_lost_by_crashes_and_rolls(
         chaos.start(stack)
         put_connectors(client)
         load, watch = chaos.load, Watch(client)
-        with watch.looking(), load.running():
+        hurry = nullcontext() if LONG else shortcuts(load, client)
+        with hurry, watch.looking(), load.running():
             chaos.run(SECONDS)
             settle(load, client)
         print(dict(chaos.done), "takeovers after", [round(each, 1) for each in chaos.takeovers])

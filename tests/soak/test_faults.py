@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from random import Random
 
 from elasticsearch import Elasticsearch
@@ -13,8 +14,9 @@ from tests.documents import empty
 from tests.fault_proxy import NO_FAULT, Fault, FaultProxy, Request, to
 from tests.service import Service
 from tests.soak.checks import Watch, violations
-from tests.soak.conftest import SECONDS, TIMEOUT
+from tests.soak.conftest import LONG, SECONDS, TIMEOUT
 from tests.soak.load import new_load, put_connectors, settle
+from tests.soak.shortcuts import shortcuts
 
 pytestmark = TIMEOUT
 
@@ -37,7 +39,7 @@ _SHARES = dict.fromkeys(FAULTS, 2) | {
     "late response": 1,
 }
 _OF_WRITES, _OF_OTHERS = 0.07, 0.02
-# Nothing is late in the last seconds: a late lock of a connector belongs to nobody, and is waited for a minute.
+# Nothing is late in the last seconds: a late lock of a connector belongs to nobody, and is waited for.
 _IN_TIME_SECONDS = 10
 
 
@@ -89,7 +91,8 @@ def test_every_acknowledged_call_happened_once_whatever_was_lost(
         put_connectors(elasticsearch)
         load = new_load([service.url], seed)
         watch = Watch(elasticsearch)
-        with watch.looking(), load.running():
+        hurry = nullcontext() if LONG else shortcuts(load, elasticsearch)
+        with hurry, watch.looking(), load.running():
             with proxy.choosing(at_random(seed, met)):
                 time.sleep(SECONDS)
             settle(load, elasticsearch)
