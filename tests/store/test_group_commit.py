@@ -438,13 +438,15 @@ def test_lone_leader_that_dies_leaves_the_lead(
     proxy: FaultProxy, proxied: Store, documents: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(_change: Any, _body: Any) -> Any:
-        until(lambda: crowd.queued() == 2)
+        until(lambda: len(group._queue) == 2)
         raise MemoryError
 
+    group = proxied.sync_jobs._group
+
     with ThreadPoolExecutor(8) as threads, monkeypatch.context() as fatal:
-        fatal.setattr(proxied.sync_jobs._group, "_alone", die)
+        fatal.setattr(group, "_alone", die)
         crowd = Crowd(proxied, threads)
-        until(lambda: proxied.sync_jobs._group._led)
+        until(lambda: group._led)
         crowd.comes(note("a"))
         crowd.comes(note("b"), queues=False)
         assert crowd.verdicts() == [MemoryError, UPDATED, UPDATED]
