@@ -64,6 +64,18 @@ ELASTICSEARCH_RETRIES: Final = Counter(
 )
 for _reason in ("conflict", "failure"):
     ELASTICSEARCH_RETRIES.labels(_reason)  # so that 0 is shown
+GROUP_COMMIT_UPDATES: Final = Histogram(
+    "connector_group_commit_updates",
+    "Updates of sync jobs that were sent to Elasticsearch in one request.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_000),
+    registry=REGISTRY,
+)
+GROUP_COMMIT_WAITING_SECONDS: Final = Histogram(
+    "connector_group_commit_waiting_seconds",
+    "For how long each of them waited until it was sent.",
+    buckets=(0.001, *_SECONDS),
+    registry=REGISTRY,
+)
 LEADING: Final = Gauge(
     "connector_leader",
     "1 where a process of this replica does the maintenance for all replicas, else 0.",

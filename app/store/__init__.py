@@ -44,7 +44,13 @@ class Store:
         )
         self.indices = Indices(client, (*DEFINITIONS, SECRETS) if settings.secrets_keys else DEFINITIONS)
         self.connectors = Documents(client, self.indices, CONNECTORS, refresh_writes=refresh_writes)
-        self.sync_jobs = Documents(client, self.indices, SYNC_JOBS, refresh_writes=refresh_writes)
+        self.sync_jobs = Documents(
+            client,
+            self.indices,
+            SYNC_JOBS,
+            refresh_writes=refresh_writes,
+            gather_seconds=settings.elasticsearch_timeout,
+        )
         self.secrets = Documents(client, self.indices, SECRETS, refresh_writes=refresh_writes)
         leases = Documents(client, self.indices, LEASES, refresh_writes=False)
         self.leases = Leases(leases)

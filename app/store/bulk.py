@@ -11,12 +11,12 @@ from typing import Any
 import structlog
 from elasticsearch import Elasticsearch
 
+from app import json_codec
 from app.errors import ApiError
 from app.metrics.definitions import ELASTICSEARCH_RETRIES
 from app.store.failures import (
     Conflict,
     DocumentMissing,
-    IndexMissing,
     IndexUnusable,
     TransientFailure,
     to_error,
@@ -69,6 +69,37 @@ Result = Outcome | ApiError | None
 def can_exist(document_id: str) -> bool:
     """Whether a document may have this id. One that none can have refuses a whole request about many documents."""
     return 0 < len(document_id.encode("utf-8", "surrogatepass")) <= MAX_ID_BYTES
+
+
+def encode(change: Change, is_retry: bool, **options: Any) -> tuple[bytes, bytes]:
+    """The two lines that a change is in a request about many; the second one alone is the body of an update.
+
+    `options` are further keys of that body. See `Documents.transition` for `is_retry`.
+    """
+    condition = _condition(change.version) if change.version else {"retry_on_conflict": RETRY_ON_CONFLICT}
+    body = {
+        "script": change.script.request(change.params, is_retry=is_retry),
+        "_source": {"includes": [VERDICT_FIELD, *change.returns]},
+    }
+    action = {"update": {"_id": change.document_id, **condition}}
+    return json_codec.dumps(action), json_codec.dumps(body | options)
+
+
+def send_once(
+    client: Elasticsearch, alias: str, lines: Sequence[bytes], *, refresh: bool
+) -> list[Mapping[str, Any]]:
+    """Send encoded changes once; what Elasticsearch says of each. Raises the typed errors of a request that failed as a whole."""
+    with translated():
+        operations: Any = lines  # the client sends bytes as they are
+        response = client.bulk(index=alias, operations=operations, require_alias=True, refresh=refresh)
+    return [item["update"] for item in response["items"]]
+
+
+def read(change: Change, item: Mapping[str, Any]) -> Outcome:
+    """The outcome of a change, of what `send_once` returned for it. Raises its typed error, as an update of its own would."""
+    if "error" in item:
+        raise to_error(item["status"], item)
+    return change.script.outcome(item["result"], item.get("get", {}).get("_source"))
 
 
 @dataclass(slots=True)
@@ -164,10 +195,9 @@ def _send(
     refresh: bool,
 ) -> TransientFailure | None:
     """Send a batch and note what became of each change; why some must be sent again, if they must."""
-    lines = [line for position, change in batch for line in _lines(change, position in sending.lost)]
+    lines = [line for position, change in batch for line in encode(change, position in sending.lost)]
     try:
-        with translated():
-            response = client.bulk(index=alias, operations=lines, require_alias=True, refresh=refresh)
+        items = send_once(client, alias, lines, refresh=refresh)
     except TransientFailure as lost:
         sending.lost.update(position for position, _ in batch)
         return lost
@@ -178,9 +208,9 @@ def _send(
             sending.done(position, error)
         return None
     failure = None
-    for (position, change), item in zip(batch, response["items"], strict=True):
+    for (position, change), item in zip(batch, items, strict=True):
         try:
-            sending.done(position, _read(change, item["update"]))
+            sending.done(position, _result(change, item))
         except Conflict:
             if change.version is not None:
                 sending.done(position, Outcome(change.script.name, Verdict.OVERTAKEN))
@@ -190,30 +220,19 @@ def _send(
     return failure
 
 
-def _lines(change: Change, is_retry: bool) -> Iterator[dict[str, Any]]:
-    condition = _condition(change.version) if change.version else {"retry_on_conflict": RETRY_ON_CONFLICT}
-    yield {"update": {"_id": change.document_id, **condition}}
-    yield {
-        "script": change.script.request(change.params, is_retry=is_retry),
-        "_source": {"includes": [VERDICT_FIELD, *change.returns]},
-    }
-
-
 def _condition(version: Version) -> dict[str, int]:
     return {"if_seq_no": version.seq_no, "if_primary_term": version.primary_term}
 
 
-def _read(change: Change, item: Mapping[str, Any]) -> Result:
-    if "error" not in item:
-        return change.script.outcome(item["result"], item.get("get", {}).get("_source"))
-    error = to_error(item["status"], {"error": item["error"]})
-    if isinstance(error, DocumentMissing):
+def _result(change: Change, item: Mapping[str, Any]) -> Result:
+    try:
+        return read(change, item)
+    except DocumentMissing:
         return None
-    if isinstance(error, IndexUnusable | IndexMissing | Conflict | TransientFailure):
-        raise error
-    if isinstance(error, ApiError):
+    except IndexUnusable:
+        raise
+    except ApiError as error:
         return error
-    raise TypeError(f"an update ended in {error!r}")
 
 
 def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

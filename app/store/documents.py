@@ -10,7 +10,7 @@ from elasticsearch import Elasticsearch
 
 from app.errors import ApiError, unavailable
 from app.store import bulk, deletion
-from app.store.bulk import RETRY_ON_CONFLICT, Change, Version, can_exist
+from app.store.bulk import RETRY_ON_CONFLICT, Change, Version, can_exist, encode
 from app.store.failures import (
     UNREACHABLE,
     Conflict,
@@ -20,11 +20,12 @@ from app.store.failures import (
     IndexUnusable,
     translated,
 )
+from app.store.group_commit import GroupCommit
 from app.store.index_definitions import IndexDefinition
 from app.store.indices import Indices
 from app.store.paging import find
 from app.store.retries import send
-from app.store.scripts import VERDICT_FIELD, Outcome, Script
+from app.store.scripts import Outcome, Script
 from app.store.search import Page, Search
 
 T = TypeVar("T")
@@ -34,7 +35,8 @@ class Documents:
     """The documents behind one alias.
 
     With `refresh_writes` every write is visible to searches when it returns; without, searches refresh before they look. `quiet`: failures
-    are not logged here, since the same is asked again and again.
+    are not logged here, since the same is asked again and again. With `gather_seconds`, updates of several threads go together
+    (`app.store.group_commit`), and one waits so long at most until it is sent.
     All methods raise `ApiError` where Elasticsearch cannot carry them out, and `IndexMissing` as they say.
     """
 
@@ -46,6 +48,7 @@ class Documents:
         *,
         refresh_writes: bool,
         quiet: bool = False,
+        gather_seconds: float | None = None,
     ) -> None:
         self._client = client
         self._indices = indices
@@ -53,6 +56,7 @@ class Documents:
         self._alias = definition.alias
         self._refresh_writes = refresh_writes
         self._quiet = quiet
+        self._group = GroupCommit(self._update, self._update_many, gather_seconds) if gather_seconds else None
 
     def create(self, document_id: str, document: Mapping[str, Any]) -> None:
         """Store a new document under an id from `new_id`. Makes the index where it is missing."""
@@ -119,8 +123,10 @@ class Documents:
         The script's `params.is_retry` tells it whether an earlier sending may have been carried out. The fields `returns` of
         the document are among the outcome's details. `IndexMissing` where there is no index.
         """
+        change = Change(document_id, script, params, returns)
+        update = self._group.update if self._group else self._update_now
         try:
-            return self._update(document_id, script, params, returns)
+            return self._send(lambda is_retry: update(change, is_retry))
         except DocumentMissing:
             return None
         except IndexMissing:
@@ -135,8 +141,11 @@ class Documents:
         What it says there instead gets lost in Elasticsearch: the verdict is `MISSING`. The fields `returns` of a changed
         document are the outcome's details. Makes the index where it is missing.
         """
+        change = Change(document_id, script, params, returns)
         options = {"upsert": {}, "scripted_upsert": True}
-        return self._with_index(lambda: self._update(document_id, script, params, returns, **options))
+        return self._with_index(
+            lambda: self._send(lambda is_retry: self._update_now(change, is_retry, **options))
+        )
 
     def transition_all(self, changes: Sequence[Change]) -> list[Outcome | ApiError | None]:
         """As `transition` for each change, in their order, in as few requests as possible.
@@ -189,32 +198,26 @@ class Documents:
         if always or not self._refresh_writes:
             self._client.indices.refresh(index=self._alias)
 
-    def _update(
-        self,
-        document_id: str,
-        script: Script,
-        params: Mapping[str, Any],
-        returns: Sequence[str] = (),
-        **options: Any,
-    ) -> Outcome:
-        def request(is_retry: bool) -> Outcome:
-            try:
-                with translated():
-                    response = self._client.update(
-                        index=self._alias,
-                        id=document_id,
-                        script=script.request(params, is_retry=is_retry),
-                        source_includes=[VERDICT_FIELD, *returns],
-                        retry_on_conflict=RETRY_ON_CONFLICT,
-                        refresh=self._refresh_writes,
-                        require_alias=True,
-                        **options,
-                    )
-            except DocumentExists:  # created by somebody else since Elasticsearch looked
-                raise Conflict from None
-            return script.outcome(response["result"], response["get"].get("_source"))
+    def _update_now(self, change: Change, is_retry: bool, **options: Any) -> Outcome:
+        return self._update(change, encode(change, is_retry, **options)[1])
 
-        return self._send(request)
+    def _update(self, change: Change, body: Any) -> Outcome:
+        try:
+            with translated():
+                response = self._client.update(
+                    index=self._alias,
+                    id=change.document_id,
+                    body=body,  # bytes, which the client sends as they are
+                    retry_on_conflict=RETRY_ON_CONFLICT,
+                    refresh=self._refresh_writes,
+                    require_alias=True,
+                )
+        except DocumentExists:  # created by somebody else since Elasticsearch looked
+            raise Conflict from None
+        return bulk.read(change, response.body)
+
+    def _update_many(self, lines: Sequence[bytes]) -> list[Mapping[str, Any]]:
+        return bulk.send_once(self._client, self._alias, lines, refresh=self._refresh_writes)
 
     def _send(self, request: Callable[[bool], T]) -> T:
         """`send`, and where the index cannot be used, an error that says how to fix it."""

@@ -139,8 +139,8 @@ def test_elasticsearch_gets_as_many_concurrent_requests_as_there_are_threads(
     for number in range(THREADS):
         elasticsearch.index(index=SYNC_JOBS.alias, id=f"j{number}", document={"status": "in_progress"})
     clients = [Http(http.url) for _ in range(THREADS)]
-    with proxy.gathering(THREADS, to("_update/"), seconds=8), ThreadPoolExecutor(THREADS) as threads:
-        statuses = threads.map(lambda n: clients[n].put(f"{JOBS}/j{n}/_check_in").status_code, range(THREADS))
+    with proxy.gathering(THREADS, to("/_doc/"), seconds=8), ThreadPoolExecutor(THREADS) as threads:
+        statuses = threads.map(lambda n: clients[n].get(f"{JOBS}/j{n}").status_code, range(THREADS))
         assert list(statuses) == [200] * THREADS
     for client in clients:
         client.close()
