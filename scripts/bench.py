@@ -42,7 +42,7 @@ def main() -> None:
     options = parser.parse_args()
     with (
         _elasticsearch() as source,
-        service_beside(source.url) as url,
+        service_beside(source.url, MAINTENANCE_INTERVAL="0") as url,
         Elasticsearch(source.url, connections_per_node=max(CLIENTS), request_timeout=60) as client,
     ):
         ways: dict[str, Callable[[], Claim]] = {
