@@ -62,21 +62,28 @@ def look(
     locks = list(found_locks)
     locked = {kind: [seen.connector_id for seen, _ in locks if seen.kind is kind] for kind in SyncKind}
     jobs = jobs | {kind.value: running_on(locked[kind], kind) for kind in SyncKind}
-    body: dict[str, Any] = {"size": 0, "track_total_hits": False, "aggs": jobs}
-    if runtime_mappings:
-        body["runtime_mappings"] = runtime_mappings
-    try:
-        found: Aggregations = store.sync_jobs.query(body)["aggregations"]
-    except IndexMissing:
-        found = of_nothing(jobs)
-    at_work = {kind: {each["key"] for each in found[kind]["connectors"]["buckets"]} for kind in SyncKind}
+    found = aggregate(store, jobs, **({"runtime_mappings": runtime_mappings} if runtime_mappings else {}))
+    at_work = connectors_at_work(found)
     stuck = [(seen, source) for seen, source in locks if seen.connector_id not in at_work[seen.kind]]
     return Seen(found, of_connectors or of_nothing(connectors or {}), stuck)
 
 
+def aggregate(store: Store, wanted: Aggregations, **body: Any) -> Aggregations:
+    """Elasticsearch's response to aggregations of jobs; that of no jobs where there is no index.
+
+    `body` has further keys of the request. Raises `ApiError` where Elasticsearch does not respond.
+    """
+    try:
+        request = {"size": 0, "track_total_hits": False, "aggs": wanted, **body}
+        found: Aggregations = store.sync_jobs.query(request)["aggregations"]
+    except IndexMissing:
+        return of_nothing(wanted)
+    return found
+
+
 def of_nothing(requested: Mapping[str, Any]) -> Aggregations:
     """What these aggregations of no documents are."""
-    nothing = {"doc_count": 0, "buckets": [], "hits": {"hits": []}, "values": {}}
+    nothing = {"doc_count": 0, "buckets": [], "sum_other_doc_count": 0, "hits": {"hits": []}, "values": {}}
     return {name: nothing | of_nothing(each.get("aggs", {})) for name, each in requested.items()}
 
 
@@ -102,6 +109,11 @@ def running_on(connector_ids: Sequence[str], kind: SyncKind) -> Aggregations:
     filters = [*running_of(kind), {"terms": {"connector.id": list(connector_ids)}}]
     connectors = {"terms": {"field": "connector.id", "size": len(connector_ids) or 1}}
     return {"filter": {"bool": {"filter": filters}}, "aggs": {"connectors": connectors}}
+
+
+def connectors_at_work(found: Aggregations) -> dict[SyncKind, set[str]]:
+    """The connectors that `running_on`, asked by the name of each kind, has found."""
+    return {kind: {each["key"] for each in found[kind]["connectors"]["buckets"]} for kind in SyncKind}
 
 
 def running_of(kind: SyncKind) -> list[dict[str, Any]]:

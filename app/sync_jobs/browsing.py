@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.store import Store
-from app.store.failures import IndexMissing
 from app.sync_jobs import paging
-from app.sync_jobs.attention import BY_STATUS
+from app.sync_jobs.attention import BY_STATUS, aggregate, counts
 from app.sync_jobs.queries import JobFilter, list_search
 
 FIELDS: Final = (
@@ -82,14 +81,5 @@ def browse(
 
 def count_by_status(store: Store, wanted: JobFilter) -> dict[str, int]:
     """How many jobs are wanted, by their status."""
-    body = {
-        "size": 0,
-        "track_total_hits": False,
-        "query": {"bool": {"filter": wanted.clauses()}},
-        "aggs": {"by_status": BY_STATUS},
-    }
-    try:
-        buckets = store.sync_jobs.query(body)["aggregations"]["by_status"]["buckets"]
-    except IndexMissing:
-        return {}
-    return {each["key"]: each["doc_count"] for each in buckets}
+    found = aggregate(store, {"by_status": BY_STATUS}, query={"bool": {"filter": wanted.clauses()}})
+    return counts(found)

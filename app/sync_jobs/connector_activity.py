@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from app.protocol import SyncKind, SyncStatus
 from app.store import Store
-from app.store.failures import IndexMissing
-from app.sync_jobs.attention import running_of
+from app.sync_jobs.attention import Job, aggregate, first, running_of, sorted_by
 from app.sync_jobs.queries import WAITING_FILTER
 
 FIELDS: Final = (
@@ -32,8 +31,6 @@ FIELDS: Final = (
 _RUNNING: Final = 3
 _WAITING: Final = 20
 _NEVER_RAN: Final = {"term": {"status": SyncStatus.PENDING}}
-
-Job = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +67,21 @@ def activities(store: Store, connector_ids: Sequence[str], *, runs: int) -> dict
     }
     ids = sorted(set(connector_ids))
     connectors = {"field": "connector.id", "include": ids, "size": len(ids)}
-    body = {
-        "size": 0,
-        "track_total_hits": False,
-        "query": {"bool": {"filter": {"terms": {"connector.id": ids}}}},
-        "aggs": {"connectors": {"terms": connectors, "aggs": aggregations}},
-    }
-    try:
-        buckets = store.sync_jobs.query(body)["aggregations"]["connectors"]["buckets"]
-    except IndexMissing:
-        return {}
+    wanted = {"connectors": {"terms": connectors, "aggs": aggregations}}
+    found = aggregate(store, wanted, query={"bool": {"filter": {"terms": {"connector.id": ids}}}})
     return {
         each["key"]: Activity(
             runs=_jobs(each["runs"]).jobs,
             running={kind: _jobs(each[kind.value]) for kind in SyncKind},
             waiting=_jobs(each["waiting"]),
         )
-        for each in buckets
+        for each in found["connectors"]["buckets"]
     }
 
 
 def _newest(number: int) -> dict[str, Any]:
-    order = {"created_at": {"order": "desc", "missing": "_last", "unmapped_type": "date"}}
-    return {"newest": {"top_hits": {"size": number, "sort": [order], "_source": list(FIELDS)}}}
+    return {"first": sorted_by("created_at", *FIELDS, order="desc", size=number)}
 
 
 def _jobs(bucket: Mapping[str, Any]) -> Jobs:
-    hits = bucket["newest"]["hits"]["hits"]
-    return Jobs(bucket["doc_count"], [(hit["_id"], hit.get("_source", {})) for hit in hits])
+    return Jobs(bucket["doc_count"], first(bucket))

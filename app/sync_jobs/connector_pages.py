@@ -10,9 +10,8 @@ from app.compatibility import Compatibility
 from app.connectors.queries import list_search
 from app.protocol import SyncKind
 from app.store import Store
-from app.store.failures import IndexMissing
 from app.store.search import WINDOW, Hit
-from app.sync_jobs.attention import of_nothing, running_on
+from app.sync_jobs.attention import aggregate, connectors_at_work, running_on
 from app.sync_jobs.connector_activity import Activity, activities
 from app.sync_jobs.locked_connectors import LOCKED_FILTER, locked_for
 
@@ -88,10 +87,5 @@ def _without_job(store: Store, locked: list[Hit]) -> list[Hit]:
         kind.value: running_on([hit.id for hit in locked if kind in locked_for(hit.source)], kind)
         for kind in SyncKind
     }
-    body = {"size": 0, "track_total_hits": False, "aggs": aggregations}
-    try:
-        found = store.sync_jobs.query(body)["aggregations"]
-    except IndexMissing:
-        found = of_nothing(aggregations)
-    running = {kind: {each["key"] for each in found[kind]["connectors"]["buckets"]} for kind in SyncKind}
+    running = connectors_at_work(aggregate(store, aggregations))
     return [hit for hit in locked if any(hit.id not in running[kind] for kind in locked_for(hit.source))]

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from app import clock, timestamps
 from app.store import Store
-from app.store.failures import IndexMissing
-from app.sync_jobs.connector_activity import FIELDS, Job
+from app.sync_jobs.attention import Job, aggregate
+from app.sync_jobs.connector_activity import FIELDS
 from app.sync_jobs.queries import RUNNING_FILTER, idle
 from app.sync_jobs.states import FINISHED
 
@@ -72,23 +72,12 @@ def workers(store: Store, silent_after: timedelta) -> Workers:
         "size": MOST,
         "order": [{"silent": "desc"}, {"running": "desc"}, {"last_seen": "desc"}],
     }
-    body = {
-        "size": 0,
-        "track_total_hits": False,
-        "query": {
-            "bool": {
-                "filter": [
-                    {"exists": {"field": "worker_hostname"}},
-                    {"bool": {"should": lately, "minimum_should_match": 1}},
-                ]
-            }
-        },
-        "aggs": {"workers": {"terms": by_name, "aggs": aggregations}},
-    }
-    try:
-        found = store.sync_jobs.query(body)["aggregations"]["workers"]
-    except IndexMissing:
-        return Workers([], others=False, ended_from=ended_from)
+    filters = [
+        {"exists": {"field": "worker_hostname"}},
+        {"bool": {"should": lately, "minimum_should_match": 1}},
+    ]
+    wanted = {"workers": {"terms": by_name, "aggs": aggregations}}
+    found = aggregate(store, wanted, query={"bool": {"filter": filters}})["workers"]
     listed = [_worker(bucket) for bucket in found["buckets"]]
     listed.sort(key=lambda each: (not each.silent, -_seconds(each.last_seen), each.name))
     return Workers(listed, others=found["sum_other_doc_count"] > 0, ended_from=ended_from)

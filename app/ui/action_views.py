@@ -14,10 +14,10 @@ from app.protocol import SyncStatus
 from app.sync_jobs import many, operations, rescue
 from app.sync_jobs.browsing import count_by_status
 from app.ui import job_filters
-from app.ui.actions import Form, action, ask, confirmation, jobs, one, tell
+from app.ui.actions import Form, action, ask, confirmation, one, tell
 from app.ui.jobs import ShownJob
 from app.ui.pages import new_blueprint, silent_after
-from app.ui.texts import address, ago, duration, plain, words
+from app.ui.texts import address, ago, duration, jobs, plain, words
 
 blueprint = new_blueprint("ui_actions")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 from flask import Response
 
@@ -96,8 +95,3 @@ def _require(action: str) -> None:
     if settings().ui != "on":
         reason = "The page is read-only (UI=read-only): use the API or the command line."
         raise ApiError(403, Cause("security_exception", reason))
-
-
-def jobs(number: Any) -> str:
-    """A number of jobs in words."""
-    return f"{number:,} job" if number == 1 else f"{number:,} jobs"

@@ -12,7 +12,8 @@ from app import timestamps
 from app.connectors.cron import CronError
 from app.connectors.schedule import next_time
 from app.protocol import JobType, SyncKind
-from app.sync_jobs.connector_activity import Activity, Job
+from app.sync_jobs.attention import Job
+from app.sync_jobs.connector_activity import Activity
 from app.sync_jobs.locked_connectors import locked_for
 from app.ui.jobs import ShownJob
 from app.ui.run_chart import RunChart, run_chart

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from app import time_values
 from app.sync_jobs.activity import Activity, ConnectorSeen
-from app.ui.actions import jobs
-from app.ui.texts import address, duration, plain
+from app.ui.texts import address, duration, jobs, plain
 
 _LONGEST_LINK: Final = 8_000
 """Longer addresses than gunicorn takes (`limit_request_line`) are not shown as links."""

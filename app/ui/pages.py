@@ -59,8 +59,8 @@ def install(app: Flask, blueprints: Iterable[Blueprint]) -> None:
 
 def _lead_here() -> BaseResponse | None:
     """Lead whoever opens the service's bare address in a browser to the page. Other clients get Elasticsearch's error there."""
-    wants_a_page = request.method == "GET" and "text/html" in request.headers.get("Accept", "")
-    return redirect(PAGE_PATH) if request.path == "/" and wants_a_page else None
+    is_bare = request.path == "/" and request.method == "GET"
+    return redirect(PAGE_PATH) if is_bare and "text/html" in request.headers.get("Accept", "") else None
 
 
 def page(action: str) -> Callable[[View], View]:

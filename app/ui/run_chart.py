@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -95,10 +96,7 @@ def _title(job: ShownJob) -> str:
 def _summary(runs: Sequence[ShownJob], longest: float) -> str:
     if not runs:
         return "No runs yet"
-    outcomes: dict[str, int] = {}
-    for job in runs:
-        outcome = words(job.status)
-        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    outcomes = Counter(words(job.status) for job in runs)
     counted = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
     longest_run = f"; the longest took {duration(timedelta(seconds=longest))}" if longest else ""
     return f"{'Last run' if len(runs) == 1 else f'Last {len(runs)} runs'}: {counted}{longest_run}"

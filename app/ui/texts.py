@@ -30,6 +30,11 @@ def count(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else plain(value)
 
 
+def jobs(number: Any) -> str:
+    """A number of jobs in words."""
+    return f"{number:,} job" if number == 1 else f"{number:,} jobs"
+
+
 def duration(value: Any) -> str:
     """A duration in its two largest units: `2 h 5 min`."""
     if not isinstance(value, timedelta):
